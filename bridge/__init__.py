@@ -1,0 +1,1 @@
+"""A bridge between the REST API of evcc and MQTT."""
