@@ -1,0 +1,112 @@
+"""The wanted tree, and what differs from the tree that the broker holds.
+
+Everything that reads evcc only changes the wanted tree, source by source; nothing else decides what is
+published. A topic that two sources claim belongs to the first, and comes to the second when the first lets go.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+ERASED = b""
+
+
+@dataclass(slots=True)
+class Layer:
+    """Topics by source, where the first source of a topic wins."""
+
+    sources: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
+    topics: dict[str, bytes] = field(default_factory=dict)
+    owners: dict[str, str] = field(default_factory=dict)
+    contested: dict[str, list[str]] = field(default_factory=dict)
+
+    def replace(self, source: str, topics: Mapping[str, bytes]) -> set[str]:
+        """Put `topics` in the place of all that `source` had; returns the topics touched."""
+        before = self.sources.get(source, {})
+        self.sources[source] = topics
+        touched = {topic for topic in before if topic not in topics and self._release(topic, source)}
+        touched.update(topic for topic, payload in topics.items() if self._claim(topic, payload, source))
+        if not topics:
+            del self.sources[source]
+        return touched
+
+    def _claim(self, topic: str, payload: bytes, source: str) -> bool:
+        if self.owners.setdefault(topic, source) != source:
+            waiting = self.contested.setdefault(topic, [])
+            if source not in waiting:
+                waiting.append(source)
+            return False
+        if self.topics.get(topic) == payload:
+            return False
+        self.topics[topic] = payload
+        return True
+
+    def _release(self, topic: str, source: str) -> bool:
+        waiting = self.contested.get(topic, [])
+        if self.owners.get(topic) != source:
+            waiting.remove(source)
+            return False
+        del self.owners[topic], self.topics[topic]
+        if waiting:
+            heir = waiting.pop(0)
+            self._claim(topic, self.sources[heir][topic], heir)
+        if not waiting:
+            self.contested.pop(topic, None)
+        return True
+
+
+class Tree:
+    """The wanted tree: own names first, names of other evcc releases where nobody has the name."""
+
+    def __init__(self, limit: int = 20_000) -> None:
+        self._own = Layer()
+        self._alias = Layer()
+        self._limit = limit
+        self._topics: dict[str, bytes] = {}
+        self.left_out = 0
+
+    @property
+    def topics(self) -> Mapping[str, bytes]:
+        """Every topic that is to be retained, with its payload; erased ones are not in it."""
+        return self._topics
+
+    @property
+    def sources(self) -> Mapping[str, Mapping[str, bytes]]:
+        """The sources that have topics now."""
+        return self._own.sources
+
+    @property
+    def contested(self) -> Mapping[str, list[str]]:
+        """Topics that a second source claims in vain, with those sources."""
+        return self._own.contested
+
+    def get(self, topic: str) -> bytes:
+        """The payload that `topic` should have; b"" when it should not be there."""
+        return self._topics.get(topic, ERASED)
+
+    def replace(self, source: str, own: Mapping[str, bytes], alias: Mapping[str, bytes] | None = None) -> set[str]:
+        """Put these topics in the place of all that `source` had; returns the topics whose payload changed."""
+        touched = self._own.replace(source, own)
+        if alias or source in self._alias.sources:
+            touched |= self._alias.replace(source, alias or {})
+        return {topic for topic in touched if self._settle(topic)}
+
+    def _settle(self, topic: str) -> bool:
+        payload = self._own.topics.get(topic)
+        if payload is None:
+            payload = self._alias.topics.get(topic, ERASED)
+        if payload == self._topics.get(topic, ERASED):
+            return False
+        if not payload:
+            del self._topics[topic]
+        elif topic not in self._topics and len(self._topics) >= self._limit:
+            self.left_out += 1
+            return False
+        else:
+            self._topics[topic] = payload
+        return True
+
+
+def differences(wanted: Mapping[str, bytes], held: Mapping[str, bytes]) -> dict[str, bytes]:
+    """What must be published so that `held` becomes `wanted`; b"" erases."""
+    changed = {topic: payload for topic, payload in wanted.items() if held.get(topic) != payload}
+    return changed | {topic: ERASED for topic, payload in held.items() if payload and topic not in wanted}

@@ -1,0 +1,105 @@
+"""Units: the parts of a state document that change by themselves, each with its own topics.
+
+A unit is named like the topic it begins at: `site/grid`, `site/forecast/solar`, `loadpoints/1/mode`,
+`vehicles/bike`, and the counts `loadpoints` and `vehicles`. A push frame touches one unit; a poll is
+compared unit by unit. So only what changed is flattened.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from bridge.topics.flatten import flatten
+from bridge.topics.names import (
+    LOADPOINT_ALIASES,
+    LOADPOINT_DEFAULTS,
+    SITE_ALIASES,
+    VEHICLE_DEFAULTS,
+    Selection,
+    escape,
+    is_secret,
+)
+
+# keys whose children are large, and are pushed apart
+_SPLIT = frozenset({"forecast"})
+_MISSING = object()
+
+
+class Topics(NamedTuple):
+    """The topics of one unit: under their own names, and under those of other evcc releases."""
+
+    own: dict[str, bytes]
+    alias: dict[str, bytes]
+
+
+def units(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """A whole state document as (unit, value) pairs."""
+    for key, value in state.items():
+        yield from units_of(key, value)
+
+
+def units_of(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """One top-level key of the state document as (unit, value) pairs."""
+    if key == "loadpoints":
+        yield from _loadpoints(value)
+    elif key == "vehicles":
+        yield from _vehicles(value)
+    elif is_secret(key):
+        return
+    elif key in _SPLIT and isinstance(value, Mapping):
+        yield from ((f"site/{key}/{escape(child)}", {child: below}) for child, below in value.items())
+    else:
+        yield f"site/{escape(key)}", {key: value}
+
+
+def topics(unit: str, value: Any, selection: Selection, *, aliases: bool = True) -> Topics:
+    """The topics of one unit as `units` gave it."""
+    scope, _, rest = unit.partition("/")
+    if not rest:
+        return Topics({unit: flatten(unit, value)[unit]}, {})
+    parent = unit if scope == "vehicles" else unit.rpartition("/")[0]
+    own = flatten(parent, value)
+    other = _aliases(parent, value) if aliases else {}
+    return Topics(_selected(own, selection), _selected(other, selection))
+
+
+def _loadpoints(value: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, list):
+        return
+    yield "loadpoints", len(value)
+    for number, loadpoint in enumerate(value, start=1):
+        if isinstance(loadpoint, Mapping):
+            for key, child in (LOADPOINT_DEFAULTS | dict(loadpoint)).items():
+                if not is_secret(key):
+                    yield f"loadpoints/{number}/{escape(key)}", {key: child}
+
+
+def _vehicles(value: Any) -> Iterator[tuple[str, Any]]:
+    if not isinstance(value, Mapping):
+        return
+    yield "vehicles", len(value)
+    for name, vehicle in value.items():
+        if isinstance(vehicle, Mapping):
+            yield f"vehicles/{escape(name)}", VEHICLE_DEFAULTS | dict(vehicle)
+
+
+def _aliases(parent: str, value: Mapping[str, Any]) -> dict[str, bytes]:
+    pairs = SITE_ALIASES if parent == "site" else LOADPOINT_ALIASES if parent.startswith("loadpoints/") else ()
+    found: dict[str, bytes] = {}
+    for old, new in pairs:
+        for source, target in ((old, new), (new, old)):
+            there = _lookup(value, source)
+            if there is not _MISSING and not isinstance(there, Mapping):
+                found |= flatten(f"{parent}/{target}", there)
+    return found
+
+
+def _lookup(value: Any, path: str) -> Any:
+    for level in path.split("/"):
+        if not isinstance(value, Mapping) or level not in value:
+            return _MISSING
+        value = value[level]
+    return value
+
+
+def _selected(found: dict[str, bytes], selection: Selection) -> dict[str, bytes]:
+    return {topic: content for topic, content in found.items() if selection.takes(topic)}
