@@ -1,0 +1,1 @@
+"""What evcc's values are: the settings and the readings, as data without logic."""

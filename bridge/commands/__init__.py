@@ -1,0 +1,1 @@
+"""Commands: `/set` topics read, checked, put in order, sent to evcc and answered."""
