@@ -1,0 +1,112 @@
+"""What values options take: a type, its check, and the words that tell a user."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
+
+from bridge.settings.urls import checked
+
+
+@dataclass(frozen=True, slots=True)
+class Takes:
+    """What an option takes, in the words of its error message and of the README."""
+
+    text: str
+
+
+def _url(*schemes: str) -> AfterValidator:
+    return AfterValidator(lambda url: checked(url, schemes))
+
+
+def _decoded(value: Any) -> Any:
+    """The environment and the command line have text only: lists and tables are JSON there."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError("it is no JSON") from None
+
+
+def _lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _absent(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _root(root: str) -> str:
+    root = root.strip().rstrip("/")
+    if not root or root.startswith("$") or re.search(r"[+#\x00-\x1f\x7f-\x9f]", root) or len(root.encode()) > 256:
+        raise ValueError("not a topic to publish below")
+    return root
+
+
+def _zone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key if name else ""
+    except (ValueError, OSError, LookupError):
+        raise ValueError("no such time zone") from None
+
+
+def _expressions(named: dict[str, str]) -> dict[str, str]:
+    for name, expression in named.items():
+        if not name or re.search(r"[/+#\x00-\x1f\x7f]", name) or not expression.strip():
+            raise ValueError("a name is one topic level, an expression is not empty")
+    return named
+
+
+Switch = Annotated[bool, BeforeValidator(_lower), Takes("true, false")]
+Period = Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False), Takes("seconds, from 0.01 to 86400")]
+PeriodOrOff = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False), Takes("seconds up to 86400, 0 = off")]
+Grace = Annotated[
+    float | None,
+    BeforeValidator(_absent),
+    Field(ge=0, le=86_400, allow_inf_nan=False),
+    Takes("seconds up to 86400"),
+]
+Rate = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False), Takes("a number above 0, at most 10000")]
+Keepalive = Annotated[int, Field(ge=1, le=3600), Takes("whole seconds, from 1 to 3600")]
+Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
+Window = Annotated[int, Field(ge=1, le=65_535), Takes("a whole number, from 1 to 65535")]
+Bytes = Annotated[int, Field(ge=1, le=2**31), Takes("a whole number of bytes, at least 1")]
+Qos = Annotated[int, Field(ge=0, le=2), Takes("0, 1, 2")]
+
+HttpUrl = Annotated[str, _url("http", "https"), Takes("http://host:port or https://user:password@host/prefix")]
+BrokerUrl = Annotated[
+    str,
+    _url("mqtt", "mqtts", "ws", "wss", "unix"),
+    Takes("mqtt://, mqtts://, ws://, wss:// and user:password@host:port, or unix:// and a file"),
+]
+Root = Annotated[str, AfterValidator(_root), Takes("a topic: no + or #, no $ in front, not empty")]
+Name = Annotated[str | None, BeforeValidator(_absent), Field(max_length=1024), Takes("text")]
+ClientId = Annotated[
+    str | None, BeforeValidator(_absent), Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$"), Takes("a short text")
+]
+Password = Annotated[SecretStr | None, BeforeValidator(_absent), Takes("text")]
+File = Annotated[FilePath | None, BeforeValidator(_absent), Takes("the path of a file that is there")]
+Zone = Annotated[str, AfterValidator(_zone), Takes("a name such as Europe/Berlin")]
+Globs = Annotated[
+    tuple[Annotated[str, Field(min_length=1)], ...],
+    BeforeValidator(_decoded),
+    Takes('a list of topic patterns, such as ["site/*"]'),
+]
+Expressions = Annotated[
+    dict[str, str],
+    BeforeValidator(_decoded),
+    AfterValidator(_expressions),
+    Takes('a table of jq expressions, such as {"house" = ".homePower"} (JSON: {"house": ".homePower"})'),
+]
+
+Push = Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)]
+Version = Annotated[Literal["auto", "5", "3.1.1"], BeforeValidator(lambda value: _lower(str(value)))]
+Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+Format = Annotated[Literal["auto", "text", "json"], BeforeValidator(_lower)]
+
+__all__ = ["Path", "Takes"]

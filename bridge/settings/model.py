@@ -1,0 +1,206 @@
+"""The options, section by section."""
+
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+from typing import Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from bridge.settings import kinds
+from bridge.settings.urls import Address, without_login
+
+
+class Section(BaseModel):
+    """Options that belong together; they do not change while the bridge runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
+
+
+class Evcc(Section):
+    """Where evcc is, and how it is asked."""
+
+    url: kinds.HttpUrl = Field(default="http://localhost:7070", description="evcc's address")
+    interval: kinds.Period = Field(default=10, description="how often evcc's state is read without push")
+    push_interval: kinds.Period = Field(default=30, description="how often it is read all the same while push works")
+    push: kinds.Push = Field(default="auto", description="whether evcc's own push (`/ws`) is used")
+    timeout: kinds.Period = Field(default=5, description="how long an answer of evcc may take")
+    grace: kinds.Grace = Field(
+        default=None,
+        description="how long values may be missing after a restart; by default (loadpoints + 2) x evcc's interval",
+    )
+    ca_file: kinds.File = Field(default=None, description="the certificate authority of an https address")
+    verify: kinds.Switch = Field(default=True, description="whether the certificate is checked")
+    max_body: kinds.Bytes = Field(default=32 * 2**20, description="the longest answer that is read")
+    user: kinds.Name = Field(default=None, description="user of a proxy in front of evcc; may stand in the address")
+    password: kinds.Password = Field(default=None, description="its password; may stand in the address")
+
+    _login = model_validator(mode="before")(without_login)
+
+    @property
+    def address(self) -> Address:
+        """The address, taken apart."""
+        return Address.of(self.url)
+
+
+class Mqtt(Section):
+    """Where the broker is, and what is published there."""
+
+    url: kinds.BrokerUrl = Field(default="mqtt://localhost:1883", description="the broker's address")
+    root: kinds.Root = Field(default="evcc", description="the topic that everything is below")
+    qos: kinds.Qos = Field(default=1, description="quality of service of what is published")
+    refresh: kinds.PeriodOrOff = Field(
+        default=0, description="publish all state again, for clients that let values expire"
+    )
+    client_id: kinds.ClientId = Field(default=None, description="by default a stable one of host and root")
+    keepalive: kinds.Keepalive = Field(default=10, description="a dead connection is noticed after twice this time")
+    version: kinds.Version = Field(
+        default="auto", description="MQTT version; auto is 5, or 3.1.1 where the broker knows no more"
+    )
+    ca_file: kinds.File = Field(default=None, description="the certificate authority of the broker")
+    cert_file: kinds.File = Field(default=None, description="a client certificate")
+    key_file: kinds.File = Field(default=None, description="its key, if it is in a file of its own")
+    verify: kinds.Switch = Field(default=True, description="whether the broker's certificate is checked")
+    user: kinds.Name = Field(default=None, description="may stand in the address")
+    password: kinds.Password = Field(default=None, description="may stand in the address")
+    window: kinds.Window = Field(default=20, description="how many messages may be unacknowledged at a time")
+
+    _login = model_validator(mode="before")(without_login)
+
+    @property
+    def address(self) -> Address:
+        """The address, taken apart."""
+        return Address.of(self.url)
+
+
+class Topics(Section):
+    """Which topics there are."""
+
+    include: kinds.Globs = Field(
+        default=(), description="topics below the root that are published though kept back or excluded"
+    )
+    exclude: kinds.Globs = Field(default=(), description="topics below the root that are not published")
+    aliases: kinds.Switch = Field(default=True, description="publish the names of other evcc releases too")
+    jq: kinds.Expressions = Field(default={}, description="values of your own, computed by evcc, on `jq/<name>`")
+    by_title: kinds.Switch = Field(default=False, description="publish loadpoints below `by-title/<title>` too")
+    limit: kinds.Count = Field(default=20_000, description="the most topics that are published")
+
+
+class Commands(Section):
+    """What may be set through `…/set`."""
+
+    enabled: kinds.Switch = Field(default=True, description="false: nothing can be set")
+    allow: kinds.Globs = Field(default=(), description="if given, only these topics can be set")
+    deny: kinds.Globs = Field(default=(), description="these topics cannot be set")
+    dry_run: kinds.Switch = Field(default=False, description="check and answer commands, but do not call evcc")
+    deadline: kinds.Period = Field(default=10, description="how long evcc may take before a command has failed")
+    keep_battery_mode: kinds.Switch = Field(
+        default=False, description="send `site/batteryMode` again before evcc lets it expire"
+    )
+    rate: kinds.Rate = Field(default=50, description="calls of evcc a second that commands make at most")
+    max_payload: kinds.Bytes = Field(default=65_536, description="the longest command that is read")
+    timezone: kinds.Zone = Field(default="", description="zone of times that name none; by default the system's")
+
+    def zone(self) -> tzinfo:
+        """The time zone of times that name none."""
+        if self.timezone:
+            return ZoneInfo(self.timezone)
+        from tzlocal import get_localzone  # noqa: PLC0415  looks around in /etc, and is not always needed
+
+        return get_localzone()
+
+
+class Requests(Section):
+    """What may be asked through `bridge/request/…`."""
+
+    limit: kinds.Count = Field(default=4, description="questions that are answered at the same time")
+
+
+class Extras(Section):
+    """What there is beside the state."""
+
+    tariffs: kinds.Switch = Field(default=True, description="publish prices below `tariffs/`")
+    sessions: kinds.Switch = Field(default=True, description="publish charging sessions below `sessions`")
+    plans: kinds.Switch = Field(default=True, description="publish `planDetails` of loadpoints with a plan")
+
+
+class Discovery(Section):
+    """How other programs find what there is."""
+
+    homeassistant: kinds.Switch = Field(default=True, description="announce everything to Home Assistant")
+    prefix: kinds.Root = Field(default="homeassistant", description="Home Assistant's discovery topic")
+
+
+class Log(Section):
+    """What is logged, and how it looks."""
+
+    level: kinds.Level = Field(default="info", description="the least important lines that are logged")
+    format: kinds.Format = Field(default="auto", description="auto is text on a terminal, json elsewhere")
+
+
+class Settings(BaseSettings):
+    """All options. Made by `load`; made directly, it reads no file and no environment."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        enable_decoding=False,
+    )
+
+    evcc: Evcc = Evcc()
+    mqtt: Mqtt = Mqtt()
+    topics: Topics = Topics()
+    commands: Commands = Commands()
+    requests: Requests = Requests()
+    extras: Extras = Extras()
+    discovery: Discovery = Discovery()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is pydantic-settings'
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read nothing by itself: `load` says what is read, and in which order."""
+        return (init_settings,)
+
+    def public(self) -> dict[str, Any]:
+        """The options that are in effect as JSON values, without passwords."""
+        return {
+            section: {option: value for option, value in options.items() if option != "password"}
+            for section, options in self.model_dump(mode="json").items()
+        }
+
+    def secrets(self) -> frozenset[str]:
+        """Every text that must not be seen anywhere: passwords, also as they look in an address."""
+        return frozenset(form for secret in self._secrets() for form in (secret, quote(secret, safe="")))
+
+    def _secrets(self) -> Iterator[str]:
+        for section in (self.evcc, self.mqtt):
+            if section.password:
+                yield section.password.get_secret_value()
+
+
+def options() -> Mapping[str, tuple[str, str]]:
+    """The section and the option of every name in the environment, such as `EVCC_PUSH_INTERVAL`."""
+    return {
+        f"{section}_{option}".upper(): (section, option)
+        for section, field in Settings.model_fields.items()
+        for option in fields(field)
+    }
+
+
+def fields(section: FieldInfo) -> Mapping[str, FieldInfo]:
+    """The options of a section of `Settings`."""
+    model = section.annotation
+    return model.model_fields if isinstance(model, type) and issubclass(model, Section) else {}
