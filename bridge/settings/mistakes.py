@@ -76,10 +76,8 @@ def _known() -> dict[str, FieldInfo]:
 
 
 def _nearest(name: str, known: Iterable[str]) -> str:
-    names = [*known]
-    near = get_close_matches(name, names, n=1, cutoff=0.75) or get_close_matches(
-        name, [each.split(".")[0] for each in names], n=1
-    )
+    names = [*known] if "." in name else [*Settings.model_fields]
+    near = get_close_matches(name, names, n=1, cutoff=0.75)
     return f"; did you mean {near[0]}?" if near else ""
 
 

@@ -20,7 +20,29 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, validate_default=False)
 
 
-class Evcc(Section):
+class Server(Section):
+    """Options of something that is reached at an address, with a login that may stand in it."""
+
+    url: str
+    user: kinds.Name = Field(default=None, description="may stand in the address")
+    password: kinds.Password = Field(default=None, description="may stand in the address")
+
+    _login = model_validator(mode="before")(without_login)
+
+    @property
+    def address(self) -> Address:
+        """The address, taken apart."""
+        return Address.of(self.url)
+
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """User and password, where there are any."""
+        if self.user is None and self.password is None:
+            return None
+        return self.user or "", self.password.get_secret_value() if self.password else ""
+
+
+class Evcc(Server):
     """Where evcc is, and how it is asked."""
 
     url: kinds.HttpUrl = Field(default="http://localhost:7070", description="evcc's address")
@@ -35,18 +57,9 @@ class Evcc(Section):
     ca_file: kinds.File = Field(default=None, description="the certificate authority of an https address")
     verify: kinds.Switch = Field(default=True, description="whether the certificate is checked")
     max_body: kinds.Bytes = Field(default=32 * 2**20, description="the longest answer that is read")
-    user: kinds.Name = Field(default=None, description="user of a proxy in front of evcc; may stand in the address")
-    password: kinds.Password = Field(default=None, description="its password; may stand in the address")
-
-    _login = model_validator(mode="before")(without_login)
-
-    @property
-    def address(self) -> Address:
-        """The address, taken apart."""
-        return Address.of(self.url)
 
 
-class Mqtt(Section):
+class Mqtt(Server):
     """Where the broker is, and what is published there."""
 
     url: kinds.BrokerUrl = Field(default="mqtt://localhost:1883", description="the broker's address")
@@ -64,16 +77,7 @@ class Mqtt(Section):
     cert_file: kinds.File = Field(default=None, description="a client certificate")
     key_file: kinds.File = Field(default=None, description="its key, if it is in a file of its own")
     verify: kinds.Switch = Field(default=True, description="whether the broker's certificate is checked")
-    user: kinds.Name = Field(default=None, description="may stand in the address")
-    password: kinds.Password = Field(default=None, description="may stand in the address")
     window: kinds.Window = Field(default=20, description="how many messages may be unacknowledged at a time")
-
-    _login = model_validator(mode="before")(without_login)
-
-    @property
-    def address(self) -> Address:
-        """The address, taken apart."""
-        return Address.of(self.url)
 
 
 class Topics(Section):

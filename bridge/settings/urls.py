@@ -28,6 +28,11 @@ class Address:
         """Whether the connection is encrypted."""
         return self.scheme in TLS
 
+    @property
+    def shown(self) -> str:
+        """The address for a message."""
+        return self.path if self.scheme == "unix" else f"{self.host}:{self.port}"
+
     @classmethod
     def of(cls, url: str) -> "Address":
         """Take a URL apart; ValueError, with the reason as its text, when it is none."""
@@ -44,9 +49,10 @@ class Address:
 def _split(url: str) -> tuple[SplitResult, int | None]:
     try:
         parts = urlsplit(url)
-        return parts, parts.port
+        port = parts.port
     except ValueError:  # its text quotes what may be a password
         raise ValueError("host or port cannot be read; a / in a password is written as %2F") from None
+    return parts, port
 
 
 def checked(url: str, schemes: Collection[str]) -> str:
