@@ -52,8 +52,9 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Duration:
-    """A whole number of seconds from 0 on."""
+    """A whole number of seconds, from 0 to `high`; `offer` is for sliders, as with numbers."""
 
+    high: float = 31_536_000
     offer: tuple[float, float] = (0, 600)
 
 

@@ -136,7 +136,6 @@ _SITE = (
         kinds.Switch(),
         "settings/telemetry/{value}",
         "Sends anonymous charging data to the evcc community; for sponsors.",
-        aliases=("settings/telemetry",),
     ),
 )
 
@@ -172,7 +171,6 @@ _LOADPOINT = (
         kinds.PERCENT,
         "mintemp/{value}",
         "A heating device is kept at least at this temperature (evcc counts it as charge).",
-        aliases=("minTemp",),
         needs=("minSoc",),
     ),
     Setting(
@@ -207,7 +205,6 @@ _LOADPOINT = (
         kinds.WATTS,
         "enable/threshold/{value}",
         "Grid power below which solar charging starts; 0: when there is enough surplus.",
-        aliases=("enable/threshold",),
     ),
     Setting(
         Scope.LOADPOINT,
@@ -216,7 +213,6 @@ _LOADPOINT = (
         kinds.Duration(),
         "enable/delay/{value}",
         "How long the enable threshold must hold before solar charging starts.",
-        aliases=("enable/delay",),
     ),
     Setting(
         Scope.LOADPOINT,
@@ -225,7 +221,6 @@ _LOADPOINT = (
         kinds.WATTS,
         "disable/threshold/{value}",
         "Grid power above which solar charging stops.",
-        aliases=("disable/threshold",),
     ),
     Setting(
         Scope.LOADPOINT,
@@ -234,7 +229,6 @@ _LOADPOINT = (
         kinds.Duration(),
         "disable/delay/{value}",
         "How long the disable threshold must hold before solar charging stops.",
-        aliases=("disable/delay",),
     ),
     Setting(
         Scope.LOADPOINT,
@@ -289,7 +283,6 @@ _LOADPOINT = (
         kinds.ENERGY_PLAN,
         "plan/energy/{energy}/{time}",
         "Energy to have charged by a time, for vehicles that do not tell their charge.",
-        aliases=("plan/energy",),
         clear="plan/energy",
     ),
     Setting(
@@ -299,7 +292,6 @@ _LOADPOINT = (
         kinds.STRATEGY,
         "plan/strategy",
         "Whether a plan is charged in one go, and how many seconds just before its end.",
-        aliases=("plan/strategy",),
         needs=("planStrategy",),
     ),
     Setting(
@@ -360,7 +352,7 @@ _VEHICLE = (
         "plan/soc/{soc}/{time}",
         "Charge that the vehicle is to have by a time.",
         current=("plan", "plans"),
-        aliases=("plan", "plan/soc"),
+        aliases=("plan",),
         clear="plan/soc",
     ),
     Setting(
@@ -370,7 +362,6 @@ _VEHICLE = (
         kinds.REPEATING,
         "plan/repeating",
         "Plans that come back on days of the week; sets the whole list.",
-        aliases=("plan/repeating",),
         needs=_NEWER_VEHICLE,
     ),
     Setting(
@@ -380,7 +371,6 @@ _VEHICLE = (
         kinds.STRATEGY,
         "plan/strategy",
         "Whether plans are charged in one go, and how many seconds just before their end.",
-        aliases=("plan/strategy",),
         needs=_NEWER_VEHICLE,
     ),
 )

@@ -22,7 +22,7 @@ class Setting:
     `/api`, `/api/loadpoints/<n>` or `/api/vehicles/<name>`: `{value}` (for plans the goal's
     key and `{time}`) is where the value goes, and without a field the value is the JSON body.
     `clear` is called with DELETE; empty: the setting cannot be cleared.
-    `aliases` are accepted on /set as well: leaves of other releases and REST's own words.
+    `aliases` are accepted on /set as well, as is REST's own word: the path up to the value.
     `current` are the keys, in the scope's part of the state, where the value in force stands:
     the first that is there; none: the leaf itself. `needs` are keys of which evcc has one if it has this setting;
     none: every release has it. `once`: sent a single time, as a repetition would do harm.

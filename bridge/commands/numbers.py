@@ -1,0 +1,93 @@
+"""Numbers and durations, read generously and checked strictly."""
+
+import re
+from decimal import Decimal
+
+from bridge.catalogue.kinds import Choice, Duration, Number
+from bridge.commands.text import shown
+from bridge.commands.value import Value
+from bridge.errors import Refused
+
+# ASCII digits only: what looks like another digit may be meant as one, but evcc does not read it
+_NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*(.*)", re.DOTALL)
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*[0-9],[0-9]+\D*")
+_DURATION = re.compile(r"(?:([0-9]{1,9})h)?\s*(?:([0-9]{1,9})m)?\s*(?:([0-9]{1,9})s)?", re.IGNORECASE)
+# longer than any number that a program writes; evcc would take it, and nobody means it
+_LONGEST = 25
+
+
+def read_number(kind: Number, text: str, unit: str = "") -> Value:
+    """A number in the kind's range, with or without its unit."""
+    number = _number(text, unit or kind.unit)
+    if kind.whole and number != number.to_integral_value():
+        raise Refused(f"takes whole numbers, got {shown(text)}")
+    _check_range(kind, number, text)
+    return _value(number, text)
+
+
+def read_choice(kind: Choice, text: str) -> Value:
+    """One of a few whole numbers."""
+    number = _number(text, "")
+    if number not in kind.numbers:
+        *most, last = map(str, kind.numbers)
+        raise Refused(f"takes {', '.join(most)} or {last}, got {shown(text)}")
+    return _value(number, text)
+
+
+def read_duration(kind: Duration, text: str) -> Value:
+    """Seconds, as a number or like `1m30s`."""
+    number = _clock_duration(text)
+    if number is None:
+        number = _number(text, "s")
+    if number != number.to_integral_value():
+        raise Refused(f"takes whole seconds, got {shown(text)}")
+    _check_range(Number(low=0, high=kind.high), number, text)
+    return _value(number, text)
+
+
+def range_of(kind: Number) -> str:
+    """A range in words: `0 to 100`, `0 or more`, or `any number`."""
+    if kind.low is not None and kind.high is not None:
+        return f"{kind.low:g} to {kind.high:g}"
+    if kind.low is not None:
+        return f"{kind.low:g} or more"
+    return "any number" if kind.high is None else f"{kind.high:g} or less"
+
+
+def _number(text: str, unit: str) -> Decimal:
+    found = _NUMBER.fullmatch(text)
+    if found and found[2].lower() in {"", unit.lower()}:
+        return Decimal(found[1])
+    if _DECIMAL_COMMA.fullmatch(text):
+        raise Refused(f"takes a number with a decimal point, not a comma, got {shown(text)}")
+    raise Refused(f"takes a number{f' in {unit}' if unit else ''}, got {shown(text)}")
+
+
+def _clock_duration(text: str) -> Decimal | None:
+    found = _DURATION.fullmatch(text)
+    if found is None or not any(found.groups()):
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return Decimal(hours * 3600 + minutes * 60 + seconds)
+
+
+def _check_range(kind: Number, number: Decimal, text: str) -> None:
+    too_low = kind.low is not None and number < Decimal(str(kind.low))
+    too_high = kind.high is not None and number > Decimal(str(kind.high))
+    if too_low or too_high:
+        raise Refused(f"takes {range_of(kind)}, got {shown(text)}")
+
+
+def _value(number: Decimal, text: str) -> Value:
+    written = _written(number)
+    if len(written) > _LONGEST:
+        raise Refused(f"takes a shorter number, got {shown(text)}")
+    return Value(float(written) if "." in written else int(written), {"value": written})
+
+
+def _written(number: Decimal) -> str:
+    """A number as evcc's routes take it: no exponent, no sign before zero, no needless zeros."""
+    written = f"{number:f}"
+    if "." in written:
+        written = written.rstrip("0").rstrip(".")
+    return "0" if written in {"-0", ""} else written

@@ -1,0 +1,36 @@
+"""Payloads as text: decoded, without what clients put around a value."""
+
+import orjson
+
+from bridge.errors import Refused
+
+_LONGEST_SHOWN = 60
+
+
+def text_of(payload: bytes) -> str:
+    """A payload without surrounding space; Refused when it is not UTF-8, or holds a NUL or nothing."""
+    try:
+        text = payload.decode().strip()
+    except UnicodeDecodeError:
+        raise Refused("takes text in UTF-8") from None
+    if "\0" in text:
+        raise Refused("takes text without NUL characters")
+    if not text:
+        raise Refused("got nothing but space")
+    return text
+
+
+def unquoted(text: str) -> str:
+    """A JSON string's content, for clients that send `"80"`; any other text as it is."""
+    if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
+        return text
+    try:
+        return str(orjson.loads(text)).strip()
+    except orjson.JSONDecodeError:
+        return text
+
+
+def shown(text: str) -> str:
+    """Text as a sentence can show it: one line, printable, short."""
+    short = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    return "".join(letter if letter.isprintable() else "?" for letter in short)
