@@ -1,0 +1,132 @@
+"""What can be set: as JSON for `bridge/commands`, as lines for a terminal, as a table for the README."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from typing import Any
+
+from bridge.catalogue.kinds import Button, Choice, Duration, Json, Kind, Number, Plan, Switch, Vehicle, Word
+from bridge.catalogue.settables import SETTINGS
+from bridge.catalogue.setting import Scope, Setting
+from bridge.commands.call import Target
+from bridge.commands.find import topic_of
+from bridge.commands.numbers import range_of
+from bridge.commands.units import filled, unit_of
+from bridge.commands.vehicles import titles
+
+CLEAR_WORD = "-"
+_ANY = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/<n>", Scope.VEHICLE: "vehicles/<name>"}
+
+
+def listing(state: Mapping[str, Any], missing: Collection[tuple[Scope, str]] = ()) -> list[dict[str, Any]]:
+    """Every set-topic below the root that exists in this state, with what it takes and its value in force.
+
+    `missing` are the settings that this evcc turned out not to have.
+    """
+    return [
+        _entry(setting, target, part, state)
+        for target, part in targets(state)
+        for setting in SETTINGS
+        if setting.scope is target.scope and exists(setting, part) and (setting.scope, setting.leaf) not in missing
+    ]
+
+
+def targets(state: Mapping[str, Any]) -> Iterator[tuple[Target, Mapping[str, Any]]]:
+    """The site, the loadpoints and the vehicles of a state, each with its own part of the state."""
+    if state:
+        yield Target(Scope.SITE), state
+    loadpoints = state.get("loadpoints")
+    for number, part in enumerate(loadpoints if isinstance(loadpoints, list) else (), 1):
+        yield Target(Scope.LOADPOINT, str(number)), part if isinstance(part, dict) else {}
+    for name in titles(state) or ():
+        part = state["vehicles"][name]
+        yield Target(Scope.VEHICLE, name), part if isinstance(part, dict) else {}
+
+
+def exists(setting: Setting, part: Mapping[str, Any]) -> bool:
+    """Whether evcc has a setting, as far as its part of the state shows."""
+    return not setting.needs or any(key in part for key in setting.needs)
+
+
+def value_of(setting: Setting, part: Mapping[str, Any]) -> Any:
+    """The value in force; None where the state does not say."""
+    return next((part[key] for key in setting.keys if key in part), None)
+
+
+def words(kind: Word, value: Any, state: Mapping[str, Any]) -> list[str]:
+    """The words to offer: those that evcc lists, else the usual ones and the one in force."""
+    listed = state.get(kind.listed)
+    if isinstance(listed, list):
+        return [word for word in listed if isinstance(word, str)]
+    current = [value] if isinstance(value, str) and value and value not in kind.usual else []
+    return [*kind.usual, *current]
+
+
+def takes(kind: Kind, state: Mapping[str, Any] | None = None) -> str:
+    """What a kind takes, in words; without a state, units that depend on the house are left general."""
+    return _TAKES[type(kind)](kind, {} if state is None else state)
+
+
+def line(entry: Mapping[str, Any]) -> str:
+    """An entry of the listing for a terminal."""
+    clear = f", {entry['clear']} to clear" if "clear" in entry else ""
+    now = "" if entry.get("value") in (None, "") else f"  (now {entry['value']})"
+    return f"{entry['topic']}: {entry['takes']}{clear}{now}"
+
+
+def table() -> str:
+    """Every setting as a Markdown table, for the README."""
+    rows = [
+        f"| `{_ANY[row.scope]}/{row.leaf}/set` | {takes(row.kind)}{', or clear' if row.clear else ''} | {row.meaning} |"
+        for row in SETTINGS
+    ]
+    return "\n".join(["| topic | takes | meaning |", "|---|---|---|", *rows])
+
+
+def _entry(setting: Setting, target: Target, part: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
+    value = value_of(setting, part)
+    return {
+        "topic": f"{topic_of(setting, target)}/set",
+        "kind": type(setting.kind).__name__.lower(),
+        "takes": takes(setting.kind, state),
+        **_limits(setting.kind, value, state),
+        **({"clear": CLEAR_WORD} if setting.clear else {}),
+        **({} if isinstance(setting.kind, Button) else {"value": value}),
+    }
+
+
+def _limits(kind: Kind, value: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+    match kind:
+        case Number():
+            limits = {"min": kind.low, "max": kind.high, "step": kind.step, "unit": unit_of(kind, state)}
+        case Duration():
+            limits = {"min": 0, "max": kind.high, "step": 1, "unit": "s"}
+        case Choice():
+            limits = {"options": list(kind.numbers)}
+        case Word():
+            limits = {"options": words(kind, value, state)}
+        case Vehicle():
+            limits = {"options": list(titles(state) or ())}
+        case Json():
+            limits = {"example": kind.example}
+        case _:
+            limits = {}
+    return {key: limit for key, limit in limits.items() if limit not in (None, "")}
+
+
+def _number(kind: Number, state: Mapping[str, Any]) -> str:
+    unit = (
+        filled(kind.unit, state) if state else kind.unit.replace("{currency}", "money").replace("{cost}", "money or g")
+    )
+    return f"{'whole number, ' if kind.whole else ''}{range_of(kind)}{f' {unit}' if unit else ''}"
+
+
+_TAKES: dict[type[Kind], Callable[[Any, Mapping[str, Any]], str]] = {
+    Number: _number,
+    Choice: lambda kind, _: ", ".join(map(str, kind.numbers)),
+    Switch: lambda *_: "on or off",
+    Word: lambda *_: "a word",
+    Duration: lambda *_: "seconds, or like 1m30s",
+    Plan: lambda kind, _: f'JSON like {{"{kind.goal}":20,"time":"07:00"}}',
+    Json: lambda kind, _: f"JSON like {kind.example}",
+    Vehicle: lambda *_: "name or title of a vehicle",
+    Button: lambda *_: "anything",
+}

@@ -1,0 +1,36 @@
+"""Which settings may be set, by the options `commands.*`."""
+
+import re
+from dataclasses import dataclass
+from fnmatch import translate
+
+from bridge.errors import Refused
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """What `commands.enabled`, `allow` and `deny` let through; globs over topics, with or without `/set`."""
+
+    enabled: bool
+    allowed: re.Pattern[str] | None
+    denied: re.Pattern[str] | None
+
+    @classmethod
+    def of(cls, *, enabled: bool, allow: tuple[str, ...], deny: tuple[str, ...]) -> "Permission":
+        """Read the globs, in any case of letters."""
+        return cls(enabled, _any_of(allow), _any_of(deny))
+
+    def check(self, topic: str) -> None:
+        """Refused when a setting's topic, below the root and without `/set`, may not be set."""
+        if not self.enabled:
+            raise Refused("commands are switched off (commands.enabled)")
+        if self.denied is not None and self.denied.match(topic):
+            raise Refused(f"{topic} may not be set (commands.deny)")
+        if self.allowed is not None and not self.allowed.match(topic):
+            raise Refused(f"{topic} may not be set (commands.allow)")
+
+
+def _any_of(globs: tuple[str, ...]) -> re.Pattern[str] | None:
+    if not globs:
+        return None
+    return re.compile("|".join(translate(glob.removesuffix("/set")) for glob in globs), re.IGNORECASE)
