@@ -3,6 +3,9 @@
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
+import orjson
+
+from bridge.catalogue import kinds
 from bridge.catalogue.kinds import Button, Choice, Duration, Json, Kind, Number, Plan, Switch, Vehicle, Word
 from bridge.catalogue.settables import SETTINGS
 from bridge.catalogue.setting import Scope, Setting
@@ -13,6 +16,9 @@ from bridge.commands.units import filled, unit_of
 from bridge.commands.vehicles import titles
 
 CLEAR_WORD = "-"
+# what evcc says where there is no mode
+_NO_WORDS = {"", "unknown"}
+_GENERAL = {kinds.COST.unit: "money or g per kWh", kinds.PRICE.unit: "money per kWh"}
 _ANY = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/<n>", Scope.VEHICLE: "vehicles/<name>"}
 
 
@@ -56,8 +62,8 @@ def words(kind: Word, value: Any, state: Mapping[str, Any]) -> list[str]:
     listed = state.get(kind.listed)
     if isinstance(listed, list):
         return [word for word in listed if isinstance(word, str)]
-    current = [value] if isinstance(value, str) and value and value not in kind.usual else []
-    return [*kind.usual, *current]
+    current = value if isinstance(value, str) and value not in _NO_WORDS else None
+    return list(dict.fromkeys(filter(None, [*kind.usual, current])))
 
 
 def takes(kind: Kind, state: Mapping[str, Any] | None = None) -> str:
@@ -68,7 +74,7 @@ def takes(kind: Kind, state: Mapping[str, Any] | None = None) -> str:
 def line(entry: Mapping[str, Any]) -> str:
     """An entry of the listing for a terminal."""
     clear = f", {entry['clear']} to clear" if "clear" in entry else ""
-    now = "" if entry.get("value") in (None, "") else f"  (now {entry['value']})"
+    now = "" if entry.get("value") in (None, "") else f"  (now {orjson.dumps(entry['value']).decode()})"
     return f"{entry['topic']}: {entry['takes']}{clear}{now}"
 
 
@@ -94,6 +100,7 @@ def _entry(setting: Setting, target: Target, part: Mapping[str, Any], state: Map
 
 
 def _limits(kind: Kind, value: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+    limits: dict[str, Any] = {}
     match kind:
         case Number():
             limits = {"min": kind.low, "max": kind.high, "step": kind.step, "unit": unit_of(kind, state)}
@@ -107,23 +114,26 @@ def _limits(kind: Kind, value: Any, state: Mapping[str, Any]) -> dict[str, Any]:
             limits = {"options": list(titles(state) or ())}
         case Json():
             limits = {"example": kind.example}
-        case _:
-            limits = {}
     return {key: limit for key, limit in limits.items() if limit not in (None, "")}
 
 
 def _number(kind: Number, state: Mapping[str, Any]) -> str:
-    unit = (
-        filled(kind.unit, state) if state else kind.unit.replace("{currency}", "money").replace("{cost}", "money or g")
-    )
-    return f"{'whole number, ' if kind.whole else ''}{range_of(kind)}{f' {unit}' if unit else ''}"
+    unit = filled(kind.unit, state) if state else _GENERAL.get(kind.unit, kind.unit)
+    if kind.low is None and kind.high is None:
+        return f"number in {unit}"
+    return f"{range_of(kind)} {unit}".rstrip() + (", whole" if kind.whole else "")
+
+
+def _word(kind: Word, state: Mapping[str, Any]) -> str:
+    offered = words(kind, None, state)
+    return f"a word: {', '.join(offered)}, …" if offered else "a word"
 
 
 _TAKES: dict[type[Kind], Callable[[Any, Mapping[str, Any]], str]] = {
     Number: _number,
     Choice: lambda kind, _: ", ".join(map(str, kind.numbers)),
     Switch: lambda *_: "on or off",
-    Word: lambda *_: "a word",
+    Word: _word,
     Duration: lambda *_: "seconds, or like 1m30s",
     Plan: lambda kind, _: f'JSON like {{"{kind.goal}":20,"time":"07:00"}}',
     Json: lambda kind, _: f"JSON like {kind.example}",
