@@ -135,9 +135,9 @@ def _text(*, colour: bool) -> tuple[Processor, ...]:
 
 def _json(*, journal: bool) -> tuple[Processor, ...]:
     def render(_: Any, __: str, event: EventDict) -> str:
-        first = {"time": event.pop("timestamp"), "level": event.pop("level"), "message": event.pop("event")}
+        first = {key: event.pop(key) for key in ("timestamp", "level", "event")}
         priority = f"<{_PRIORITIES.get(first['level'], 6)}>" if journal else ""
-        return priority + json.dumps(first | event)
+        return priority + json.dumps({**first, **event})
 
     return (render,)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -78,6 +78,12 @@ class Mqtt(Server):
     key_file: kinds.File = Field(default=None, description="its key, if it is in a file of its own")
     verify: kinds.Switch = Field(default=True, description="whether the broker's certificate is checked")
     window: kinds.Window = Field(default=20, description="how many messages may be unacknowledged at a time")
+
+    @model_validator(mode="after")
+    def _key_has_certificate(self) -> Self:
+        if self.key_file and not self.cert_file:
+            raise ValueError("mqtt.key_file (MQTT_KEY_FILE) needs mqtt.cert_file (MQTT_CERT_FILE) beside it")
+        return self
 
 
 class Topics(Section):

@@ -1,0 +1,5 @@
+"""The command line: `evcc-bridge`."""
+
+from bridge.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,91 @@
+"""One command of the command line, from its arguments to its exit code."""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bridge.cli.arguments import overrides, parse
+from bridge.errors import BridgeError, ConfigError
+
+if TYPE_CHECKING:
+    from bridge.settings import Settings
+
+Load = Callable[[], "Settings"]
+
+WRONG_CONFIGURATION = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code is 0, 1 for a failure, 2 for a wrong configuration."""
+    arguments = parse(argv)
+    try:
+        return COMMANDS[arguments.command](arguments, lambda: _load(arguments))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return WRONG_CONFIGURATION
+    except BridgeError as error:
+        print(f"evcc-bridge: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `evcc-bridge topics | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(_: Namespace, load: Load) -> int:
+    from bridge import daemon
+
+    return daemon.run(load)
+
+
+def _check(arguments: Namespace, load: Load) -> int:
+    from bridge import check
+
+    return check.run(load(), quick=arguments.quick)
+
+
+def _topics(arguments: Namespace, load: Load) -> int:
+    from bridge.cli import topics
+
+    return topics.run(load(), as_json=arguments.json, settable=arguments.settable)
+
+
+def _demo(arguments: Namespace, load: Load) -> int:
+    from bridge.cli import demo
+
+    return demo.run(arguments, load)
+
+
+def _export(arguments: Namespace, load: Load) -> int:
+    from bridge.cli import export
+
+    return export.run(load(), arguments.target, arguments.out)
+
+
+COMMANDS: Mapping[str, Callable[[Namespace, Load], int]] = {
+    "run": _run,
+    "check": _check,
+    "topics": _topics,
+    "demo": _demo,
+    "export": _export,
+}
+
+
+def _load(arguments: Namespace) -> "Settings":
+    """Read the configuration and set up the log by it; on SIGHUP again."""
+    import structlog
+
+    from bridge import log
+    from bridge.settings import load
+
+    hints: list[str] = []
+    env = os.environ | ({"CONFIG": arguments.config} if "config" in arguments else {})
+    settings = load(overrides(arguments), env, warn=hints.append)
+    log.configure(settings.log.level, settings.log.format, settings.secrets())
+    for hint in hints:
+        structlog.get_logger().warning(hint)
+    return settings
