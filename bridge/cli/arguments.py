@@ -2,8 +2,9 @@
 
 import argparse
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+
+from bridge import __version__
 
 EXPORTS = ("openhab", "nodered", "homeassistant")
 
@@ -23,7 +24,7 @@ def parser() -> argparse.ArgumentParser:
         description="evcc's REST API as a live MQTT tree, and every setting as a command that gets an answer.",
         parents=[common],
     )
-    whole.add_argument("--version", action="version", version=f"evcc-bridge {installed()}")
+    whole.add_argument("--version", action="version", version=f"evcc-bridge {__version__}")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     commands.add_parser("run", parents=[common], help="bridge evcc and the broker (the default)")
 
@@ -46,14 +47,6 @@ def parser() -> argparse.ArgumentParser:
 def overrides(arguments: argparse.Namespace) -> Mapping[str, str]:
     """The options of the configuration that the command line sets, by their names, which all have a dot."""
     return {name: text for name, text in vars(arguments).items() if "." in name}
-
-
-def installed() -> str:
-    """The version of the bridge."""
-    try:
-        return version("evcc-mqtt-bridge")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _common() -> argparse.ArgumentParser:

@@ -3,10 +3,12 @@
 import asyncio
 import sys
 from collections.abc import Mapping
+from typing import Any
 
 import orjson
 
 from bridge.cli.text import one_line
+from bridge.commands.listing import line, listing
 from bridge.evcc.client import Client
 from bridge.evcc.document import State, parse
 from bridge.settings import Settings
@@ -18,9 +20,8 @@ from bridge.topics.tree import Tree
 def run(settings: Settings, *, as_json: bool = False, settable: bool = False) -> int:
     """Ask evcc once and print the topics of its state, or those that can be set, to standard output."""
     state = asyncio.run(read(settings))
-    topics = tree(settings, state)
-    named = {f"{settings.mqtt.root}/{topic}": payload for topic, payload in sorted(topics.items())}
-    sys.stdout.write(_json(named) if as_json else _lines(named))
+    show = _settable if settable else _published
+    sys.stdout.write(show(settings, state, as_json=as_json))
     sys.stdout.flush()
     return 0
 
@@ -40,10 +41,17 @@ def tree(settings: Settings, state: State) -> Mapping[str, bytes]:
     return whole.topics
 
 
-def _json(topics: Mapping[str, bytes]) -> str:
-    texts = {topic: payload.decode(errors="replace") for topic, payload in topics.items()}
-    return orjson.dumps(texts, option=orjson.OPT_INDENT_2).decode() + "\n"
-
-
-def _lines(topics: Mapping[str, bytes]) -> str:
+def _published(settings: Settings, state: State, *, as_json: bool) -> str:
+    topics = {f"{settings.mqtt.root}/{topic}": payload for topic, payload in sorted(tree(settings, state).items())}
+    if as_json:
+        return _json({topic: payload.decode(errors="replace") for topic, payload in topics.items()})
     return "".join(f"{topic} = {one_line(payload)}\n" for topic, payload in topics.items())
+
+
+def _settable(settings: Settings, state: State, *, as_json: bool) -> str:
+    entries = [{**entry, "topic": f"{settings.mqtt.root}/{entry['topic']}"} for entry in listing(state)]
+    return _json(entries) if as_json else "".join(f"{line(entry)}\n" for entry in entries)
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode() + "\n"
