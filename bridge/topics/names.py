@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
 
+from bridge.topics.known import words
+
 _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
 _SECRET = re.compile(r"password|token|secret|private|certificate", re.IGNORECASE)
 LONGEST_TOPIC = 1024
@@ -29,13 +31,10 @@ NULLS = {"vehicles/repeatingPlans": b"0", "vehicles/features": b"0", "loadpoints
 SERIES = {"site/forecast", "loadpoints/plan"}
 
 # evcc's configuration and identity: no state, and full of secrets
-KEPT_BACK = frozenset(
-    {
-        "auth", "authDisabled", "config", "database", "deviceColors", "eebus", "hems/config", "influx", "mcp", "messaging",
-        "messagingEvents", "modbusproxy", "mqtt", "network", "ocpp", "ocppforwarder", "remote", "shm", "sponsor",
-        "tariffs", "releaseNotes",
-    }
-)  # fmt: skip
+KEPT_BACK = words("""
+    auth authDisabled config database deviceColors eebus hems/config influx mcp messaging messagingEvents
+    modbusproxy mqtt network ocpp ocppforwarder remote shm sponsor tariffs releaseNotes
+""")
 
 # (name of the old era, name of today), below `site` and below a loadpoint
 SITE_ALIASES = (

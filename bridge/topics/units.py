@@ -8,6 +8,8 @@ compared unit by unit. So only what changed is flattened.
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+import orjson
+
 from bridge.topics.flatten import flatten
 from bridge.topics.names import (
     LOADPOINT_ALIASES,
@@ -16,7 +18,6 @@ from bridge.topics.names import (
     VEHICLE_DEFAULTS,
     Selection,
     escape,
-    is_secret,
 )
 
 # keys whose children are large, and are pushed apart
@@ -43,12 +44,34 @@ def units_of(key: str, value: Any) -> Iterator[tuple[str, Any]]:
         yield from _loadpoints(value)
     elif key == "vehicles":
         yield from _vehicles(value)
-    elif is_secret(key):
-        return
     elif key in _SPLIT and isinstance(value, Mapping):
         yield from ((f"site/{key}/{escape(child)}", {child: below}) for child, below in value.items())
     else:
         yield f"site/{escape(key)}", {key: value}
+
+
+def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The units whose values differ between two state documents, with their new values; None: the unit is gone."""
+    before = dict(units(old))
+    for unit, value in units(new):
+        if unit not in before or not same(before.pop(unit), value):
+            yield unit, value
+            before.pop(unit, None)
+    yield from ((unit, None) for unit in before)
+
+
+def loadpoint_unit(index: int, key: str, value: Any) -> tuple[str, Any]:
+    """The unit of one value of the loadpoint at `index`, counted from 0 as evcc's push frames do."""
+    return f"loadpoints/{index + 1}/{escape(key)}", {key: value}
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal as JSON: Python takes `true` and `1` for the same."""
+    if one is other:
+        return True
+    if isinstance(one, dict | list):
+        return type(one) is type(other) and one == other and orjson.dumps(one) == orjson.dumps(other)
+    return type(one) is type(other) and bool(one == other)
 
 
 def topics(unit: str, value: Any, selection: Selection, *, aliases: bool = True) -> Topics:
@@ -66,11 +89,10 @@ def _loadpoints(value: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(value, list):
         return
     yield "loadpoints", len(value)
-    for number, loadpoint in enumerate(value, start=1):
+    for index, loadpoint in enumerate(value):
         if isinstance(loadpoint, Mapping):
             for key, child in (LOADPOINT_DEFAULTS | dict(loadpoint)).items():
-                if not is_secret(key):
-                    yield f"loadpoints/{number}/{escape(key)}", {key: child}
+                yield loadpoint_unit(index, key, child)
 
 
 def _vehicles(value: Any) -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,115 @@
+"""evcc's `/ws`: the whole state once, then every change as it happens."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol
+
+import orjson
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from bridge.errors import EvccError, Invalid, NotReady, Unreachable
+from bridge.evcc.client import login, tls_context
+from bridge.pause import Pause
+from bridge.settings import Evcc
+
+_LONGEST_PAUSE = 60.0
+_PAUSE_WHERE_MISSING = 600.0
+_LARGEST_FRAME = 16 * 1024 * 1024
+
+
+class Listener(Protocol):
+    """Who is told what `/ws` brings."""
+
+    def frame(self, frame: dict[str, Any]) -> None:
+        """Take one frame: dotted keys with 0-based numbers -> values."""
+
+    def push_up(self) -> None:
+        """Note that `/ws` is connected; the whole state comes next."""
+
+    def push_down(self, reason: EvccError) -> None:
+        """Note that `/ws` is gone, silent or was never there; NotReady: this evcc has none, or not yet."""
+
+
+class Push:
+    """Keeps a connection to `/ws`; `silence` gives the seconds without any frame after which it counts as dead."""
+
+    def __init__(self, settings: Evcc, listener: Listener, silence: Callable[[], float]) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._silence = silence
+        self._pause = Pause(1.0, _LONGEST_PAUSE)
+        self._retry = asyncio.Event()
+
+    def retry(self) -> None:
+        """Try again at once: something says that evcc is back."""
+        self._pause.reset()
+        self._retry.set()
+
+    async def run(self) -> None:
+        """Connect, hand on every frame, and connect again with growing pauses, for ever."""
+        while True:
+            try:
+                async with self._connection() as connection:
+                    await self._receive(connection)
+            except EvccError as error:
+                self._listener.push_down(error)
+                await self._wait(_PAUSE_WHERE_MISSING if isinstance(error, NotReady) else _LONGEST_PAUSE)
+
+    async def _receive(self, connection: ClientConnection) -> None:
+        self._listener.push_up()
+        while True:
+            async with asyncio.timeout(self._silence()):
+                message = await connection.recv(decode=False)
+            self._listener.frame(_read(message))
+            self._pause.reset()
+
+    async def _wait(self, longest: float) -> None:
+        self._retry.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._pause.next(longest)):
+                await self._retry.wait()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[ClientConnection]:
+        """One connection; every way in which it can fail is an error of ours."""
+        url = "ws" + self._settings.url.removeprefix("http") + "/ws"
+        context = tls_context(self._settings) if url.startswith("wss") else None
+        try:
+            async with connect(
+                url,
+                ssl=context,
+                additional_headers=_authorization(self._settings),
+                compression=None,
+                max_size=_LARGEST_FRAME,
+                open_timeout=self._settings.timeout,
+                close_timeout=1,
+                proxy=None,
+            ) as connection:
+                yield connection
+        except InvalidStatus as error:
+            status = error.response.status_code
+            kind = NotReady if status == 404 else Invalid
+            raise kind(f"evcc's /ws answers {status}") from None
+        except TimeoutError:
+            raise Unreachable("evcc's /ws is silent") from None
+        except (WebSocketException, OSError) as error:
+            raise Unreachable(f"evcc's /ws is closed: {error}") from None
+
+
+def _read(message: str | bytes) -> dict[str, Any]:
+    try:
+        frame = orjson.loads(message)
+        orjson.dumps(frame)  # refuses what is nested more deeply than topics can be
+    except (orjson.JSONDecodeError, TypeError) as error:
+        raise Invalid(f"evcc's /ws sent what cannot be read: {error}") from None
+    if not isinstance(frame, dict):
+        raise Invalid("evcc's /ws sent what is no object")
+    return frame
+
+
+def _authorization(settings: Evcc) -> dict[str, str]:
+    pair = login(settings)
+    return {"Authorization": "Basic " + base64.b64encode(":".join(pair).encode()).decode()} if pair else {}

@@ -1,0 +1,124 @@
+"""How the broker is reached: address, TLS, MQTT version, will, and coming back after every loss."""
+
+import asyncio
+import hashlib
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import aiomqtt
+
+from bridge.errors import BrokerError, ConfigError
+from bridge.mqtt.link import Link, VersionRefused
+from bridge.mqtt.message import Message
+from bridge.pause import Pause
+from bridge.settings import Mqtt
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_TIMEOUT = 10.0
+_SETTLED = 20.0  # seconds a connection must hold before the next pause is short again
+_VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
+_SESSION_TAKEN_OVER = 0x8E
+_MAXIMUM_PACKET = 0x95
+_FAREWELLS = {
+    _SESSION_TAKEN_OVER: "another client connected with our client id: give one of the two its own mqtt.client_id",
+    _MAXIMUM_PACKET: "the broker does not take a message as large as we sent",
+}
+
+
+class Observer(Protocol):
+    """Who is told how the connection fares."""
+
+    def broker_lost(self, reason: str) -> None:
+        """Note that there is no connection, and why."""
+
+
+class Connection:
+    """The way to one broker. `will` is what the broker publishes when we are gone without a word."""
+
+    def __init__(self, settings: Mqtt, will: Message) -> None:
+        self._settings = settings
+        self._will = will
+        self._pause = Pause(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._taken_over = False
+
+    async def run(self, session: Callable[[], Awaitable[None]], observer: Observer) -> None:
+        """Hold `session` again and again, for ever; it ends with a BrokerError when its connection does."""
+        now = asyncio.get_running_loop().time
+        while True:
+            began = now()
+            try:
+                await session()
+            except BrokerError as error:
+                if now() - began > _SETTLED and not self._taken_over:
+                    self._pause.reset()
+                observer.broker_lost(str(error))
+            await asyncio.sleep(self._pause.next())
+
+    @asynccontextmanager
+    async def open(self, receive: Callable[[Message], None]) -> AsyncIterator[Link]:
+        """One connection, which hands each message to `receive`; every way in which it fails is a BrokerError."""
+        link = await self._connect(receive)
+        try:
+            yield link
+        except aiomqtt.MqttError as error:
+            code = getattr(link.farewell, "value", 0)
+            self._taken_over = code == _SESSION_TAKEN_OVER
+            raise BrokerError(_FAREWELLS.get(code, f"the connection to the broker was lost: {error}")) from None
+        finally:
+            await link.close()
+
+    async def _connect(self, receive: Callable[[Message], None]) -> Link:
+        refusal: VersionRefused | None = None
+        for v5 in _VERSIONS[self._settings.version]:
+            link = Link(receive, v5=v5, **self._options())
+            try:
+                async with asyncio.timeout(_TIMEOUT):
+                    await link.connect()
+            except VersionRefused as error:
+                refusal = error
+            except aiomqtt.MqttError as error:
+                raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
+            except TimeoutError:
+                raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
+            else:
+                return link
+        raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {refusal}")
+
+    def _options(self) -> dict[str, Any]:
+        settings, address = self._settings, self._settings.address
+        options: dict[str, Any] = {
+            "hostname": address.path if address.scheme == "unix" else address.host,
+            "port": address.port or 1,
+            "identifier": settings.client_id or client_id(settings.root),
+            "username": settings.user,
+            "password": settings.password.get_secret_value() if settings.password else None,
+            "keepalive": settings.keepalive,
+            "will": aiomqtt.Will(self._will.topic, self._will.payload, self._will.qos, self._will.retain),
+            "tls_context": _tls_context(settings) if address.tls else None,
+        }
+        if address.scheme in {"ws", "wss"}:
+            return options | {"transport": "websockets", "websocket_path": address.path or "/mqtt"}
+        if address.scheme == "unix":
+            return options | {"transport": "unix"}
+        return options | {"socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]}
+
+
+def client_id(root: str) -> str:
+    """The client id of this host for this root: the same at every start, at most 23 characters (MQTT 3.1.1)."""
+    return "evcc-bridge-" + hashlib.sha256(f"{socket.gethostname()}\0{root}".encode()).hexdigest()[:10]
+
+
+def _tls_context(settings: Mqtt) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file)
+        if settings.cert_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"mqtt.ca_file, mqtt.cert_file or mqtt.key_file cannot be used: {error}") from None
+    if not settings.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

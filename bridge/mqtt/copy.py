@@ -1,0 +1,301 @@
+"""The broker's copy of the wanted tree: one connection after another, each brought to the same tree."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from typing import Any, Protocol
+
+import orjson
+
+from bridge.errors import BrokerError
+from bridge.mqtt.connection import Connection
+from bridge.mqtt.link import Link
+from bridge.mqtt.message import Message
+from bridge.mqtt.publisher import Publisher
+from bridge.mqtt.rivals import Rivals
+from bridge.mqtt.watch import MARKER, Watch
+from bridge.settings import Mqtt
+from bridge.topics.ghosts import SCOPES, is_ours, is_unlisted
+from bridge.topics.tree import ERASED, Tree
+from bridge.topics.units import Topics
+
+PUBLISHED = "bridge/published"
+STATUS = "status"
+_OUTSIDE_SCOPES = frozenset({STATUS, "updated"})
+_PATIENCE = 30.0  # seconds for the broker to acknowledge the whole tree
+_FAREWELL = 1.0  # seconds for the last words
+_ECHO = 30.0  # seconds in which a copy of our own message may come back by another broker
+_FORGET = 60.0  # seconds without a foreign write until it is no problem any more
+_MANY = 5
+
+
+class Desk(Protocol):
+    """Who is told what comes from the broker; nothing here blocks or raises."""
+
+    def command(self, message: Message, *, stale: bool) -> None:
+        """Take a message on a topic below the root that ends with `/set`."""
+
+    def request(self, message: Message, *, stale: bool) -> None:
+        """Take a message below `bridge/request/`."""
+
+    def broker_found(self) -> None:
+        """Note that the broker is connected and has the whole tree."""
+
+    def broker_lost(self, reason: str) -> None:
+        """Note that there is no connection, and why."""
+
+    def stopping(self) -> None:
+        """Say the last words: the connection is about to be closed."""
+
+    def problem(self, key: str, text: str | None) -> None:
+        """Note a problem by key, or that it is over."""
+
+
+class Copy:
+    """What the broker is to hold below the root, and the way in and out.
+
+    `state` gives evcc's newest document and `settled` whether it is complete: leaves that only the broker knows
+    are erased when it is, vehicles and loadpoints that evcc does not list at once.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a copy depends on, each of another kind
+        self,
+        settings: Mqtt,
+        desk: Desk,
+        *,
+        limit: int,
+        state: Callable[[], Mapping[str, Any]],
+        settled: Callable[[str], bool],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._root = settings.root
+        self._desk = desk
+        self._state = state
+        self._settled = settled
+        self._now = now
+        self._tree = Tree(limit)
+        self._published: set[str] = set()
+        self._rivals = Rivals()
+        self._foreign: dict[str, float] = {}
+        self._link: Link | None = None
+        self._connection = Connection(settings, Message(f"{settings.root}/{STATUS}", b"offline", retain=True))
+        self.publisher = Publisher(settings.root, self._tree.topics, qos=settings.qos, window=settings.window, now=now)
+        self.connected = False
+        self.connects = 0
+
+    @property
+    def tree(self) -> Tree:
+        """The wanted tree."""
+        return self._tree
+
+    @property
+    def link(self) -> Link | None:
+        """The connection of this moment."""
+        return self._link
+
+    def want(self, source: str, topics: Mapping[str, bytes]) -> None:
+        """Say which retained topics `source` has, whole: what it had before and has no more is erased."""
+        self.want_all({source: Topics(dict(topics), {})})
+
+    def want_all(self, sources: Mapping[str, Topics]) -> None:
+        """The same for many sources at once."""
+        changed: set[str] = set()
+        for source, topics in sources.items():
+            changed |= self._tree.replace(source, topics.own, topics.alias)
+        self._remember(topic for topic in changed if self._tree.get(topic))
+        self.publisher.changed(sorted(changed))
+
+    def send(self, message: Message) -> None:
+        """Publish a message that is not retained, on a topic below the root; lost without a connection."""
+        if self._link is not None:
+            absolute = Message(f"{self._root}/{message.topic}", message.payload, qos=message.qos)
+            self._link.send(absolute, first=True)
+
+    def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+        """Publish an answer on the absolute topic that a client named."""
+        if self._link is not None and _may_respond(topic):
+            self._link.send(Message(topic, payload, correlation=correlation), first=True)
+
+    def erase(self, topic: str) -> None:
+        """Erase a retained message that somebody left on a topic below the root."""
+        if self._link is not None:
+            self._link.send(Message(f"{self._root}/{topic}", ERASED, retain=True))
+
+    def fits(self) -> int | None:
+        """The largest packet that the broker takes, in bytes; None when it did not say."""
+        return self._link.limits.maximum_packet if self._link else None
+
+    def sweep(self) -> int:
+        """Erase what is no more; returns how many topics wait for evcc to be complete."""
+        ghosts = [topic for topic, payload in self.publisher.held.items() if payload and not self._tree.get(topic)]
+        erasable = [topic for topic in ghosts if self._erasable(topic)]
+        self.publisher.changed(erasable)
+        return sum(1 for topic in ghosts if topic not in erasable and is_ours(topic, self._published))
+
+    def tick(self) -> None:
+        """Note that time goes by, about once a second."""
+        now = self._now()
+        self.publisher.tick()
+        self._foreign = {topic: seen for topic, seen in self._foreign.items() if now - seen < _FORGET}
+        self._tell_foreign()
+        self._tell_rivals(now)
+        self._tell_report()
+
+    async def run(self) -> None:
+        """Hold a connection, for ever."""
+        await self._connection.run(self._session, self._desk)
+
+    async def _session(self) -> None:
+        watch = Watch(self._root, (), command=self._on_command, publication=self._on_publication)
+        async with self._connection.open(watch.receive) as link:
+            self._link = link
+            self.connects += 1
+            try:
+                await self._establish(link, watch)
+                await link.ended()
+            except asyncio.CancelledError:
+                await self._leave(link)
+                raise
+            finally:
+                self._link = None
+                self.connected = False
+                self.publisher.detach()
+
+    async def _establish(self, link: Link, watch: Watch) -> None:
+        held = await watch.read(link)
+        self._desk.problem("read", None if held is not None else f"the broker does not let us read {self._root}/#")
+        self._adopt(link, held or {})
+        await watch.go_live(link)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await link.unless_ended(self.publisher.settled())
+        self.connected = True
+        self._desk.broker_found()
+
+    def _adopt(self, link: Link, held: Mapping[str, bytes]) -> None:
+        below = {name: payload for topic, payload in held.items() if (name := self._below(topic)) is not None}
+        self._remember(_names(below.get(PUBLISHED, ERASED)))
+        self.publisher.attach(link, below, self._erasable)
+
+    async def _leave(self, link: Link) -> None:
+        """Say the last words, as long as there is time for them."""
+        self._desk.stopping()
+        with suppress(TimeoutError, BrokerError):
+            async with asyncio.timeout(_FAREWELL):
+                await self.publisher.settled()
+                await link.drained()
+
+    def _remember(self, topics: Iterable[str]) -> None:
+        """Remember in the broker itself what was published, before it is: a later run can erase it."""
+        new = {topic for topic in topics if topic != PUBLISHED} - self._published
+        if new:
+            self._published |= new
+            names = orjson.dumps(sorted(self._published))
+            self.publisher.changed(self._tree.replace(PUBLISHED, {PUBLISHED: names}))
+
+    def _erasable(self, topic: str) -> bool:
+        if topic.startswith("bridge/"):
+            return is_ours(topic, self._published)
+        state = self._state()
+        if not state:
+            return False
+        return is_unlisted(topic, state) or (self._settled(topic) and is_ours(topic, self._published))
+
+    def _below(self, topic: str) -> str | None:
+        prefix = f"{self._root}/"
+        return topic.removeprefix(prefix) if topic.startswith(prefix) else None
+
+    def _on_command(self, message: Message, stale: bool) -> None:  # noqa: FBT001 - the watch's word on it
+        name = self._below(message.topic)
+        if name is None:
+            return
+        below = Message(
+            name,
+            message.payload,
+            message.retain,
+            message.qos,
+            message.response_topic,
+            message.correlation,
+            message.expiry,
+        )
+        if stale and message.retain and message.payload:
+            self.erase(name)
+        take = self._desk.command if name.endswith("/set") else self._desk.request
+        take(below, stale=stale)
+
+    def _on_publication(self, message: Message) -> None:
+        topic = self._below(message.topic)
+        if topic is None or (topic.partition("/")[0] not in SCOPES and topic not in _OUTSIDE_SCOPES):
+            return
+        now = self._now()
+        self._rivals.note(topic, now, echo=self.publisher.sent_within(topic, _ECHO))
+        if topic.startswith(MARKER):
+            return
+        wrong = self.publisher.observe(topic, message.payload, ours=self._erasable(topic))
+        if wrong and topic not in _OUTSIDE_SCOPES and not self.publisher.paused:
+            self._foreign[topic] = now
+            self._tell_foreign()
+
+    def _tell_foreign(self) -> None:
+        self._desk.problem("foreign", _foreign_text(self._root, list(self._foreign)))
+
+    def _tell_rivals(self, now: float) -> None:
+        evcc, bridge = self._rivals.evcc(now), self._rivals.bridge(now)
+        self._desk.problem("second bridge", f"a second bridge publishes below {self._root}" if bridge else None)
+        self._desk.problem("evcc's own MQTT", _rival_text(self._root) if evcc else None)
+        if self.publisher.paused and not evcc:
+            self.publisher.paused = False
+            self.publisher.changed(self._tree.topics)
+        elif evcc:
+            self.publisher.paused = True
+            self._foreign.clear()
+
+    def _tell_report(self) -> None:
+        report = self.publisher.report
+        refused = next(iter(report.refused.items()), None)
+        self._desk.problem(
+            "refused",
+            f"the broker refuses {len(report.refused)} topics, such as {self._root}/{refused[0]}: {refused[1]}"
+            if refused
+            else None,
+        )
+        large = sorted(report.too_large)
+        self._desk.problem(
+            "too large", f"too large for the broker and left out: {', '.join(large[:_MANY])}" if large else None
+        )
+        contested = sorted(self._tree.contested)
+        self._desk.problem(
+            "contested",
+            f"two values claim one topic, the first has it: {', '.join(contested[:_MANY])}" if contested else None,
+        )
+        left_out = self._tree.left_out
+        self._desk.problem("limit", "more topics than topics.limit allows: the rest is left out" if left_out else None)
+
+
+def _names(payload: bytes) -> list[str]:
+    try:
+        names = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _may_respond(topic: str) -> bool:
+    return 0 < len(topic) <= 1024 and not any(character in topic for character in "+#\0")
+
+
+def _foreign_text(root: str, topics: list[str]) -> str | None:
+    if not topics:
+        return None
+    if len(topics) > _MANY:
+        return f"somebody else publishes {len(topics)} of our topics, such as {root}/{topics[0]}: they are put right"
+    named = ", ".join(f"{root}/{topic}" for topic in topics)
+    return f"somebody else published {named}: put right; to set a value, publish to {root}/{topics[0]}/set"
+
+
+def _rival_text(root: str) -> str:
+    return (
+        f"evcc's own MQTT publishes below {root} too: the bridge publishes no state as long as it does; "
+        "switch one of the two off, or give the bridge another root (mqtt.root)"
+    )

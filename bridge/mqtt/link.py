@@ -1,0 +1,257 @@
+"""One connection to the broker: what it announced, and messages out with an acknowledgement each.
+
+aiomqtt waits for every publish by itself and does not look at the reason in the broker's acknowledgement;
+here each message has a callback, so that one window serves the whole tree and a refusal is seen.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import aiomqtt
+import paho.mqtt.client as paho
+from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from bridge.errors import BrokerError
+from bridge.mqtt.message import Message
+
+_PACKET_OVERHEAD = 64  # bytes of a PUBLISH beside topic and payload, at most
+
+_UNSUPPORTED_VERSION = 0x84
+_GOODBYE = 1.0  # seconds for a clean DISCONNECT
+
+T = TypeVar("T")
+Done = Callable[[str | None], None]  # called with None, or with the broker's reason to refuse
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the broker announced at CONNACK (MQTT 5); the defaults are what 3.1.1 knows."""
+
+    receive_maximum: int = 65_535
+    maximum_packet: int | None = None
+    maximum_qos: int = 2
+    retain_available: bool = True
+
+
+class VersionRefused(aiomqtt.MqttError):
+    """The broker does not speak the MQTT version that was tried, or closed the connection as if it did not."""
+
+
+class _Client(aiomqtt.Client):
+    """aiomqtt's client with the parts of the protocol that it swallows handed on."""
+
+    link: "Link"
+
+    def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
+        if properties is not None:
+            self.link.limits = _limits(properties)
+        super()._on_connect(client, userdata, flags, reason_code, properties)
+
+    def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
+        self.link.farewell = reason_code
+        if not self._connected.done():  # aiomqtt would wait for its whole timeout
+            self._connected.set_exception(VersionRefused("it closed the connection without an answer"))
+        super()._on_disconnect(client, userdata, flags, reason_code, properties)
+
+    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
+        self.link.acknowledged(mid, str(reason_code) if reason_code.is_failure else None)
+        super()._on_publish(client, userdata, mid, reason_code, properties)
+
+    def _on_message(self, _client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:
+        with suppress(UnicodeDecodeError):  # no topic of ours is not UTF-8
+            self.link.received(_incoming(message))
+
+    def dispose(self) -> None:
+        """Close the socket whatever state the connection is in: aiomqtt leaves it open after a failed attempt."""
+        self._client._sock_close()  # noqa: SLF001 - paho has no public way without a DISCONNECT
+        for future in (self._connected, self._disconnected):
+            if future.done() and not future.cancelled():
+                future.exception()  # seen: nobody may be waiting any more
+
+
+class Link:
+    """One connection, from CONNECT to its end. Topics are absolute here.
+
+    `receive` gets every message as it comes, in the order of the wire.
+    """
+
+    def __init__(self, receive: Callable[[Message], None], *, v5: bool, **options: Any) -> None:
+        self._receive = receive
+        self.v5 = v5
+        self.limits = Limits()
+        self.farewell: ReasonCode | int | None = None
+        self.last_acknowledgement = time.monotonic()
+        self._waiting: dict[int, Done] = {}
+        self._outbox: deque[tuple[Message, Done]] = deque()
+        self._pump_planned = False
+        self._acknowledgement = asyncio.Event()
+        protocol = aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311
+        self._client = _Client(protocol=protocol, max_inflight_messages=0, **options)
+        self._client.link = self
+        self._loop = asyncio.get_running_loop()
+
+    async def connect(self) -> None:
+        """Connect; VersionRefused where the broker does not speak this version, MqttError for other failures."""
+        try:
+            await self._client.__aenter__()
+        except MqttConnectError as error:
+            self._client.dispose()
+            if getattr(error.rc, "value", error.rc) == _UNSUPPORTED_VERSION:
+                raise VersionRefused(str(error)) from None
+            raise
+        except BaseException:
+            self._client.dispose()
+            raise
+
+    async def close(self) -> None:
+        """Say goodbye if the broker still listens; a clean DISCONNECT, so the will does not come."""
+        try:
+            with suppress(aiomqtt.MqttError, TimeoutError):
+                async with asyncio.timeout(_GOODBYE):
+                    await self._client.__aexit__(None, None, None)
+        finally:
+            self._client.dispose()
+
+    @property
+    def in_flight(self) -> int:
+        """How many messages the broker has not acknowledged, those that wait to be sent included."""
+        return len(self._waiting) + len(self._outbox)
+
+    def fits(self, topic: str, payload: bytes) -> bool:
+        """Whether a message is within the broker's Maximum Packet Size."""
+        limit = self.limits.maximum_packet
+        return limit is None or len(topic.encode()) + len(payload) + _PACKET_OVERHEAD <= limit
+
+    def send(self, message: Message, done: Done | None = None, *, first: bool = False) -> None:
+        """Publish; `done` is called once with None or the broker's reason, or never if the connection ends before.
+
+        More than the broker's Receive Maximum wait their turn here; `first` puts an answer before state.
+        """
+        entry = (message, done or _ignore)
+        self._outbox.appendleft(entry) if first else self._outbox.append(entry)
+        self._pump()
+
+    async def subscribe(self, topic: str, *, qos: int, retained: bool = True, own: bool = True) -> None:
+        """Subscribe; `retained` asks for stored messages (MQTT 5), `own` for what this connection publishes itself.
+
+        BrokerError when the broker refuses.
+        """
+        if self.v5:
+            handling = SubscribeOptions.RETAIN_SEND_ON_SUBSCRIBE if retained else SubscribeOptions.RETAIN_DO_NOT_SEND
+            options = SubscribeOptions(qos, noLocal=not own, retainAsPublished=True, retainHandling=handling)
+            codes = await self.unless_ended(self._client.subscribe(topic, options=options))
+        else:
+            codes = await self.unless_ended(self._client.subscribe(topic, qos=qos))
+        refusals = [code for code in codes if (code if isinstance(code, int) else code.value) >= 0x80]
+        if refusals:
+            raise BrokerError(f"the broker does not let us subscribe to {topic}: {refusals[0]}")
+
+    async def unsubscribe(self, topic: str) -> None:
+        """End a subscription."""
+        await self.unless_ended(self._client.unsubscribe(topic))
+
+    async def unless_ended(self, waiting: Coroutine[Any, Any, T]) -> T:
+        """Wait for something as long as the connection holds; MqttError when it ends first."""
+        task = self._loop.create_task(waiting)
+        end: asyncio.Future[Any] = self._client._disconnected  # noqa: SLF001 - as in `ended`
+        try:
+            await asyncio.wait((task, end), return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+        finally:
+            task.cancel()
+        await self.ended()
+        raise aiomqtt.MqttError("the connection has been closed")
+
+    async def drained(self) -> None:
+        """Wait until the broker has acknowledged everything that was sent."""
+        while self.in_flight:
+            self._acknowledgement.clear()
+            await self._acknowledgement.wait()
+
+    async def ended(self) -> None:
+        """Wait until the connection ends; MqttError says why."""
+        await asyncio.shield(self._client._disconnected)  # noqa: SLF001 - aiomqtt shows it only to readers of its queue
+
+    def received(self, message: Message) -> None:
+        """Take a message off the wire."""
+        self._receive(message)
+
+    def acknowledged(self, mid: int, reason: str | None) -> None:
+        """Take the broker's acknowledgement of the message `mid`."""
+        self.last_acknowledgement = time.monotonic()
+        self._acknowledgement.set()
+        if (done := self._waiting.pop(mid, None)) is None:
+            return
+        done(reason)
+        # paho holds its lock while it calls back: what is next goes out in the loop's next round
+        if self._outbox and not self._pump_planned:
+            self._pump_planned = True
+            self._loop.call_soon(self._pump)
+
+    def _pump(self) -> None:
+        self._pump_planned = False
+        while self._outbox and len(self._waiting) < self.limits.receive_maximum:
+            self._transmit(*self._outbox.popleft())
+
+    def _transmit(self, message: Message, done: Done) -> None:
+        qos = min(message.qos, self.limits.maximum_qos)
+        info = self._client._client.publish(  # noqa: SLF001 - aiomqtt's own publish waits for each message
+            message.topic,
+            message.payload,
+            qos,
+            retain=message.retain and self.limits.retain_available,
+            properties=_properties(message) if self.v5 else None,
+        )
+        if qos and info.rc in {paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN}:
+            self._waiting[info.mid] = done
+        else:
+            done(None if info.rc == paho.MQTT_ERR_SUCCESS else paho.error_string(info.rc))
+
+
+def _ignore(_: str | None) -> None:
+    """Nobody waits for this acknowledgement."""
+
+
+def _properties(message: Message) -> Any:
+    if message.response_topic is None and message.correlation is None and message.expiry is None:
+        return None
+    properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
+    if message.response_topic is not None:
+        properties.ResponseTopic = message.response_topic
+    if message.correlation is not None:
+        properties.CorrelationData = message.correlation
+    if message.expiry is not None:
+        properties.MessageExpiryInterval = message.expiry
+    return properties
+
+
+def _incoming(message: paho.MQTTMessage) -> Message:
+    properties = message.properties
+    return Message(
+        message.topic,
+        bytes(message.payload),
+        message.retain,
+        message.qos,
+        getattr(properties, "ResponseTopic", None),
+        getattr(properties, "CorrelationData", None),
+        getattr(properties, "MessageExpiryInterval", None),
+    )
+
+
+def _limits(properties: Properties) -> Limits:
+    return Limits(
+        getattr(properties, "ReceiveMaximum", 65_535),
+        getattr(properties, "MaximumPacketSize", None),
+        getattr(properties, "MaximumQoS", 2),
+        bool(getattr(properties, "RetainAvailable", True)),
+    )

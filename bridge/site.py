@@ -1,0 +1,212 @@
+"""One evcc on one broker root: all parts, wired. Only this module knows both evcc and the broker."""
+
+import asyncio
+import math
+import time
+from asyncio import TaskGroup
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+
+from bridge import about
+from bridge.commands.inbox import Inbox
+from bridge.evcc.client import Client
+from bridge.evcc.document import State
+from bridge.evcc.reader import Reader
+from bridge.mqtt.copy import Copy
+from bridge.mqtt.message import Message
+from bridge.problems import Problems
+from bridge.settings import Settings
+from bridge.topics.names import Selection
+from bridge.topics.units import Topics, topics
+
+_TICK = 1.0
+_HEALTH_EVERY = 60.0
+_EXTRAS_SETTLE = 60.0  # seconds for tariffs, sessions and the like to be read at least once
+_NOTHING = Topics({}, {})
+_SLOW_SCOPES = ("tariffs", "sessions", "jq", "by-title")
+
+
+class Site:
+    """One evcc, mirrored below one root of one broker."""
+
+    def __init__(self, settings: Settings, client: Client) -> None:
+        self._settings = settings
+        self._log = structlog.get_logger()
+        self._started = time.monotonic()
+        self._selection = Selection(settings.topics.include, settings.topics.exclude)
+        self.reader = Reader(client, settings.evcc, self)
+        self.copy = Copy(
+            settings.mqtt, self, limit=settings.topics.limit, state=lambda: self.reader.state, settled=self._settled
+        )
+        self.problem = Problems(lambda text: self.copy.want("bridge/problem", {"bridge/problem": text.encode()}))
+        self.inbox = Inbox(
+            client,
+            lambda: self.reader.state,
+            self.copy,
+            settings.commands,
+            settings.commands.zone(),
+            ready=lambda: bool(self.reader.state) and not self.reader.starting,
+            done=self.reader.after_command,
+        )
+        self._ghosts = 0
+        self._updated = 0
+        self._next_health = 0.0
+        self._next_refresh = settings.mqtt.refresh or math.inf
+        self._words: tuple[str, bool] = ("", False)
+        self.ready = asyncio.Event()
+        self.to_be_replaced = False
+
+    async def run(self) -> None:
+        """Mirror for ever; when cancelled, `offline` is published and every command answered."""
+        async with TaskGroup() as group:
+            group.create_task(self.copy.run(), name="mqtt")
+            group.create_task(self.reader.run(), name="evcc")
+            group.create_task(self.inbox.run(), name="commands")
+            group.create_task(self._tick(), name="tick")
+
+    # what the reader of evcc tells
+
+    def units(self, changes: Iterable[tuple[str, Any]]) -> None:
+        """Bring changed units of the state to their topics."""
+        aliases = self._settings.topics.aliases
+        self.copy.want_all(
+            {
+                unit: _NOTHING if value is None else topics(unit, value, self._selection, aliases=aliases)
+                for unit, value in changes
+            }
+        )
+
+    def document(self, old: State, new: State) -> None:
+        """Take a change of the document."""
+        if not old:
+            version = new.get("version")
+            self._log.info("evcc found", url=self._settings.evcc.url, version=version)
+        self._ghosts = self.copy.sweep() if self.copy.connected else self._ghosts
+        wrong = ", ".join(self.reader.disbelieved)
+        self.problem(
+            "wrong types", f"evcc sends something else where numbers were, not believed: {wrong}" if wrong else None
+        )
+
+    def evcc_restarted(self) -> None:
+        """Take a sign of a restart of evcc."""
+        self.inbox.evcc_restarted()
+
+    def health(self) -> None:
+        """Bring evcc's health to its topics: `status`, `updated`, `bridge/evcc`."""
+        health = self.reader.health
+        word = "starting" if health.word == "online" and self._ghosts else health.word
+        self.copy.want("bridge/evcc", {"bridge/evcc": word.encode()})
+        if self.copy.connected:
+            self.copy.want("status", {"status": b"online" if health.fresh else b"offline"})
+            self._say_updated()
+        if (word, health.fresh) != self._words:
+            self._say_health(word)
+            self._words = (word, health.fresh)
+
+    # what the copy at the broker tells
+
+    def command(self, message: Message, *, stale: bool) -> None:
+        """Take a `/set` message."""
+        self.inbox.receive(message, stale=stale)
+
+    def request(self, message: Message, *, stale: bool) -> None:
+        """Take a question below `bridge/request/`."""
+
+    def broker_found(self) -> None:
+        """Note that the broker has the whole tree."""
+        link = self.copy.link
+        self._log.info("broker found", url=self._settings.mqtt.url, mqtt="5" if link and link.v5 else "3.1.1")
+        self.problem("broker", None)
+        self._ghosts = self.copy.sweep()
+        self._say_info()
+        self.health()
+        self.ready.set()
+
+    def broker_lost(self, reason: str) -> None:
+        """Note that there is no connection to the broker."""
+        self.problem("broker", reason)
+        self.copy.want("status", {})  # the will has said it; ours comes when the whole tree is there again
+
+    def stopping(self) -> None:
+        """Say the last words to the broker."""
+        self.inbox.stop()
+        self.copy.connected = False
+        if not self.to_be_replaced:
+            self.copy.want("status", {"status": b"offline"})
+
+    def summary(self) -> str:
+        """How all is, in one line."""
+        health = self.reader.health
+        broker = "connected" if self.copy.connected else "not connected"
+        return f"evcc {health.word}, broker {broker}, {len(self.copy.tree.topics)} topics"
+
+    def working(self) -> bool:
+        """Whether polls come to an end and the broker acknowledges: then the process does its work."""
+        now = time.monotonic()
+        polled = now - self.reader.last_attempt <= 2 * self.reader.interval + self._settings.evcc.timeout + _TICK
+        link = self.copy.link
+        return polled and (link is None or now - link.last_acknowledgement <= 2 * _HEALTH_EVERY)
+
+    def _settled(self, topic: str) -> bool:
+        """Whether what evcc does not have by now is gone, and not only late."""
+        first = self.reader.first_document
+        if first is None or self.reader.starting:
+            return False
+        slow = topic.startswith(_SLOW_SCOPES) or topic.endswith("/planDetails")
+        return time.monotonic() - first >= max(self.reader.grace, _EXTRAS_SETTLE if slow else 0.0)
+
+    def _say_updated(self) -> None:
+        seen = int(time.time() - (time.monotonic() - self.reader.health.seen))
+        if seen > self._updated and self.reader.health.fresh:
+            self._updated = seen
+            self.copy.want("updated", {"updated": b"%d" % seen})
+
+    def _say_health(self, word: str) -> None:
+        health = self.reader.health
+        self.problem("evcc", health.reason or None)
+        self._log.info("evcc is " + word, reason=health.reason or None)
+        self._say_info()
+
+    def _say_info(self) -> None:
+        link = self.copy.link
+        facts = {
+            "evcc": self.reader.state.get("version"),
+            "mqtt": None if link is None else "5" if link.v5 else "3.1.1",
+            "push": self.reader.push_alive,
+            "interval": self.reader.interval,
+            "started": int(time.time() - (time.monotonic() - self._started)),
+            "settings": self._settings.public(),
+        }
+        self.copy.want("bridge/info", {"bridge/info": about.info(facts)})
+
+    def _counters(self) -> dict[str, Any]:
+        report = self.copy.publisher.report
+        return {
+            "uptime": int(time.monotonic() - self._started),
+            "polls": self.reader.polls,
+            "frames": self.reader.frames,
+            "messages": report.published,
+            "corrections": report.corrected,
+            "connects": self.copy.connects,
+            "commands": {status.value: count for status, count in self.inbox.counts.items()},
+        }
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            self.copy.tick()
+            if self._ghosts:
+                self._ghosts = self.copy.sweep()
+            self.reader.tick()
+            self._repeat(time.monotonic() - self._started)
+
+    def _repeat(self, uptime: float) -> None:
+        """What is said again and again, whether something changed or not."""
+        if uptime >= self._next_health and self.copy.connected:
+            self._next_health = uptime + _HEALTH_EVERY
+            self.copy.want("bridge/health", {"bridge/health": about.health(self._counters())})
+        if uptime >= self._next_refresh:
+            self._next_refresh = uptime + self._settings.mqtt.refresh
+            self.copy.publisher.repeat()
