@@ -38,7 +38,7 @@ def read_duration(kind: Duration, text: str) -> Value:
     """Seconds, as a number or like `1m30s`."""
     number = _clock_duration(text)
     if number is None:
-        number = _number(text, "s")
+        number = _number(text, "s", "seconds, or a time like 1m30s")
     if number != number.to_integral_value():
         raise Refused(f"takes whole seconds, got {shown(text)}")
     _check_range(Number(low=0, high=kind.high), number, text)
@@ -48,19 +48,19 @@ def read_duration(kind: Duration, text: str) -> Value:
 def range_of(kind: Number) -> str:
     """A range in words: `0 to 100`, `0 or more`, or `any number`."""
     if kind.low is not None and kind.high is not None:
-        return f"{kind.low:g} to {kind.high:g}"
+        return f"{kind.low:.15g} to {kind.high:.15g}"
     if kind.low is not None:
-        return f"{kind.low:g} or more"
-    return "any number" if kind.high is None else f"{kind.high:g} or less"
+        return f"{kind.low:.15g} or more"
+    return "any number" if kind.high is None else f"{kind.high:.15g} or less"
 
 
-def _number(text: str, unit: str) -> Decimal:
+def _number(text: str, unit: str, meant: str = "") -> Decimal:
     found = _NUMBER.fullmatch(text)
     if found and found[2].lower() in {"", unit.lower()}:
         return Decimal(found[1])
     if _DECIMAL_COMMA.fullmatch(text):
         raise Refused(f"takes a number with a decimal point, not a comma, got {shown(text)}")
-    raise Refused(f"takes a number{f' in {unit}' if unit else ''}, got {shown(text)}")
+    raise Refused(f"takes {meant or (f'a number in {unit}' if unit else 'a number')}, got {shown(text)}")
 
 
 def _clock_duration(text: str) -> Decimal | None:

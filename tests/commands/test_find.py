@@ -1,0 +1,146 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.catalogue.settables import SETTINGS
+from bridge.catalogue.setting import Scope
+from bridge.commands.call import Target
+from bridge.commands.find import Found, find, topic_of
+from bridge.errors import Refused
+from tests.commands.house import TODAY
+
+ODD = {"loadpoints": [{}], "vehicles": {"a#b": {}, "c/d": {}, "..": {}}}
+
+
+@pytest.mark.parametrize(
+    ("topic", "found"),
+    [
+        ("site/prioritySoc/set", "site/prioritySoc"),
+        ("site/prioritysoc/set", "site/prioritySoc"),
+        ("site/PRIORITYSOC/set", "site/prioritySoc"),
+        ("site/settings/telemetry/set", "site/telemetry"),
+        ("site/batteryModeExternal/set", "site/batteryMode"),
+        ("loadpoints/1/limitSoc/set", "loadpoints/1/limitSoc"),
+        ("loadpoints/3/limitsoc/set", "loadpoints/3/limitSoc"),
+        ("loadpoints/1/phases/set", "loadpoints/1/phasesConfigured"),
+        ("loadpoints/1/minTemp/set", "loadpoints/1/minSoc"),
+        ("loadpoints/1/enable/threshold/set", "loadpoints/1/enableThreshold"),
+        ("loadpoints/1/disable/delay/set", "loadpoints/1/disableDelay"),
+        ("loadpoints/1/vehicleName/set", "loadpoints/1/vehicle"),
+        ("loadpoints/1/vehicleDetection/set", "loadpoints/1/vehicleDetection"),
+        ("loadpoints/1/plan/energy/set", "loadpoints/1/planEnergy"),
+        ("vehicles/zoe:old/minSoc/set", "vehicles/zoe:old/minSoc"),
+        ("vehicles/my.car_2/plan/set", "vehicles/my.car_2/planSoc"),
+        ("vehicles/my.car_2/plan/repeating/set", "vehicles/my.car_2/repeatingPlans"),
+    ],
+)
+def test_every_name_of_a_setting_finds_it(topic: str, found: str) -> None:
+    assert find(topic, TODAY).topic == found
+
+
+def test_every_row_is_found_by_its_own_topic() -> None:
+    targets = {Scope.SITE: "", Scope.LOADPOINT: "2", Scope.VEHICLE: "bike"}
+    for row in SETTINGS:
+        target = Target(row.scope, targets[row.scope])
+        assert find(f"{topic_of(row, target)}/set", TODAY) == (row, target)
+
+
+@pytest.mark.parametrize(
+    ("topic", "reason"),
+    [
+        ("loadpoints/0/mode/set", "there is no loadpoint 0: evcc has 3, counted from 1"),
+        ("loadpoints/4/mode/set", "there is no loadpoint 4: evcc has 3, counted from 1"),
+        ("loadpoints/01/mode/set", "there is no loadpoint 01: evcc has 3, counted from 1"),
+        ("loadpoints/999999/mode/set", "there is no loadpoint 999999"),
+        ("loadpoints/-1/mode/set", "there is no loadpoint -1"),
+        ("loadpoints/١/mode/set", "there is no loadpoint ١"),
+        ("loadpoints//mode/set", "there is no loadpoint : evcc"),
+        ("loadpoints/../mode/set", "there is no loadpoint .."),
+        ("loadpoints/1/2/set", "loadpoints/1/2 is no setting"),
+        ("loadpoints/1/set", "loadpoints/1 is no setting"),
+        ("loadpoints/set", "loadpoints is no setting"),
+        ("loadpoints/1//set", "loadpoints/1/ is no setting"),
+        ("loadpoints/1/mode//set", "loadpoints/1/mode/ is no setting"),
+        ("loadpoints/1/mode/set/set", "loadpoints/1/mode/set is no setting; nearest: loadpoints/1/mode/set"),
+        ("loadpoints/1/limtSoc/set", "loadpoints/1/limtSoc is no setting; nearest: loadpoints/1/limitSoc/set,"),
+        ("loadpoints/1/chargePower/set", "loadpoints/1/chargePower is no setting; nearest: "),
+        ("vehicles/nobody/minSoc/set", "there is no vehicle nobody: bike: VanMoof, "),
+        ("vehicles//minSoc/set", "there is no vehicle : bike"),
+        ("vehicles/../minSoc/set", "there is no vehicle ..: bike"),
+        ("vehicles/%2e%2e/minSoc/set", "there is no vehicle %2e%2e: bike"),
+        ("vehicles/zoe:old/limitEnergy/set", "vehicles/zoe:old/limitEnergy is no setting; nearest: "),
+        ("site/mode/set", "site/mode is no setting; nearest: site/batteryMode/set"),
+        ("Site/mode/set", "Site/mode is no setting; nearest: "),
+        ("batteryMode/set", "batteryMode is no setting; nearest: site/batteryMode/set"),
+        ("loadpoint/1/mode/set", "loadpoint/1/mode is no setting; nearest: "),
+        ("by-title/garage/mode/set", "by-title/garage/mode is no setting"),
+        ("/set", " is no setting"),
+    ],
+)
+def test_what_is_no_setting_is_refused_with_what_is_nearest(topic: str, reason: str) -> None:
+    with pytest.raises(Refused) as refused:
+        find(topic, TODAY)
+    assert str(refused.value).startswith(reason)
+
+
+def test_a_vehicle_name_is_escaped_in_its_topic() -> None:
+    assert find("vehicles/a%23b/minSoc/set", ODD).target == Target(Scope.VEHICLE, "a#b")
+    assert find("vehicles/c%2Fd/minSoc/set", ODD).target.path == "/api/vehicles/c%2Fd"
+    assert find("vehicles/c%2Fd/minSoc/set", ODD).topic == "vehicles/c%2Fd/minSoc"
+    with pytest.raises(Refused):
+        find("vehicles/../minSoc/set", ODD)
+
+
+def test_while_evcc_has_said_nothing_targets_are_taken_on_trust() -> None:
+    assert find("loadpoints/7/mode/set", {}).target == Target(Scope.LOADPOINT, "7")
+    assert find("vehicles/db:5/minSoc/set", {}).target == Target(Scope.VEHICLE, "db:5")
+    for topic in (
+        "loadpoints/0/mode/set",
+        "loadpoints/123456/mode/set",
+        "vehicles/../minSoc/set",
+        "vehicles//minSoc/set",
+    ):
+        with pytest.raises(Refused):
+            find(topic, {})
+
+
+@pytest.mark.parametrize("loadpoints", [None, 5, {}, "abc"])
+def test_loadpoints_that_are_no_list_are_none(loadpoints: object) -> None:
+    with pytest.raises(Refused, match="evcc has 0"):
+        find("loadpoints/1/mode/set", {"loadpoints": loadpoints, "vehicles": []})
+
+
+def test_titles_are_resolved_by_who_knows_them() -> None:
+    slugs = {"garage": Target(Scope.LOADPOINT, "2"), "zoe": Target(Scope.VEHICLE, "zoe:old")}
+    assert find("by-title/garage/limitsoc/set", TODAY, slugs.get).topic == "loadpoints/2/limitSoc"
+    assert find("by-title/zoe/plan/soc/set", TODAY, slugs.get).topic == "vehicles/zoe:old/planSoc"
+    with pytest.raises(Refused, match="no loadpoint or vehicle with the title shed"):
+        find("by-title/shed/mode/set", TODAY, slugs.get)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["site", "loadpoints", "vehicles", "1", "01", "", "bike", "..", "mode", "plan", "soc"])
+        | st.text(),
+        max_size=6,
+    )
+)
+def test_any_topic_is_a_setting_or_refused_in_one_short_line(levels: list[str]) -> None:
+    found = found_or_reason("/".join([*levels, "set"]))
+    if isinstance(found, str):
+        assert found.isprintable()
+        assert len(found) < 300
+    else:
+        assert found.setting.scope is found.target.scope
+
+
+def found_or_reason(topic: str) -> Found | str:
+    try:
+        return find(topic, TODAY)
+    except Refused as error:
+        return str(error)
+
+
+def test_a_topic_as_long_as_mqtt_allows_is_compared_quickly() -> None:
+    with pytest.raises(Refused):
+        find(f"site/{'x' * 65_000}/set", TODAY)

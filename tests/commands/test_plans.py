@@ -1,0 +1,112 @@
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.catalogue import kinds
+from bridge.commands.plans import read_json, read_plan
+from bridge.commands.value import Context
+from bridge.errors import Refused
+
+CONTEXT = Context(datetime(2026, 11, 25, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"soc":80,"time":"2026-11-26T06:00:00Z"}',
+        '{"value":80,"time":"2026-11-26T06:00:00Z"}',
+        '{"time":"2026-11-26T07:00:00+0100","value":80.0}',
+        '{"value":"80 %","time":"07:00"}',
+        '{"value":" 80 ","time":" 07:00 "}',
+        '{"soc":80,"time":1795672800}',
+        '{"soc":80,"time":1795672800.0}',
+        '{"soc":80,"time":1795672800000}',
+        '{"soc":80,"time":"1795672800"}',
+        '{\n  "soc": 80,\n  "time": "2026-11-26T07:00:00"\n}',
+    ],
+)
+def test_a_plan_in_every_form(text: str) -> None:
+    value = read_plan(kinds.SOC_PLAN, text, CONTEXT)
+    assert value.shown == {"soc": 80, "time": "2026-11-26T06:00:00Z"}
+    assert value.fields == {"soc": "80", "time": "2026-11-26T06:00:00Z"}
+
+
+def test_an_energy_plan_takes_fractions() -> None:
+    value = read_plan(kinds.ENERGY_PLAN, '{"energy":"12.50 kWh","time":"07:00"}', CONTEXT)
+    assert value.fields == {"energy": "12.5", "time": "2026-11-26T06:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("80", 'takes {"soc":…,"time":…}'),
+        ("[80]", 'takes {"soc":…,"time":…}'),
+        ("null", 'takes {"soc":…,"time":…}'),
+        ("{}", 'takes {"soc":…,"time":…}'),
+        ('{"soc":80}', 'takes {"soc":…,"time":…}'),
+        ('{"time":"07:00"}', 'takes {"soc":…,"time":…}'),
+        ('{"soc":80,"value":80,"time":"07:00"}', 'takes {"soc":…,"time":…}'),
+        ('{"soc":80,"time":"07:00","precondition":900}', 'takes {"soc":…,"time":…}'),
+        ('{"energy":80,"time":"07:00"}', 'takes {"soc":…,"time":…}'),
+        ("80 at 07:00", "takes JSON, got 80 at 07:00"),
+        ("{soc:80}", "takes JSON, got {soc:80}"),
+        ('{"soc":NaN,"time":"07:00"}', "takes JSON"),
+        ('{"soc":101,"time":"07:00"}', "takes 0 to 100, got 101"),
+        ('{"soc":1e400,"time":"07:00"}', "takes JSON"),
+        ('{"soc":"80,5","time":"07:00"}', "takes a number with a decimal point"),
+        ('{"soc":true,"time":"07:00"}', "takes numbers and texts in its JSON, got true"),
+        ('{"soc":null,"time":"07:00"}', "takes numbers and texts in its JSON, got null"),
+        ('{"soc":[80],"time":"07:00"}', "takes numbers and texts in its JSON, got [80]"),
+        ('{"soc":80,"time":{"a":1}}', 'takes numbers and texts in its JSON, got {"a":1}'),
+        ('{"soc":80,"time":"../../x"}', "takes a time like"),
+        ('{"soc":80,"time":"2020-01-01T00:00:00Z"}', "takes a time to come"),
+    ],
+)
+def test_what_is_no_plan_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_plan(kinds.SOC_PLAN, text, CONTEXT)
+    assert str(refused.value).startswith(reason)
+
+
+def test_json_is_handed_on_as_it_is() -> None:
+    plans = [{"weekdays": [1, 2], "time": "07:00", "tz": "Europe/Berlin", "soc": 80, "active": True}]
+    assert read_json(kinds.REPEATING, orjson.dumps(plans).decode()).body == plans
+    assert read_json(kinds.REPEATING, "[]").body == []
+    assert read_json(kinds.STRATEGY, ' {"continuous":true} ').body == {"continuous": True}
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "reason"),
+    [
+        (kinds.REPEATING, "{}", "takes a JSON list like"),
+        (kinds.REPEATING, "null", "takes a JSON list like"),
+        (kinds.STRATEGY, "[]", "takes a JSON object like"),
+        (kinds.STRATEGY, '"x"', "takes a JSON object like"),
+        (kinds.STRATEGY, "continuous", "takes JSON, got continuous"),
+        (kinds.STRATEGY, "[" * 60_000, "takes JSON, got [[["),
+        (kinds.STRATEGY, '{"a":' * 10_000, 'takes JSON, got {"a":'),
+    ],
+)
+def test_json_of_another_shape_is_refused(kind: kinds.Json, text: str, reason: str) -> None:
+    with pytest.raises(Refused) as refused:
+        read_json(kind, text)
+    assert str(refused.value).startswith(reason)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["soc", "value", "time", "x"]), inner),
+    )
+)
+def test_any_json_is_a_plan_or_refused(value: Any) -> None:
+    try:
+        plan = read_plan(kinds.SOC_PLAN, orjson.dumps(value).decode(), CONTEXT)
+    except Refused:
+        return
+    assert plan.fields.keys() == {"soc", "time"}
