@@ -14,7 +14,7 @@ from bridge.commands.inbox import Inbox
 from bridge.evcc.client import Client
 from bridge.evcc.document import State
 from bridge.evcc.reader import Reader
-from bridge.mqtt.copy import Copy
+from bridge.mqtt.copy import PROBLEM, Copy
 from bridge.mqtt.message import Message
 from bridge.problems import Problems
 from bridge.settings import Settings
@@ -25,7 +25,7 @@ _TICK = 1.0
 _HEALTH_EVERY = 60.0
 _EXTRAS_SETTLE = 60.0  # seconds for tariffs, sessions and the like to be read at least once
 _NOTHING = Topics({}, {})
-_SLOW_SCOPES = ("tariffs", "sessions", "jq", "by-title")
+_SLOW_SCOPES = ("tariffs", "sessions", "jq", "by-title", "bridge")
 
 
 class Site:
@@ -40,7 +40,7 @@ class Site:
         self.copy = Copy(
             settings.mqtt, self, limit=settings.topics.limit, state=lambda: self.reader.state, settled=self._settled
         )
-        self.problem = Problems(lambda text: self.copy.want("bridge/problem", {"bridge/problem": text.encode()}))
+        self.problem = Problems(lambda text: self.copy.want(PROBLEM, {PROBLEM: text.encode()}))
         self.inbox = Inbox(
             client,
             lambda: self.reader.state,
@@ -54,7 +54,7 @@ class Site:
         self._updated = 0
         self._next_health = 0.0
         self._next_refresh = settings.mqtt.refresh or math.inf
-        self._words: tuple[str, bool] = ("", False)
+        self._words: tuple[str, bool] = (self.reader.health.word, False)
         self.ready = asyncio.Event()
         self.to_be_replaced = False
 

@@ -17,10 +17,12 @@ from bridge.mqtt.rivals import Rivals
 from bridge.mqtt.watch import MARKER, Watch
 from bridge.settings import Mqtt
 from bridge.topics.ghosts import SCOPES, is_ours, is_unlisted
+from bridge.topics.known import KEYS
 from bridge.topics.tree import ERASED, Tree
 from bridge.topics.units import Topics
 
 PUBLISHED = "bridge/published"
+PROBLEM = "bridge/problem"
 STATUS = "status"
 _OUTSIDE_SCOPES = frozenset({STATUS, "updated"})
 _PATIENCE = 30.0  # seconds for the broker to acknowledge the whole tree
@@ -127,11 +129,12 @@ class Copy:
         return self._link.limits.maximum_packet if self._link else None
 
     def sweep(self) -> int:
-        """Erase what is no more; returns how many topics wait for evcc to be complete."""
+        """Erase what is no more; returns how many topics of the state wait for evcc to be complete."""
         ghosts = [topic for topic, payload in self.publisher.held.items() if payload and not self._tree.get(topic)]
         erasable = [topic for topic in ghosts if self._erasable(topic)]
         self.publisher.changed(erasable)
-        return sum(1 for topic in ghosts if topic not in erasable and is_ours(topic, self._published))
+        waiting = set(ghosts).difference(erasable)
+        return sum(1 for topic in waiting if topic.partition("/")[0] in KEYS and is_ours(topic, self._published))
 
     def tick(self) -> None:
         """Note that time goes by, about once a second."""
@@ -195,8 +198,8 @@ class Copy:
             self.publisher.changed(self._tree.replace(PUBLISHED, {PUBLISHED: names}))
 
     def _erasable(self, topic: str) -> bool:
-        if topic.startswith("bridge/"):
-            return is_ours(topic, self._published)
+        if topic == PROBLEM:  # one of an earlier run
+            return True
         state = self._state()
         if not state:
             return False

@@ -7,7 +7,8 @@ from bridge.topics.known import KEYS, LEAVES
 from bridge.topics.names import escape
 
 SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "jq", "by-title", "bridge"})
-_ABOUT_US = frozenset({"evcc", "info", "health", "commands", "problem", "command", "published", "check", "marker"})
+# what the bridge says about itself; the last command stays over a restart
+_ABOUT_US = frozenset({"evcc", "info", "health", "commands", "problem", "published", "check", "marker", "response"})
 
 
 def is_unlisted(topic: str, state: Mapping[str, Any]) -> bool:
@@ -31,10 +32,10 @@ def is_ours(topic: str, published: Container[str]) -> bool:
     scope, *below = topic.split("/")
     if scope not in SCOPES or topic.endswith("/set") or not below:
         return False
-    if topic in published:
-        return True
     if scope == "bridge":
         return below[0] in _ABOUT_US
+    if topic in published:
+        return True
     path = below if scope == "site" else below[1:]
     words = [level for level in path if not level.isdigit()]
     return scope in KEYS and bool(words) and words[0] in KEYS[scope] and words[-1] in LEAVES

@@ -11,7 +11,7 @@ def words(text: str) -> frozenset[str]:
 
 
 KEYS: dict[str, frozenset[str]] = {
-        "site": words("""
+    "site": words("""
             apiReady aux auxPower availableVersion battery batteryCapacity batteryConfigured batteryDischargeControl
             batteryEnergy batteryGridChargeActive batteryGridChargeLimit batteryGridDischarge batteryMode
             batteryModeExternal batteryPower batterySoC batterySoc bufferSoc bufferSoC bufferStartSoc bufferStartSoC
@@ -24,7 +24,7 @@ KEYS: dict[str, frozenset[str]] = {
             tariffPriceHome tariffPriceLoadpoints tariffSolar tariffTemperature telemetry timezone uploadMessage
             uploadProgress vehicleApi version
         """),
-        "loadpoints": words("""
+    "loadpoints": words("""
             activePhases alwaysCharge batteryBoost batteryBoostLimit boost chargeConfigured chargeCurrent
             chargeCurrents chargedEnergy chargedPower chargeDuration chargeEstimate chargePower
             chargeRemainingDuration chargeRemainingEnergy chargerFeatureAutodetectDisabled chargerFeatureAverage
@@ -48,7 +48,7 @@ KEYS: dict[str, frozenset[str]] = {
             vehicleOdometer vehiclePresent vehicleRange vehicles vehicleSoc vehicleSoC vehicleTargetSoC
             vehicleTargetSoc vehicleTargetTime vehicleTitle vehicleWelcomeActive
         """),
-        "vehicles": words("""
+    "vehicles": words("""
             capacity features icon limitSoc maxCurrent minCurrent minSoc minSoC mode odometer onIdentify phases plan
             plans planStrategy priority range repeatingPlans title
         """),
