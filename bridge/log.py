@@ -13,6 +13,8 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
+from bridge.plain import plain
+
 HIDDEN = "***"
 # below this length a secret is only hidden where it stands alone: hiding every "on" would hide nothing and blur all
 _SHORT = 6
@@ -145,12 +147,8 @@ def _json(*, journal: bool) -> tuple[Processor, ...]:
 def _printable(_: Any, __: str, event: EventDict) -> EventDict:
     """Titles and payloads come from elsewhere: none of them moves the cursor or fakes a line."""
     return {
-        key: _plain(value) if isinstance(value, str) and key != "exception" else value for key, value in event.items()
+        key: plain(value) if isinstance(value, str) and key != "exception" else value for key, value in event.items()
     }
-
-
-def _plain(text: str) -> str:
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 def _wherever(secret: str) -> str:

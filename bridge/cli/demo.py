@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from bridge.cli.arguments import overrides
 from bridge.cli.broker import broker, end
-from bridge.cli.text import one_line
 from bridge.errors import BridgeError
 from bridge.mqtt.connection import Connection
 from bridge.mqtt.message import Message
+from bridge.plain import plain
 from bridge.settings import Mqtt, Settings
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ async def _show(mqtt: Mqtt) -> None:
     hint = _HINT.format(url=mqtt.url, root=mqtt.root, host=mqtt.address.host, port=mqtt.address.port)
 
     def receive(message: Message) -> None:
-        print(f"{message.topic} = {one_line(message.payload, _WIDTH)}")
+        print(f"{message.topic} = {plain(message.payload.decode(errors='replace'), _WIDTH)}")
         if message.topic == f"{mqtt.root}/status" and message.payload == b"online":
             print(hint)
         sys.stdout.flush()

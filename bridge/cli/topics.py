@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
-from bridge.cli.text import one_line
 from bridge.commands.listing import line, listing
 from bridge.evcc.client import Client
 from bridge.evcc.document import State, parse
+from bridge.plain import plain
 from bridge.settings import Settings
 from bridge.topics import units
 from bridge.topics.names import Selection
@@ -45,7 +45,7 @@ def _published(settings: Settings, state: State, *, as_json: bool) -> str:
     topics = {f"{settings.mqtt.root}/{topic}": payload for topic, payload in sorted(tree(settings, state).items())}
     if as_json:
         return _json({topic: payload.decode(errors="replace") for topic, payload in topics.items()})
-    return "".join(f"{topic} = {one_line(payload)}\n" for topic, payload in topics.items())
+    return "".join(f"{topic} = {plain(payload.decode(errors='replace'))}\n" for topic, payload in topics.items())
 
 
 def _settable(settings: Settings, state: State, *, as_json: bool) -> str:

@@ -3,7 +3,6 @@
 import json
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -41,8 +40,21 @@ def _absent(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _sendable(secret: SecretStr) -> SecretStr:
+    if not _is_utf8(secret.get_secret_value()):
+        raise ValueError("not UTF-8")
+    return secret
+
+
+def _is_utf8(text: str) -> bool:
+    """The environment can hold bytes that are no text; Python makes surrogates of them."""
+    return not re.search(r"[\ud800-\udfff]", text)
+
+
 def _root(root: str) -> str:
     root = root.strip().rstrip("/")
+    if not _is_utf8(root):
+        raise ValueError("not UTF-8")
     if not root or root.startswith("$") or re.search(r"[+#\x00-\x1f\x7f-\x9f]", root) or len(root.encode()) > 256:
         raise ValueError("not a topic to publish below")
     return root
@@ -66,9 +78,8 @@ Switch = Annotated[bool, BeforeValidator(_lower), Takes("true, false")]
 Period = Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False), Takes("seconds, from 0.01 to 86400")]
 PeriodOrOff = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False), Takes("seconds up to 86400, 0 = off")]
 Grace = Annotated[
-    float | None,
+    Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] | None,
     BeforeValidator(_absent),
-    Field(ge=0, le=86_400, allow_inf_nan=False),
     Takes("seconds up to 86400"),
 ]
 Rate = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False), Takes("a number above 0, at most 10000")]
@@ -85,17 +96,19 @@ BrokerUrl = Annotated[
     Takes("mqtt://, mqtts://, ws://, wss:// and user:password@host:port, or unix:// and a file"),
 ]
 Root = Annotated[str, AfterValidator(_root), Takes("a topic: no + or #, no $ in front, not empty")]
-Name = Annotated[str | None, BeforeValidator(_absent), Field(max_length=1024), Takes("text")]
+Name = Annotated[Annotated[str, Field(max_length=1024)] | None, BeforeValidator(_absent), Takes("text")]
 ClientId = Annotated[
-    str | None, BeforeValidator(_absent), Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$"), Takes("a short text")
+    Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")] | None,
+    BeforeValidator(_absent),
+    Takes("a short text"),
 ]
-Password = Annotated[SecretStr | None, BeforeValidator(_absent), Takes("text")]
+Password = Annotated[Annotated[SecretStr, AfterValidator(_sendable)] | None, BeforeValidator(_absent), Takes("text")]
 File = Annotated[FilePath | None, BeforeValidator(_absent), Takes("the path of a file that is there")]
 Zone = Annotated[str, AfterValidator(_zone), Takes("a name such as Europe/Berlin")]
 Globs = Annotated[
     tuple[Annotated[str, Field(min_length=1)], ...],
     BeforeValidator(_decoded),
-    Takes('a list of topic patterns, such as ["site/*"]'),
+    Takes('a list of patterns such as ["site/*"]'),
 ]
 Expressions = Annotated[
     dict[str, str],
@@ -108,5 +121,3 @@ Push = Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)]
 Version = Annotated[Literal["auto", "5", "3.1.1"], BeforeValidator(lambda value: _lower(str(value)))]
 Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
 Format = Annotated[Literal["auto", "text", "json"], BeforeValidator(_lower)]
-
-__all__ = ["Path", "Takes"]

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from bridge.plain import plain
 from bridge.settings.kinds import Takes
 from bridge.settings.model import Settings, fields, options
 from bridge.settings.urls import masked
@@ -20,7 +21,7 @@ def lines(error: ValidationError) -> list[str]:
     found: dict[str, str] = {}
     for mistake in error.errors(include_url=False):
         name = ".".join(map(str, mistake["loc"][:2])) or "configuration"
-        found.setdefault(name, f"{_printable(name)}{_line(name, mistake)}")
+        found.setdefault(name, f"{plain(name, _LONGEST)}{_line(name, mistake)}")
     return list(found.values())
 
 
@@ -48,7 +49,7 @@ def misspelt(names: Iterable[str]) -> Iterator[str]:
                 known_name.removeprefix(f"{near}_") for known_name in known if known_name.startswith(f"{near}_")
             ]
             for match in get_close_matches(option, candidates, n=1, cutoff=0.8):
-                yield f"{_printable(name)} is no option and is ignored; did you mean {near}_{match}?"
+                yield f"{plain(name, _LONGEST)} is no option and is ignored; did you mean {near}_{match}?"
 
 
 def _line(name: str, mistake: Mapping[str, Any]) -> str:
@@ -87,9 +88,4 @@ def _shown(name: str, mistake: Mapping[str, Any]) -> str:
         return "something else"
     if not isinstance(value, str | int | float):
         return "nothing" if value is None else f"a {type(value).__name__}"
-    return _printable(json.dumps(masked(value) if name.endswith(".url") and isinstance(value, str) else value))
-
-
-def _printable(text: str) -> str:
-    plain = text.encode("ascii", "backslashreplace").decode() if not text.isprintable() else text
-    return plain if len(plain) <= _LONGEST else f"{plain[:_LONGEST]}…"
+    return plain(json.dumps(masked(value) if name.endswith(".url") and isinstance(value, str) else value), _LONGEST)

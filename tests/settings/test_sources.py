@@ -1,0 +1,145 @@
+"""Where options come from, and which source is the stronger one."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bridge.errors import ConfigError
+from bridge.settings import Settings, load
+
+
+@pytest.fixture
+def secrets(tmp_path: Path) -> Path:
+    directory = tmp_path / "secrets"
+    directory.mkdir()
+    return directory
+
+
+def read(
+    tmp_path: Path, toml: str = "", env: dict[str, str] | None = None, overrides: dict[str, str] | None = None
+) -> Settings:
+    """Load with nothing of this machine's in it."""
+    file = tmp_path / "bridge.toml"
+    file.write_text(toml)
+    return load(overrides, env or {}, default_file=file, secrets=tmp_path / "secrets")
+
+
+def test_nothing_configured(tmp_path: Path) -> None:
+    assert load({}, {}, default_file=tmp_path / "none.toml", secrets=tmp_path / "none") == Settings()
+
+
+def test_the_order_of_strength(tmp_path: Path, secrets: Path) -> None:
+    toml = '[mqtt]\nroot = "file"\nqos = 0\nkeepalive = 20\nuser = "file"'
+    env = {"MQTT_QOS": "1", "MQTT_KEEPALIVE": "30", "MQTT_USER": "environment"}
+    (secrets / "mqtt__keepalive").write_text("40\n")
+    (secrets / "mqtt_user").write_text("secret")
+    mqtt = read(tmp_path, toml, env, {"mqtt.user": "line"}).mqtt
+    assert (mqtt.root, mqtt.qos, mqtt.keepalive, mqtt.user) == ("file", 1, 40, "line")
+
+
+def test_the_environment_names_options_with_underscores(tmp_path: Path) -> None:
+    settings = read(tmp_path, env={"EVCC_PUSH_INTERVAL": "12.5", "COMMANDS_DRY_RUN": "TRUE", "LOG_LEVEL": "Debug"})
+    assert settings.evcc.push_interval == 12.5
+    assert settings.commands.dry_run is True
+    assert settings.log.level == "debug"
+
+
+def test_lists_and_tables_are_json_where_there_is_only_text(tmp_path: Path) -> None:
+    topics = read(
+        tmp_path, env={"TOPICS_EXCLUDE": '["site/a*", "b"]'}, overrides={"topics.jq": '{"house": ".homePower"}'}
+    ).topics
+    assert topics.exclude == ("site/a*", "b")
+    assert topics.jq == {"house": ".homePower"}
+
+
+def test_a_file_has_lists_and_tables_of_its_own(tmp_path: Path) -> None:
+    topics = read(tmp_path, '[topics]\nexclude = ["a"]\n[topics.jq]\nhouse = ".homePower"').topics
+    assert (topics.exclude, topics.jq) == (("a",), {"house": ".homePower"})
+
+
+def test_an_empty_variable_is_none(tmp_path: Path) -> None:
+    assert read(tmp_path, '[mqtt]\nroot = "file"', {"MQTT_ROOT": "", "EVCC_GRACE": ""}).mqtt.root == "file"
+
+
+def test_variables_of_other_programs_are_left_alone(tmp_path: Path) -> None:
+    env = {
+        "MQTT_PORT": "tcp://10.0.0.1:1883",
+        "MQTT": "1",
+        "LOG": "x",
+        "EVCC_": "y",
+        "TOPICS_JQ_HOUSE": ".x",
+        "PATH": "/bin",
+    }
+    assert read(tmp_path, env=env) == Settings()
+
+
+def test_a_variable_that_is_nearly_an_option_is_named(tmp_path: Path) -> None:
+    hints: list[str] = []
+    env = {"EVCC_INTERVALL": "3", "MQTT_PORT": "1883", "EVCC_URL": "http://evcc", "MQTTX_ROOT": "a", "HOME": "/root"}
+    load({}, env, default_file=tmp_path / "none", secrets=tmp_path, warn=hints.append)
+    assert hints == [
+        "EVCC_INTERVALL is no option and is ignored; did you mean EVCC_INTERVAL?",
+        "MQTTX_ROOT is no option and is ignored; did you mean MQTT_ROOT?",
+    ]
+
+
+def test_config_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "other.toml").write_text('[mqtt]\nroot = "other"')
+    assert read(tmp_path, '[mqtt]\nroot = "default"', {"CONFIG": str(tmp_path / "other.toml")}).mqtt.root == "other"
+
+
+def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"none\.toml: No such file"):
+        load({}, {"CONFIG": str(tmp_path / "none.toml")})
+
+
+@pytest.mark.parametrize(
+    "content", [b"[mqtt\nroot=", b"\xff\xfe", b"a = " + b"[" * 5000], ids=["cut", "no text", "deep"]
+)
+def test_a_broken_file_is_named_without_its_content(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "bridge.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=r"bridge\.toml: no TOML file") as caught:
+        load({}, {}, default_file=file, secrets=tmp_path)
+    assert len(str(caught.value)) < 300
+
+
+def test_the_credentials_of_systemd_are_secrets_too(tmp_path: Path, secrets: Path) -> None:
+    (secrets / "mqtt_password").write_text("docker")
+    credentials = tmp_path / "credentials"
+    credentials.mkdir()
+    (credentials / "mqtt__password").write_text("systemd\n")
+    password = read(tmp_path, env={"CREDENTIALS_DIRECTORY": str(credentials)}).mqtt.password
+    assert password is not None
+    assert password.get_secret_value() == "systemd"
+
+
+def test_other_secrets_are_left_alone(tmp_path: Path, secrets: Path) -> None:
+    (secrets / "database").write_bytes(b"\xff" * 100)
+    (secrets / "mqtt_url").mkdir()
+    assert read(tmp_path) == Settings()
+
+
+def test_a_secret_that_is_no_text_is_named_and_not_shown(tmp_path: Path, secrets: Path) -> None:
+    (secrets / "mqtt_password").write_bytes(b"geheim\xff")
+    with pytest.raises(ConfigError, match="mqtt_password: not a text") as caught:
+        read(tmp_path)
+    assert "geheim" not in str(caught.value)
+
+
+def test_an_address_with_a_login_may_be_a_secret(tmp_path: Path, secrets: Path) -> None:
+    (secrets / "mqtt__url").write_text("mqtt://me:word@broker\n")
+    mqtt = read(tmp_path).mqtt
+    assert (mqtt.url, mqtt.login) == ("mqtt://broker", ("me", "word"))
+
+
+def test_what_is_public_can_be_configured_again(tmp_path: Path) -> None:
+    first = read(tmp_path, env={"TOPICS_JQ": '{"a": ".b"}', "EVCC_GRACE": "3"})
+    env = {
+        f"{section}_{option}".upper(): value if isinstance(value, str) else json.dumps(value)
+        for section, table in first.public().items()
+        for option, value in table.items()
+        if value is not None
+    }
+    assert read(tmp_path, env=env) == first
