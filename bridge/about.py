@@ -2,23 +2,19 @@
 
 import resource
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from bridge import __version__
+
 _PAGE = resource.getpagesize()
-
-
-def bridge_version() -> str:
-    """The installed version of the bridge."""
-    return version("evcc-mqtt-bridge")
 
 
 def info(facts: Mapping[str, Any]) -> bytes:
     """`bridge/info`: versions, push, poll interval, effective settings without secrets."""
-    return orjson.dumps({"version": bridge_version(), **facts})
+    return orjson.dumps({"version": __version__, **facts})
 
 
 def health(counters: Mapping[str, Any]) -> bytes:

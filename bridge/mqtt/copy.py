@@ -2,13 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
 import orjson
 
 from bridge.errors import BrokerError
+from bridge.mqtt import troubles
+from bridge.mqtt.annex import Annex
 from bridge.mqtt.connection import Connection
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
@@ -29,7 +31,6 @@ _PATIENCE = 30.0  # seconds for the broker to acknowledge the whole tree
 _FAREWELL = 1.0  # seconds for the last words
 _ECHO = 30.0  # seconds in which a copy of our own message may come back by another broker
 _FORGET = 60.0  # seconds without a foreign write until it is no problem any more
-_MANY = 5
 
 
 class Desk(Protocol):
@@ -69,12 +70,14 @@ class Copy:
         limit: int,
         state: Callable[[], Mapping[str, Any]],
         settled: Callable[[str], bool],
+        annexes: Sequence[Annex] = (),
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root = settings.root
         self._desk = desk
         self._state = state
         self._settled = settled
+        self._annexes = annexes
         self._now = now
         self._tree = Tree(limit)
         self._published: set[str] = set()
@@ -142,15 +145,16 @@ class Copy:
         self.publisher.tick()
         self._foreign = {topic: seen for topic, seen in self._foreign.items() if now - seen < _FORGET}
         self._tell_foreign()
-        self._tell_rivals(now)
-        self._tell_report()
+        self._give_way(now)
+        self._tell(troubles.of_report(self._root, self.publisher.report) | troubles.of_tree(self._root, self._tree))
 
     async def run(self) -> None:
         """Hold a connection, for ever."""
         await self._connection.run(self._session, self._desk)
 
     async def _session(self) -> None:
-        watch = Watch(self._root, (), command=self._on_command, publication=self._on_publication)
+        beside = [topic for annex in self._annexes for topic in annex.filters]
+        watch = Watch(self._root, beside, command=self._on_command, publication=self._on_publication)
         async with self._connection.open(watch.receive) as link:
             self._link = link
             self.connects += 1
@@ -164,6 +168,8 @@ class Copy:
                 self._link = None
                 self.connected = False
                 self.publisher.detach()
+                for annex in self._annexes:
+                    annex.detach()
 
     async def _establish(self, link: Link, watch: Watch) -> None:
         held = await watch.read(link)
@@ -180,6 +186,8 @@ class Copy:
         below = {name: payload for topic, payload in held.items() if (name := self._below(topic)) is not None}
         self._remember(_names(below.get(PUBLISHED, ERASED)))
         self.publisher.attach(link, below, self._erasable)
+        for annex in self._annexes:
+            annex.attach(link, held)
 
     async def _leave(self, link: Link) -> None:
         """Say the last words, as long as there is time for them."""
@@ -229,7 +237,11 @@ class Copy:
 
     def _on_publication(self, message: Message) -> None:
         topic = self._below(message.topic)
-        if topic is None or (topic.partition("/")[0] not in SCOPES and topic not in _OUTSIDE_SCOPES):
+        if topic is None:
+            for annex in self._annexes:
+                annex.take(message)
+            return
+        if topic.partition("/")[0] not in SCOPES and topic not in _OUTSIDE_SCOPES:
             return
         now = self._now()
         self._rivals.note(topic, now, echo=self.publisher.sent_within(topic, _ECHO))
@@ -241,12 +253,12 @@ class Copy:
             self._tell_foreign()
 
     def _tell_foreign(self) -> None:
-        self._desk.problem("foreign", _foreign_text(self._root, list(self._foreign)))
+        self._desk.problem("foreign", troubles.foreign(self._root, self._foreign))
 
-    def _tell_rivals(self, now: float) -> None:
+    def _give_way(self, now: float) -> None:
+        """Leave the state to evcc's own MQTT as long as it publishes: no fight."""
         evcc, bridge = self._rivals.evcc(now), self._rivals.bridge(now)
-        self._desk.problem("second bridge", f"a second bridge publishes below {self._root}" if bridge else None)
-        self._desk.problem("evcc's own MQTT", _rival_text(self._root) if evcc else None)
+        self._tell(troubles.of_rivals(self._root, evcc=evcc, bridge=bridge))
         if self.publisher.paused and not evcc:
             self.publisher.paused = False
             self.publisher.changed(self._tree.topics)
@@ -254,26 +266,9 @@ class Copy:
             self.publisher.paused = True
             self._foreign.clear()
 
-    def _tell_report(self) -> None:
-        report = self.publisher.report
-        refused = next(iter(report.refused.items()), None)
-        self._desk.problem(
-            "refused",
-            f"the broker refuses {len(report.refused)} topics, such as {self._root}/{refused[0]}: {refused[1]}"
-            if refused
-            else None,
-        )
-        large = sorted(report.too_large)
-        self._desk.problem(
-            "too large", f"too large for the broker and left out: {', '.join(large[:_MANY])}" if large else None
-        )
-        contested = sorted(self._tree.contested)
-        self._desk.problem(
-            "contested",
-            f"two values claim one topic, the first has it: {', '.join(contested[:_MANY])}" if contested else None,
-        )
-        left_out = self._tree.left_out
-        self._desk.problem("limit", "more topics than topics.limit allows: the rest is left out" if left_out else None)
+    def _tell(self, problems: Mapping[str, str | None]) -> None:
+        for key, text in problems.items():
+            self._desk.problem(key, text)
 
 
 def _names(payload: bytes) -> list[str]:
@@ -286,19 +281,3 @@ def _names(payload: bytes) -> list[str]:
 
 def _may_respond(topic: str) -> bool:
     return 0 < len(topic) <= 1024 and not any(character in topic for character in "+#\0")
-
-
-def _foreign_text(root: str, topics: list[str]) -> str | None:
-    if not topics:
-        return None
-    if len(topics) > _MANY:
-        return f"somebody else publishes {len(topics)} of our topics, such as {root}/{topics[0]}: they are put right"
-    named = ", ".join(f"{root}/{topic}" for topic in topics)
-    return f"somebody else published {named}: put right; to set a value, publish to {root}/{topics[0]}/set"
-
-
-def _rival_text(root: str) -> str:
-    return (
-        f"evcc's own MQTT publishes below {root} too: the bridge publishes no state as long as it does; "
-        "switch one of the two off, or give the bridge another root (mqtt.root)"
-    )
