@@ -218,7 +218,7 @@ class Inbox:
         topic = message.topic.removesuffix(_SET)
         self.counts[outcome.status] += 1
         self._outlet.send(Message(f"{topic}/result", payload))
-        if message.response_topic is not None and _can_be_published_to(message.response_topic):
+        if message.response_topic is not None:
             self._outlet.respond(message.response_topic, payload, message.correlation)
         self._outlet.want(LAST, {LAST: orjson.dumps({"topic": topic, **fields})})
         if message.retain and outcome is not STALE:
@@ -231,7 +231,3 @@ class Inbox:
         said = {key: fields[key] for key in ("status", "value", "call", "error", "ms") if fields[key] is not None}
         unsaid = self._quota.take_unsaid()
         getattr(self._log, level)("command", topic=topic, **said, **({"unsaid": unsaid} if unsaid else {}))
-
-
-def _can_be_published_to(topic: str) -> bool:
-    return bool(topic) and not set(topic) & set("+#\0")

@@ -2,6 +2,8 @@
 
 from collections.abc import Awaitable, Callable
 
+_TINY = 0.001  # seconds, not worth a sleep
+
 
 class Pace:
     """At most `rate` turns a second on average; as many as a second's worth may come at once."""
@@ -17,5 +19,5 @@ class Pace:
         now = self._monotonic()
         turn = max(self._next, now - 1 + self._gap)
         self._next = turn + self._gap
-        if turn > now:
+        if turn - now > _TINY:
             await self._sleep(turn - now)

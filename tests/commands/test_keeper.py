@@ -1,0 +1,69 @@
+import pytest
+
+from tests.commands.fakes import AWAY, reply, running
+
+TOPIC = "site/batteryMode"
+HOLD = "POST batterymode/hold"
+
+
+@pytest.mark.parametrize("last", ["-", "none"])
+async def test_a_mode_is_repeated_until_it_is_cleared(last: str) -> None:
+    async with running(keep_battery_mode=True) as house:
+        await house.answered(TOPIC, "hold")
+        await house.clock.advance(60)
+        assert house.evcc.calls == [HOLD] * 3
+        await house.answered(TOPIC, last)
+        await house.clock.advance(300)
+        assert house.evcc.calls == [*[HOLD] * 3, "DELETE batterymode"]
+
+
+async def test_the_gap_between_repetitions_stays_below_evccs_60_seconds() -> None:
+    async with running(keep_battery_mode=True) as house:
+        await house.clock.advance(29)
+        await house.answered(TOPIC, "hold")
+        await house.clock.advance(300)
+        gaps = [later - earlier for earlier, later in zip(house.evcc.times, house.evcc.times[1:], strict=False)]
+        assert len(gaps) == 10
+        assert max(gaps) <= 30
+
+
+async def test_another_mode_takes_over() -> None:
+    async with running(keep_battery_mode=True) as house:
+        await house.answered(TOPIC, "hold")
+        await house.answered(TOPIC, "charge")
+        await house.clock.advance(35)
+        assert house.evcc.calls == [HOLD, "POST batterymode/charge", "POST batterymode/charge"]
+
+
+async def test_what_evcc_refuses_is_not_repeated() -> None:
+    async with running(keep_battery_mode=True) as house:
+        house.evcc.replies = [reply(), reply(400, {"error": "no battery"})]
+        await house.answered(TOPIC, "hold")
+        await house.clock.advance(300)
+        assert house.evcc.calls == [HOLD] * 2
+
+
+async def test_repetitions_go_on_when_evcc_was_away() -> None:
+    async with running(keep_battery_mode=True) as house:
+        await house.answered(TOPIC, "hold")
+        house.evcc.otherwise = AWAY
+        await house.clock.advance(100)
+        house.evcc.otherwise = reply()
+        before = len(house.evcc.calls)
+        await house.clock.advance(60)
+        assert len(house.evcc.calls) >= before + 2
+        assert len(house.outlet.sent) == 1
+
+
+async def test_other_settings_are_never_repeated() -> None:
+    async with running(keep_battery_mode=True) as house:
+        await house.answered("loadpoints/1/mode", "now")
+        await house.clock.advance(300)
+        assert len(house.evcc.calls) == 1
+
+
+async def test_by_default_nothing_is_repeated() -> None:
+    async with running() as house:
+        await house.answered(TOPIC, "hold")
+        await house.clock.advance(300)
+        assert house.evcc.calls == [HOLD]

@@ -1,0 +1,150 @@
+import re
+
+import pytest
+
+from bridge.catalogue.kinds import Word
+from bridge.catalogue.settables import SETTINGS
+from bridge.catalogue.setting import Scope
+from bridge.commands.find import find
+from bridge.commands.listing import line, listing, table, words
+from tests.commands.house import OLD, TODAY
+
+ENTRIES = {entry["topic"]: entry for entry in listing(TODAY)}
+
+
+def test_every_setting_of_today_is_listed_for_every_target() -> None:
+    site, loadpoint, vehicle = (sum(row.scope is scope for row in SETTINGS) for scope in Scope)
+    assert len(ENTRIES) == (site - 1) + 3 * loadpoint + 3 * vehicle  # gridExportLimit is newer
+    assert all(find(topic, TODAY) for topic in ENTRIES)
+
+
+def test_what_the_old_era_has_not_is_not_listed() -> None:
+    topics = {entry["topic"] for entry in listing(OLD)}
+    assert len([topic for topic in topics if topic.startswith("loadpoints/2/")]) == 16
+    for absent in (
+        "site/batteryMode",
+        "site/solarAdjusted",
+        "loadpoints/1/minSoc",
+        "loadpoints/1/planStrategy",
+        "vehicles/bike/mode",
+    ):
+        assert f"{absent}/set" not in topics
+    for present in ("site/smartCostLimit", "loadpoints/1/batteryBoost", "vehicles/bike/planSoc", "site/telemetry"):
+        assert f"{present}/set" in topics
+
+
+def test_what_evcc_turned_out_not_to_have_is_not_listed() -> None:
+    topics = {entry["topic"] for entry in listing(OLD, {(Scope.SITE, "telemetry")})}
+    assert "site/telemetry/set" not in topics
+
+
+@pytest.mark.parametrize(
+    ("topic", "entry"),
+    [
+        (
+            "loadpoints/1/limitSoc",
+            {"kind": "number", "takes": "0 to 100 %, whole", "min": 0, "max": 100, "step": 1, "unit": "%", "value": 85},
+        ),
+        ("site/residualPower", {"kind": "number", "takes": "number in W", "step": 1, "unit": "W", "value": -50}),
+        (
+            "loadpoints/1/smartCostLimit",
+            {
+                "kind": "number",
+                "takes": "number in EUR/kWh",
+                "step": 0.001,
+                "unit": "EUR/kWh",
+                "clear": "-",
+                "value": 0.2,
+            },
+        ),
+        (
+            "loadpoints/1/enableDelay",
+            {
+                "kind": "duration",
+                "takes": "seconds, or like 1m30s",
+                "min": 0,
+                "max": 31_536_000,
+                "step": 1,
+                "unit": "s",
+                "value": 60,
+            },
+        ),
+        ("loadpoints/3/phasesConfigured", {"kind": "choice", "takes": "0, 1, 3", "options": [0, 1, 3], "value": 3}),
+        ("loadpoints/1/batteryBoost", {"kind": "switch", "takes": "on or off", "value": False}),
+        (
+            "loadpoints/1/mode",
+            {
+                "kind": "word",
+                "takes": "a word: off, pv, minpv, now, …",
+                "options": ["off", "pv", "minpv", "now"],
+                "value": "pv",
+            },
+        ),
+        (
+            "loadpoints/1/vehicle",
+            {
+                "kind": "vehicle",
+                "takes": "name or title of a vehicle",
+                "options": ["bike", "my.car_2", "zoe:old"],
+                "clear": "-",
+                "value": "my.car_2",
+            },
+        ),
+        ("loadpoints/1/vehicleDetection", {"kind": "button", "takes": "anything"}),
+        (
+            "vehicles/my.car_2/planSoc",
+            {
+                "kind": "plan",
+                "takes": 'JSON like {"soc":20,"time":"07:00"}',
+                "clear": "-",
+                "value": {"soc": 90, "time": "2026-11-26T06:30:00Z"},
+            },
+        ),
+    ],
+)
+def test_an_entry_says_all_that_a_control_needs(topic: str, entry: dict[str, object]) -> None:
+    assert ENTRIES[f"{topic}/set"] == {"topic": f"{topic}/set", **entry}
+
+
+def test_costs_are_in_grams_where_evcc_counts_co2() -> None:
+    state = {**TODAY, "smartCostType": "co2", "currency": "CHF"}
+    units = {entry["topic"]: entry.get("unit") for entry in listing(state)}
+    assert units["loadpoints/1/smartCostLimit/set"] == "g/kWh"
+    assert units["loadpoints/1/smartFeedInPriorityLimit/set"] == "CHF/kWh"
+
+
+@pytest.mark.parametrize(
+    ("state", "value", "offered"),
+    [
+        ({}, "pv", ["off", "pv"]),
+        ({}, "smart", ["off", "pv", "smart"]),
+        ({}, "unknown", ["off", "pv"]),
+        ({}, None, ["off", "pv"]),
+        ({"modes": ["off", "smart", 5]}, "pv", ["off", "smart"]),
+        ({"modes": None}, "pv", ["off", "pv"]),
+    ],
+)
+def test_the_words_are_evccs_where_it_lists_them(state: dict[str, object], value: object, offered: list[str]) -> None:
+    assert words(Word(listed="modes", usual=("off", "pv")), value, state) == offered
+
+
+@pytest.mark.parametrize(
+    "state", [{}, {"loadpoints": None, "vehicles": 5}, {"loadpoints": [None], "vehicles": {"a": None}}]
+)
+def test_a_broken_state_breaks_no_listing(state: dict[str, object]) -> None:
+    assert isinstance(listing(state), list)
+
+
+def test_a_line_for_a_terminal() -> None:
+    assert line(ENTRIES["loadpoints/1/smartCostLimit/set"]) == (
+        "loadpoints/1/smartCostLimit/set: number in EUR/kWh, - to clear  (now 0.2)"
+    )
+    assert line(ENTRIES["loadpoints/1/vehicleDetection/set"]) == "loadpoints/1/vehicleDetection/set: anything"
+
+
+def test_the_table_has_every_row() -> None:
+    head, rule, *rows = table().splitlines()
+    assert (head.count("|"), rule.count("|")) == (4, 4)
+    assert len(rows) == len(SETTINGS)
+    assert "| `loadpoints/<n>/limitSoc/set` | 0 to 100 %, whole | " in table()
+    assert all(re.fullmatch(r"\| `[^|]+` \| [^|]+ \| [^|]+\. \|", row) for row in rows)
