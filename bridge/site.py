@@ -4,18 +4,22 @@ import asyncio
 import math
 import time
 from asyncio import TaskGroup
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
 
 from bridge import about
 from bridge.commands.inbox import Inbox
+from bridge.discovery.announcer import Announcer
+from bridge.discovery.homeassistant import HomeAssistant
 from bridge.evcc.client import Client
 from bridge.evcc.document import State
 from bridge.evcc.reader import Reader
+from bridge.mqtt.annex import Annex
 from bridge.mqtt.copy import PROBLEM, Copy
 from bridge.mqtt.message import Message
+from bridge.mqtt.publisher import Publisher
 from bridge.problems import Problems
 from bridge.settings import Settings
 from bridge.topics.names import Selection
@@ -37,8 +41,14 @@ class Site:
         self._started = time.monotonic()
         self._selection = Selection(settings.topics.include, settings.topics.exclude)
         self.reader = Reader(client, settings.evcc, self)
+        self._announcer, annexes = self._announce_to_homeassistant()
         self.copy = Copy(
-            settings.mqtt, self, limit=settings.topics.limit, state=lambda: self.reader.state, settled=self._settled
+            settings.mqtt,
+            self,
+            limit=settings.topics.limit,
+            state=lambda: self.reader.state,
+            settled=self._settled,
+            annexes=annexes,
         )
         self.problem = Problems(lambda text: self.copy.want(PROBLEM, {PROBLEM: text.encode()}))
         self.inbox = Inbox(
@@ -149,6 +159,18 @@ class Site:
         link = self.copy.link
         return polled and (link is None or now - link.last_acknowledgement <= 2 * _HEALTH_EVERY)
 
+    def _announce_to_homeassistant(self) -> tuple[Announcer | None, list[Annex]]:
+        settings = self._settings
+        if not settings.discovery.homeassistant:
+            return None, []
+        maker = HomeAssistant(settings.mqtt.root, settings.discovery.prefix, self._selection)
+
+        def publisher(root: str, wanted: Mapping[str, bytes]) -> Publisher:
+            return Publisher(root, wanted, qos=settings.mqtt.qos, window=settings.mqtt.window, now=time.monotonic)
+
+        annex = Annex(maker.prefix, publisher, maker.filter, maker.ours, maker.birth)
+        return Announcer(maker, lambda: self.reader.state, lambda: self.copy.tree.topics, annex.want), [annex]
+
     def _settled(self, topic: str) -> bool:
         """Whether what evcc does not have by now is gone, and not only late."""
         first = self.reader.first_document
@@ -200,6 +222,8 @@ class Site:
             if self._ghosts:
                 self._ghosts = self.copy.sweep()
             self.reader.tick()
+            if self._announcer and self.copy.connected and self._settled(""):
+                self._announcer.tick()
             self._repeat(time.monotonic() - self._started)
 
     def _repeat(self, uptime: float) -> None:
