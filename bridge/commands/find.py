@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from bridge.catalogue.settables import SETTINGS
@@ -15,7 +16,7 @@ from bridge.topics.names import escape
 
 _BY_TITLE = "by-title"
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
-# the search for similar names takes time with the square of their length
+# the search for similar names takes time with the square of their length: a client's mistake must not cost much
 _LONGEST_COMPARED = 60
 
 
@@ -108,8 +109,13 @@ def _titled(slug: str, by_title: Callable[[str], Target | None]) -> Target:
 
 
 def _nearest(name: str, scope: Scope) -> list[Setting]:
-    close = get_close_matches(name[:_LONGEST_COMPARED].lower(), ROWS[scope], n=3, cutoff=0.3)
+    close = _close(name[:_LONGEST_COMPARED].lower(), scope)
     return list({row.leaf: row for row in map(ROWS[scope].__getitem__, close)}.values())
+
+
+@lru_cache(maxsize=256)
+def _close(name: str, scope: Scope) -> list[str]:
+    return get_close_matches(name, ROWS[scope], n=3, cutoff=0.3)
 
 
 def _anywhere(name: str) -> list[str]:
