@@ -1,0 +1,1 @@
+"""What other programs show and set, generated from the catalogue and the state."""

@@ -1,0 +1,199 @@
+"""Home Assistant discovery: a retained configuration for each entity, grouped into devices.
+
+One configuration a component, as openHAB does not read those of whole devices.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from bridge import __version__
+from bridge.catalogue.quantities import Nature, Quantity
+from bridge.catalogue.readings import Rank
+from bridge.catalogue.setting import Scope
+from bridge.discovery.controls import CLEAR, NOTHING, VALUE, Clock, Control, Options, Press, Range, Toggle
+from bridge.discovery.devices import Device, slug
+from bridge.discovery.entities import BESIDE, entities
+from bridge.discovery.entity import Entity
+from bridge.topics.names import Selection
+
+ORIGIN = "evcc-mqtt-bridge"
+EVERYTHING = Selection()
+_MODELS = {Scope.SITE: "Site", Scope.LOADPOINT: "Loadpoint", Scope.VEHICLE: "Vehicle"}
+
+# an erased topic is an unknown value; "None" is how Home Assistant spells that
+_PLAIN = "{{ value if value != '' else None }}"
+_TEXT = "{{ value[:255] if value != '' else None }}"
+_SHARE = "{{ value | float * 100 if value != '' else None }}"
+_MOMENT = "{{ (value | int | as_datetime).isoformat() if value != '' else None }}"
+_LOCAL = "{{ value | int | timestamp_custom('%Y-%m-%d %H:%M') if value != '' else '' }}"
+_COUNT = "{{ value_json | default([], true) | count }}"
+_SLOTS = "{{ {'slots': value_json | default([], true)} | tojson }}"
+
+Config = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HomeAssistant:
+    """What is announced below `prefix` about the evcc whose tree is below `root`. Topics here are absolute."""
+
+    root: str = "evcc"
+    prefix: str = "homeassistant"
+    selection: Selection = EVERYTHING
+
+    @property
+    def birth(self) -> str:
+        """The topic where Home Assistant says `online` when it has started, and wants everything again."""
+        return f"{self.prefix}/status"
+
+    @property
+    def filter(self) -> str:
+        """A topic filter that every configuration of this root matches, whichever release made it."""
+        return f"{self.prefix}/+/{slug(self.root)}/+/config"
+
+    def configs(self, state: Mapping[str, Any], others: Mapping[str, bytes] = BESIDE) -> dict[str, bytes]:
+        """The configurations for a complete state, by topic; what is not among them is to be erased."""
+        return {
+            f"{self.prefix}/{component}/{slug(self.root)}/{entity.device.id}_{entity.id}/config": orjson.dumps(config)
+            for entity in entities(state, self.selection, others)
+            for component, config in self._configs(entity)
+        }
+
+    def ours(self, topic: str, payload: bytes) -> bool:
+        """Whether a retained configuration is one that this bridge made."""
+        match topic.removeprefix(f"{self.prefix}/").split("/"):
+            case [_, root, _, "config"] if topic.startswith(f"{self.prefix}/") and root == slug(self.root):
+                return _made_here(payload)
+        return False
+
+    def _configs(self, entity: Entity) -> Iterator[tuple[str, Config]]:
+        """The components of an entity, each with its configuration."""
+        common = {
+            "name": entity.title,
+            "unique_id": f"{slug(self.root)}_{entity.device.id}_{entity.id}",
+            "icon": f"mdi:{entity.reading.icon}",
+            "origin": {"name": ORIGIN, "sw_version": __version__},
+            "device": self._device(entity.device),
+        } | self._availability(entity)
+        state = {"state_topic": f"{self.root}/{entity.topic}"} if entity.topic else {}
+        if entity.control is None:
+            component, shown = _shown(entity.quantity, state)
+            yield component, common | state | shown | _rank(entity, "diagnostic")
+            return
+        if isinstance(entity.control.widget, Clock):
+            yield "sensor", common | state | _sensor(entity.quantity, _MOMENT) | _rank(entity, "diagnostic")
+            common |= {"name": f"Set {entity.title[0].lower()}{entity.title[1:]}"}
+        component, controlled = _controlled(entity, entity.control)
+        command = {"command_topic": f"{self.root}/{entity.control.topic}", "qos": 1}
+        yield component, common | state | command | controlled | _rank(entity, "config")
+
+    def _availability(self, entity: Entity) -> Config:
+        """What the bridge says about itself stays readable when evcc is gone."""
+        if entity.topic.startswith("bridge/"):
+            return {}
+        topic = f"{self.root}/status"
+        return {"availability": [{"topic": topic, "payload_available": "online", "payload_not_available": "offline"}]}
+
+    def _device(self, device: Device) -> Config:
+        site = f"{slug(self.root)}_site"
+        below = {} if device.scope is Scope.SITE else {"via_device": site}
+        version = device.part.get("version") if device.scope is Scope.SITE else None
+        return {
+            "identifiers": [f"{slug(self.root)}_{device.id}"],
+            "name": device.title,
+            "manufacturer": "evcc",
+            "model": _MODELS[device.scope],
+        } | (below | ({"sw_version": version} if isinstance(version, str) else {}))
+
+
+def _rank(entity: Entity, category: str) -> Config:
+    """How prominent an entity is."""
+    match entity.reading.rank:
+        case Rank.EVERYDAY:
+            return {}
+        case Rank.DETAIL:
+            return {"entity_category": category}
+        case Rank.RARE:
+            return {"entity_category": category, "enabled_by_default": False}
+
+
+def _shown(quantity: Quantity, state: Config) -> tuple[str, Config]:
+    """Component and configuration of a reading."""
+    match quantity.nature:
+        case Nature.FLAG:
+            flag = {"payload_on": "true", "payload_off": "false", "value_template": _PLAIN}
+            return "binary_sensor", flag | _classes(quantity)
+        case Nature.SERIES:
+            topic = state["state_topic"]
+            slots = {"json_attributes_topic": topic, "json_attributes_template": _SLOTS}
+            return "sensor", {"value_template": _COUNT} | slots
+        case Nature.MOMENT:
+            return "sensor", _sensor(quantity, _MOMENT)
+        case Nature.TEXT:
+            return "sensor", {"value_template": _TEXT}
+        case Nature.NUMBER:
+            shown = {"suggested_display_precision": quantity.decimals} if quantity.unit else {}
+            return "sensor", _sensor(quantity, _SHARE if quantity.share else _PLAIN) | shown
+
+
+def _sensor(quantity: Quantity, template: str) -> Config:
+    state_class = {"state_class": quantity.state_class} if quantity.state_class else {}
+    return {"value_template": template} | _classes(quantity) | _unit(quantity) | state_class
+
+
+def _controlled(entity: Entity, control: Control) -> tuple[str, Config]:
+    """Component and configuration of a control."""
+    match control.widget:
+        case Range(low, high, step, checked):
+            limits = {"min": low, "max": high, "step": step, "mode": "slider" if checked else "box"}
+            templates = {"value_template": _PLAIN, "command_template": control.payload.replace(VALUE, "{{ value }}")}
+            return "number", limits | templates | _classes(entity.quantity) | _unit(entity.quantity)
+        case Toggle():
+            return "switch", {"payload_on": "true", "payload_off": "false", "value_template": _PLAIN}
+        case Options() as options:
+            return "select", _select(options)
+        case Clock():
+            command = control.payload.replace(VALUE, "{{ value }}")
+            return "text", {"value_template": _LOCAL, "command_template": command, "max": 40}
+        case Press():
+            return "button", {"payload_press": control.payload}
+
+
+def _select(options: Options) -> Config:
+    """Values as evcc writes them, for automations; only what is no word gets another name."""
+    names = {
+        value: label if options.named or label.startswith("(") else value for value, label in options.labels.items()
+    }
+    nothing = dict.fromkeys(NOTHING, names.get(CLEAR, "None"))
+    to_name = nothing | {value: name for value, name in names.items() if value != name}
+    to_value = {name: value for value, name in names.items() if value != name}
+    return {
+        "options": list(names.values()),
+        "value_template": _looked_up(to_name),
+        "command_template": _looked_up(to_value) if to_value else "{{ value }}",
+    }
+
+
+def _looked_up(table: Mapping[str, str]) -> str:
+    """A template that replaces some values; a JSON object is a dictionary in Jinja too."""
+    return f"{{{{ {json.dumps(table, ensure_ascii=False)}.get(value, value) }}}}"
+
+
+def _classes(quantity: Quantity) -> Config:
+    return {"device_class": quantity.device_class} if quantity.device_class else {}
+
+
+def _unit(quantity: Quantity) -> Config:
+    return {"unit_of_measurement": quantity.unit} if quantity.unit else {}
+
+
+def _made_here(payload: bytes) -> bool:
+    try:
+        config = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return False
+    origin = config.get("origin") if isinstance(config, dict) else None
+    return isinstance(origin, dict) and origin.get("name") == ORIGIN

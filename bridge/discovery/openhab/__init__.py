@@ -1,0 +1,22 @@
+"""openHAB: things, items and a sitemap as text files for its `conf` folder."""
+
+from collections.abc import Sequence
+
+from bridge.discovery.entity import Entity
+from bridge.discovery.openhab.items import items
+from bridge.discovery.openhab.points import points
+from bridge.discovery.openhab.sitemap import sitemap
+from bridge.discovery.openhab.things import things
+
+__all__ = ["files"]
+
+
+def files(entities: Sequence[Entity], root: str, broker_url: str) -> dict[str, str]:
+    """The files by their path in openHAB's `conf` folder; items are named after `root`."""
+    found = points(entities, root)
+    name = found[0].house
+    return {
+        f"things/{name}.things": things(found, root, broker_url),
+        f"items/{name}.items": items(found),
+        f"sitemaps/{name}.sitemap": sitemap(found),
+    }
