@@ -7,10 +7,12 @@ from asyncio import TaskGroup
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import orjson
 import structlog
 
 from bridge import about
 from bridge.commands.inbox import Inbox
+from bridge.commands.listing import listing
 from bridge.discovery.announcer import Announcer
 from bridge.discovery.homeassistant import HomeAssistant
 from bridge.evcc.client import Client
@@ -61,6 +63,7 @@ class Site:
             done=self.reader.after_command,
         )
         self._ghosts = 0
+        self._changed = False
         self._updated = 0
         self._next_health = 0.0
         self._next_refresh = settings.mqtt.refresh or math.inf
@@ -90,6 +93,7 @@ class Site:
 
     def document(self, old: State, new: State) -> None:
         """Take a change of the document."""
+        self._changed = True
         if not old:
             version = new.get("version")
             self._log.info("evcc found", url=self._settings.evcc.url, version=version)
@@ -222,9 +226,16 @@ class Site:
             if self._ghosts:
                 self._ghosts = self.copy.sweep()
             self.reader.tick()
+            self._list_commands()
             if self._announcer and self.copy.connected and self._settled(""):
                 self._announcer.tick()
             self._repeat(time.monotonic() - self._started)
+
+    def _list_commands(self) -> None:
+        if self._changed:
+            self._changed = False
+            entries = listing(self.reader.state, self.inbox.missing)
+            self.copy.want("bridge/commands", {"bridge/commands": orjson.dumps(entries)})
 
     def _repeat(self, uptime: float) -> None:
         """What is said again and again, whether something changed or not."""
