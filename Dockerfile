@@ -1,0 +1,21 @@
+FROM python:3.13-slim AS build
+ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
+WORKDIR /build
+RUN python -m venv /opt/bridge
+COPY requirements/run.txt requirements/
+RUN /opt/bridge/bin/pip install --require-hashes -r requirements/run.txt
+COPY pyproject.toml README.md LICENSE ./
+COPY bridge bridge
+RUN /opt/bridge/bin/pip install --no-deps . && /opt/bridge/bin/pip uninstall --yes pip
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="evcc-mqtt-bridge" \
+      org.opencontainers.image.description="evcc's REST API as a live, exact MQTT tree" \
+      org.opencontainers.image.licenses="MIT"
+COPY --from=build /opt/bridge /opt/bridge
+# nothing is ever written: a read-only file system is fine
+ENV PATH="/opt/bridge/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+USER 10001:10001
+HEALTHCHECK --interval=30s --timeout=10s --start-period=90s --retries=3 CMD ["evcc-bridge", "check", "--quick"]
+ENTRYPOINT ["evcc-bridge"]
+CMD ["run"]

@@ -1,0 +1,222 @@
+"""What stands around the code agrees with it: README, locks, containers, the broker's configuration."""
+
+import asyncio
+import json
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from bridge import __version__
+from bridge.cli.arguments import EXPORTS, parse
+from bridge.cli.topics import tree
+from bridge.commands import listing
+from bridge.evcc.document import parse as read_state
+from bridge.settings import Settings, table
+from tests.broker.client import client
+from tests.broker.mosquitto import HOST, Config, Mosquitto
+from tests.broker.ports import free_port, listens
+from tests.broker.recorder import Recorder
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+WRITES = {
+    "bridge": {
+        "evcc/site/pvPower": True,
+        "homeassistant/sensor/evcc/config": True,
+        "evcc-answers/one": True,
+        "elsewhere": False,
+    },
+    "reader": {"evcc/loadpoints/1/mode/set": False, "evcc/status": False},
+    "controller": {
+        "evcc/site/prioritySoc/set": True,
+        "evcc/loadpoints/1/mode/set": True,
+        "evcc/loadpoints/1/enable/threshold/set": True,
+        "evcc/bridge/request/state": True,
+        "homeassistant/status": True,
+        "evcc/loadpoints/1/mode": False,
+        "evcc/status": False,
+    },
+}
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert versions[0] == __version__
+
+
+class TestReadme:
+    @pytest.mark.parametrize("content", [table.table(), listing.table()], ids=["options", "commands"])
+    def test_has_the_tables_made_from_the_code(self, content: str) -> None:
+        assert content in README, "run scripts/readme"
+
+    def test_the_picture_has_values_of_real_evcc(self) -> None:
+        state = read_state((ROOT / "tests/recordings/0.313.2/state.json").read_bytes())
+        topics = {topic: payload.decode() for topic, payload in tree(Settings(), state).items()}
+        scope, shown = "", {}
+        for line in README.split("```")[1].splitlines():
+            if heading := re.fullmatch(r"├── (\S+)/", line):
+                scope = heading[1]
+            elif leaf := re.fullmatch(r"│   [├└]── (\S+)\s{2,}(.*?)(?:\s{2,}⇐.*)?", line):
+                shown[f"{scope}/{leaf[1]}"] = leaf[2].strip()
+        assert len(shown) == 14
+        assert shown == {topic: topics[topic] for topic in shown}
+
+    def test_what_the_picture_sets_can_be_set(self) -> None:
+        settable = {topic.rsplit("/", 2)[1] for topic in re.findall(r"`(\S+/set)`", listing.table())}
+        assert set(re.findall(r"⇐ …/(\w+)/set", README)) <= settable
+
+    def test_its_commands_are_there(self) -> None:
+        commands = re.findall(r"`evcc-bridge ((?:[\w-]| (?!`))+)`", README)
+        assert len(commands) >= 5
+        for command in commands:
+            parse(command.split())
+        assert all(f"`{name}`" in README or f" {name}`" in README for name in EXPORTS)
+
+    def test_its_files_are_there(self) -> None:
+        linked = re.findall(r"\]\((?!http)([^)]+)\)", README)
+        scripts = re.findall(r"\bscripts/\w+", README + (ROOT / "CONTRIBUTING.md").read_text())
+        assert [path for path in (*linked, *scripts) if not (ROOT / path).exists()] == []
+
+
+@pytest.mark.parametrize(
+    ("lock", "groups"),
+    [
+        ("run", [PROJECT["project"]["dependencies"]]),
+        ("dev", [*PROJECT["project"]["optional-dependencies"].values(), PROJECT["dependency-groups"]["dev"]]),
+    ],
+)
+def test_the_lock_has_what_the_project_asks_for(lock: str, groups: list[list[str]]) -> None:
+    text = (ROOT / f"requirements/{lock}.txt").read_text()
+    pinned = {name: Version(version) for name, version in re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE)}
+    asked = [Requirement(line) for group in groups for line in group]
+    assert [each for each in asked if pinned.get(each.name.lower(), Version("0")) not in each.specifier] == []
+    assert text.count("--hash=sha256:") >= len(pinned)
+
+
+def test_scripts_are_sound_and_can_be_run() -> None:
+    scripts = [
+        path
+        for path in (ROOT / "scripts").iterdir()
+        if path.read_bytes().startswith(b"#!") and b"bash" in path.read_bytes()[:30]
+    ]
+    assert {"run", "test", "check", "lock"} <= {path.name for path in scripts}
+    for script in [*scripts, ROOT / ".ci/run"]:
+        assert script.stat().st_mode & 0o111, script
+        subprocess.run(["bash", "-n", script], check=True)
+
+
+class TestContainers:
+    compose: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    stages = (ROOT / "Dockerfile").read_text().split("\nFROM ")
+
+    def test_broker_and_bridge_have_no_more_rights_than_they_need(self) -> None:
+        for name in ("mosquitto", "bridge"):
+            service = self.compose["services"][name]
+            assert service["read_only"] is True
+            assert service["cap_drop"] == ["ALL"]
+            assert service["security_opt"] == ["no-new-privileges:true"]
+            assert service["healthcheck"]["test"][0] == "CMD"
+
+    def test_the_bridge_waits_for_the_broker_and_is_checked(self) -> None:
+        bridge = self.compose["services"]["bridge"]
+        assert bridge["depends_on"] == {"mosquitto": {"condition": "service_healthy"}}
+        assert parse(bridge["healthcheck"]["test"][2:]).quick
+
+    def test_every_variable_of_the_bridge_is_an_option(self) -> None:
+        assert set(self.compose["services"]["bridge"]["environment"]) <= set(re.findall(r"`([A-Z_]+)`", table.table()))
+
+    def test_evcc_only_comes_with_the_demo(self) -> None:
+        assert [name for name, service in self.compose["services"].items() if "profiles" in service] == ["evcc"]
+        assert self.compose["services"]["evcc"]["profiles"] == ["demo"]
+
+    def test_without_passwords_the_broker_is_not_open_to_the_network(self) -> None:
+        assert self.compose["services"]["mosquitto"]["ports"] == ["${MQTT_BIND:-127.0.0.1}:1883:1883"]
+
+    def test_the_image_runs_as_nobody_in_particular_and_is_checked(self) -> None:
+        last = self.stages[-1]
+        assert re.search(r"^USER (?!0\b|root)\d+:\d+$", last, re.MULTILINE)
+        assert parse(json.loads(re.search(r"HEALTHCHECK .* CMD (\[.*\])", last)[1])[1:]).quick  # type: ignore[index]
+        assert 'ENTRYPOINT ["evcc-bridge"]' in last
+
+    def test_the_image_holds_what_is_locked_and_no_tools(self) -> None:
+        assert len(self.stages) == 2
+        assert "--require-hashes -r requirements/run.txt" in self.stages[0]
+        assert "pip install" not in self.stages[1]
+
+    def test_what_is_copied_into_the_image_is_not_ignored(self) -> None:
+        kept = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+        copied = {
+            path for line in re.findall(r"^COPY (?!--)(.*) \S+$", self.stages[0], re.MULTILINE) for path in line.split()
+        }
+        assert copied == kept
+        assert all((ROOT / path).exists() for path in copied)
+
+
+@pytest.mark.broker
+class TestBroker:
+    conf = (ROOT / "mosquitto/mosquitto.conf").read_text()
+
+    async def test_the_configuration_is_accepted(self, tmp_path: Path) -> None:
+        port = free_port()
+        conf = self.conf.replace("/mosquitto/data/", f"{tmp_path}/").replace(
+            "listener 1883", f"user root\nlistener {port} {HOST}"
+        )
+        (tmp_path / "mosquitto.conf").write_text(conf)
+        program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
+        assert program
+        process = await asyncio.create_subprocess_exec(program, "-c", str(tmp_path / "mosquitto.conf"))
+        try:
+            async with asyncio.timeout(10):
+                while not listens(process.pid, port):
+                    assert process.returncode is None
+                    await asyncio.sleep(0.01)
+        finally:
+            process.terminate()
+            await process.wait()
+        assert (tmp_path / "mosquitto.db").exists()
+
+    def test_passwords_need_no_more_than_the_lines_it_shows(self) -> None:
+        shown = re.findall(r"^#   (\w+)", self.conf, re.MULTILINE)
+        assert shown == ["allow_anonymous", "password_file", "acl_file"]
+        assert "\nallow_anonymous true\n" in self.conf
+
+    async def test_who_may_write_what(
+        self, start_broker: Callable[[Config], Awaitable[Mosquitto]], record: Callable[..., Awaitable[Recorder]]
+    ) -> None:
+        broker = await self._with_users(start_broker)
+        recorder = await record(broker)
+        for user, topics in WRITES.items():
+            async with client(broker, user=user) as one:
+                for topic in topics:
+                    await one.publish(topic, user, qos=1)
+        async with client(broker) as watcher:
+            await watcher.publish("over", qos=1)
+        await recorder.until(lambda: recorder.last("over") is not None)
+        written = {(record.payload.decode(), record.topic) for record in recorder.records} - {("", "over")}
+        assert written == {
+            (user, topic) for user, topics in WRITES.items() for topic, allowed in topics.items() if allowed
+        }
+
+    @pytest.mark.parametrize("user", ["bridge", "reader", "controller"])
+    async def test_who_may_read_what(self, start_broker: Callable[[Config], Awaitable[Mosquitto]], user: str) -> None:
+        broker = await self._with_users(start_broker)
+        async with client(broker) as watcher, client(broker, user=user) as one:
+            await one.subscribe("#")
+            for topic in ("elsewhere", "evcc/site/pvPower", "homeassistant/status", "evcc/status"):
+                await watcher.publish(topic, qos=1)
+            seen = [(await anext(one.messages)).topic.value for _ in range(3)]
+        assert seen == ["evcc/site/pvPower", "homeassistant/status", "evcc/status"]
+
+    async def _with_users(self, start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> Mosquitto:
+        users = {name: f"{name}'s" for name in WRITES}
+        return await start_broker(Config(users=users, acl=(ROOT / "mosquitto/acl").read_text()))
