@@ -1,33 +1,6 @@
-"""Quantities: what a reading measures, with the units and the classes that other programs know them by."""
+"""Quantities: what readings measure, with the units and the classes that other programs know them by."""
 
-from dataclasses import dataclass
-from enum import StrEnum
-
-
-class Nature(StrEnum):
-    """What a payload is, once it is read."""
-
-    NUMBER = "number"
-    FLAG = "flag"
-    MOMENT = "moment"  # unix seconds
-    TEXT = "text"
-    SERIES = "series"  # one JSON list
-
-
-@dataclass(frozen=True, slots=True)
-class Quantity:
-    """What is measured: unit, and the classes that Home Assistant has for it.
-
-    In `unit`, `{currency}` stands for the state's `currency`. `decimals` is what is worth showing; `share` says
-    that the payload is a part of 1, which people want to see in percent.
-    """
-
-    nature: Nature = Nature.NUMBER
-    unit: str = ""
-    device_class: str = ""
-    state_class: str = ""
-    decimals: int = 0
-    share: bool = False
+from bridge.catalogue.reading import Nature, Quantity
 
 
 def measured(unit: str, device_class: str = "", decimals: int = 0) -> Quantity:

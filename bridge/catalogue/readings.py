@@ -6,8 +6,6 @@ is shown all the same, by what its name ends with (`ENDINGS`).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 
 from bridge.catalogue.quantities import (
     CAPACITY,
@@ -35,29 +33,9 @@ from bridge.catalogue.quantities import (
     SOC,
     TEMPERATURE,
     TEXT,
-    Quantity,
     measured,
 )
-
-
-class Rank(StrEnum):
-    """How much a reading matters to somebody who looks at it every day."""
-
-    EVERYDAY = "everyday"
-    DETAIL = "detail"
-    RARE = "rare"  # there, and switched on only where it is wanted
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One reading. In `title`, `{}` stands for what `*` of its key is; `icon` is one of Material Design's."""
-
-    title: str
-    quantity: Quantity
-    icon: str
-    meaning: str
-    rank: Rank = Rank.EVERYDAY
-
+from bridge.catalogue.reading import Quantity, Rank, Reading
 
 R = Reading
 _DETAIL, _RARE = Rank.DETAIL, Rank.RARE

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bridge.catalogue.quantities import Quantity
-from bridge.catalogue.readings import Reading
+from bridge.catalogue.reading import Quantity, Reading
 from bridge.commands.units import filled
 from bridge.discovery.controls import Control
 from bridge.discovery.devices import Device

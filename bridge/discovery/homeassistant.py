@@ -11,8 +11,7 @@ from typing import Any
 import orjson
 
 from bridge import __version__
-from bridge.catalogue.quantities import Nature, Quantity
-from bridge.catalogue.readings import Rank
+from bridge.catalogue.reading import Nature, Quantity, Rank
 from bridge.catalogue.setting import Scope
 from bridge.discovery.controls import CLEAR, NOTHING, VALUE, Clock, Control, Options, Press, Range, Toggle
 from bridge.discovery.devices import Device, slug

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
-from bridge.catalogue.quantities import FLAG, NUMBER, SERIES, TEXT, Nature, Quantity
-from bridge.catalogue.readings import BESIDE, ENDINGS, LOADPOINT, NO_READINGS, SITE, VEHICLE, Rank, Reading
+from bridge.catalogue.quantities import FLAG, NUMBER, SERIES, TEXT
+from bridge.catalogue.reading import Nature, Quantity, Rank, Reading
+from bridge.catalogue.readings import BESIDE, ENDINGS, LOADPOINT, NO_READINGS, SITE, VEHICLE
 from bridge.catalogue.setting import Scope
 from bridge.topics.names import LOADPOINT_ALIASES, SITE_ALIASES
 

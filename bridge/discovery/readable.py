@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from bridge.catalogue.quantities import TEMPERATURE
-from bridge.catalogue.readings import Reading
+from bridge.catalogue.reading import Reading
 from bridge.discovery.devices import Device
 from bridge.discovery.entity import Entity, House
 from bridge.discovery.meanings import beside, canonical, meaning

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bridge.catalogue.kinds import Number, Plan
 from bridge.catalogue.quantities import TEXT
-from bridge.catalogue.readings import Reading
+from bridge.catalogue.reading import Reading
 from bridge.catalogue.settables import SETTINGS
 from bridge.catalogue.setting import Setting
 from bridge.commands.units import unit_of

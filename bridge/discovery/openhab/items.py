@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from bridge.catalogue.quantities import Nature, Quantity
-from bridge.catalogue.readings import Rank
+from bridge.catalogue.reading import Nature, Quantity, Rank
 from bridge.catalogue.setting import Scope
 from bridge.discovery.controls import Options, Press, Range, Toggle
 from bridge.discovery.openhab.points import DIMENSIONS, Point, bare, number, quoted

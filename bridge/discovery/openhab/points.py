@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bridge.catalogue.quantities import Nature
+from bridge.catalogue.reading import Nature
 from bridge.discovery.controls import Clock, Options, Press, Range, Toggle
 from bridge.discovery.devices import Device, slug
 from bridge.discovery.entity import Entity, plain

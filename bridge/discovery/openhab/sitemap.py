@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from bridge.catalogue.readings import Rank
+from bridge.catalogue.reading import Rank
 from bridge.discovery.controls import Clock, Control, Options, Press, Range, Toggle
 from bridge.discovery.openhab.points import Point, number, quoted
 
