@@ -1,0 +1,106 @@
+"""One command, from its arguments to its exit code."""
+
+import os
+import subprocess
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from bridge import daemon
+from bridge.cli import main
+from bridge.cli.main import COMMANDS
+from bridge.errors import BrokerError
+from bridge.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _no_configuration(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("EVCC_URL", "MQTT_URL", "CONFIG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("bridge.log.logging.basicConfig", lambda **_: None)
+    yield
+    structlog.reset_defaults()
+
+
+def bridge(*argv: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """The program as a user starts it."""
+    return subprocess.run(
+        [sys.executable, "-m", "bridge", *argv],
+        cwd=ROOT,
+        env=os.environ | env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_runs_the_daemon_with_a_configuration_that_can_be_read_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    roots = []
+    file = tmp_path / "bridge.toml"
+
+    def run(load: Callable[[], Settings]) -> int:
+        for root in ("one", "two"):
+            file.write_text(f'[mqtt]\nroot = "{root}"')
+            roots.append(load().mqtt.root)
+        return 0
+
+    monkeypatch.setattr(daemon, "run", run)
+    assert main(["--config", str(file)]) == 0
+    assert roots == ["one", "two"]
+
+
+def test_a_wrong_configuration_ends_with_2_and_one_line_a_mistake() -> None:
+    result = bridge("run", "--set", "evcc.interval=fast", MQTT_URL="mqtt://me:geheim@host:port")
+    assert result.returncode == 2
+    lines = result.stderr.splitlines()
+    assert [line.partition(" ")[0] for line in lines] == ["evcc.interval", "mqtt.url"]
+    assert "geheim" not in result.stderr + result.stdout
+
+
+def test_a_hint_for_a_variable_that_is_nearly_an_option() -> None:
+    result = bridge("check", "--evcc-url", "http://127.0.0.1:1", "--mqtt-url", "mqtt://127.0.0.1:1", EVCC_INTERVALL="3")
+    assert result.returncode == 1
+    assert "did you mean EVCC_INTERVAL?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (BrokerError("no broker"), 1, "evcc-bridge: no broker\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_how_it_ends(
+    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fails(_: Namespace, __: Callable[[], Settings]) -> int:
+        raise error
+
+    monkeypatch.setitem(COMMANDS, "run", fails)
+    assert main([]) == code
+    assert capsys.readouterr().err == said
+
+
+def test_version_and_help_need_no_library() -> None:
+    code = "import sys, bridge.cli.arguments, bridge.cli; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"aiomqtt", "httpx", "pydantic", "structlog", "asyncio", "jq"} & set(modules)
+
+
+def test_a_command_imports_the_simulated_evcc_only_for_the_demo() -> None:
+    code = "import sys, bridge.check, bridge.daemon, bridge.cli.topics; print(*sys.modules)"
+    modules = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    assert not {"jq", "starlette", "uvicorn", "bridge.demo"} & set(modules)
