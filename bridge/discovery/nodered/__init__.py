@@ -1,0 +1,28 @@
+"""Node-RED: flows to be imported, as JSON files."""
+
+from collections.abc import Sequence
+
+import orjson
+
+from bridge.discovery.entity import Entity
+from bridge.discovery.nodered.dashboard import dashboard
+from bridge.discovery.nodered.examples import cheap_power, session_end
+from bridge.discovery.nodered.flow import Node
+from bridge.discovery.nodered.tabs import tabs
+
+__all__ = ["files"]
+
+
+def files(entities: Sequence[Entity], root: str, broker_url: str) -> dict[str, str]:
+    """The files by name: everything with Node-RED's own nodes, the same as a dashboard, and two examples."""
+    flows = {
+        "flows.json": tabs(entities, root, broker_url),
+        "dashboard.json": dashboard(entities, root, broker_url),
+        "example-charge-when-cheap.json": cheap_power(root, broker_url),
+        "example-notify-on-session-end.json": session_end(root, broker_url),
+    }
+    return {name: _text(nodes) for name, nodes in flows.items()}
+
+
+def _text(nodes: Sequence[Node]) -> str:
+    return orjson.dumps(nodes, option=orjson.OPT_INDENT_2).decode() + "\n"

@@ -1,0 +1,124 @@
+"""Nodes of Node-RED flows: what they are made of, and where they stand."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha1
+from typing import Any
+from urllib.parse import urlsplit
+
+_TLS = {"mqtts", "wss"}
+_PORTS = {"mqtts": 8883, "ws": 80, "wss": 443}
+_COLUMN, _ROW, _BORDER = 280, 60, 40
+
+Node = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A tab about the evcc below `root`; ids come out the same every time, so that importing again replaces."""
+
+    root: str
+    name: str
+
+    def id(self, *names: str) -> str:
+        """The id of a node of this tab."""
+        return _hash(self.root, self.name, *names)
+
+    @property
+    def broker(self) -> str:
+        """The id of the broker's configuration, which all tabs of a root share."""
+        return _hash(self.root, "broker")
+
+    def tab(self, label: str, info: str) -> Node:
+        """The tab itself."""
+        return {"id": self.id("tab"), "type": "tab", "label": label, "disabled": False, "info": info}
+
+    def node(self, kind: str, key: str, name: str, *outputs: Sequence[str], **more: Any) -> Node:
+        """A node; each output lists the keys of the nodes that it is wired to."""
+        wires = [[self.id(target) for target in output] for output in outputs]
+        return {"id": self.id(key), "type": kind, "z": self.id("tab"), "name": name, "wires": wires} | more
+
+    def reads(self, key: str, name: str, topic: str, *targets: str, datatype: str = "auto-detect") -> Node:
+        """A node that listens on a topic below the root."""
+        whole = {"topic": f"{self.root}/{topic}", "qos": "1", "datatype": datatype, "broker": self.broker}
+        # rap: without it, what was retained looks as if it had just been sent
+        return self.node("mqtt in", key, name, targets, **whole, nl=False, rap=True, rh=0, inputs=0)
+
+    def sends(self, key: str, name: str, topic: str) -> Node:
+        """A node that sends commands to a topic below the root: never retained, answered on `answers`."""
+        message = {"topic": f"{self.root}/{topic}", "qos": "1", "retain": "false", "respTopic": self.answers}
+        nothing = {"contentType": "", "userProps": "", "correl": "", "expiry": "60"}
+        return self.node("mqtt out", key, name, **message, **nothing, broker=self.broker)
+
+    def button(self, key: str, name: str, payload: str, target: str) -> Node:
+        """A node with a button that sends a payload, and never by itself."""
+        sent = {"props": [{"p": "payload"}], "payload": payload, "payloadType": "str", "topic": ""}
+        never = {"repeat": "", "crontab": "", "once": False, "onceDelay": 0.1}
+        return self.node("inject", key, name, [target], **sent, **never)
+
+    def shows(self, key: str, name: str, *, sidebar: bool = False) -> Node:
+        """A node that shows the payload below itself."""
+        below = {"tostatus": True, "statusVal": "payload", "statusType": "auto"}
+        return self.node("debug", key, name, **below, active=True, tosidebar=sidebar, console=False, complete="payload")
+
+    @property
+    def answers(self) -> str:
+        """The topic that the bridge answers these flows' commands on."""
+        return f"{self.root}/clients/nodered/answer"
+
+
+def broker(root: str, url: str) -> Iterator[Node]:
+    """The configuration of the broker; the login is the user's to add."""
+    parts = urlsplit(url)
+    host, port = parts.hostname or "localhost", parts.port or _PORTS.get(parts.scheme, 1883)
+    over = f"{parts.scheme}://{host}:{port}{parts.path}" if parts.scheme in {"ws", "wss"} else host
+    tls = _hash(root, "tls") if parts.scheme in _TLS else ""
+    if tls:
+        yield {"id": tls, "type": "tls-config", "name": f"{root} broker", "verifyservercert": True}
+    yield {
+        "id": _hash(root, "broker"),
+        "type": "mqtt-broker",
+        "name": f"{root} broker",
+        "broker": over,
+        "port": str(port),
+        "tls": tls,
+        "usetls": bool(tls),
+        "clientid": "",
+        "autoConnect": True,
+        "autoUnsubscribe": True,
+        "protocolVersion": "5",
+        "keepalive": "60",
+        "cleansession": True,
+    }
+
+
+def stacked(flow: Flow, groups: Iterable[tuple[str, Sequence[Sequence[Node]]]], left: int, top: int) -> Iterator[Node]:
+    """Groups of rows of nodes, each below the one before it."""
+    for label, rows in groups:
+        columns = max(map(len, rows), default=0)
+        width, height = columns * _COLUMN + _BORDER, len(rows) * _ROW + _BORDER
+        group = flow.id("group", label)
+        members = [node for row in rows for node in row]
+        yield {
+            "id": group,
+            "type": "group",
+            "z": flow.id("tab"),
+            "name": label,
+            "style": {"label": True},
+            "nodes": [node["id"] for node in members],
+            "x": left,
+            "y": top,
+            "w": width,
+            "h": height,
+        }
+        for number, row in enumerate(rows):
+            y = top + _BORDER + _ROW // 2 + number * _ROW
+            yield from (
+                node | {"g": group, "x": left + _BORDER + _COLUMN // 2 - 20 + column * _COLUMN, "y": y}
+                for column, node in enumerate(row)
+            )
+        top += height + _BORDER
+
+
+def _hash(*names: str) -> str:
+    return sha1("/".join(names).encode(errors="replace"), usedforsecurity=False).hexdigest()[:16]
