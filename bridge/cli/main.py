@@ -3,7 +3,7 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.cli.arguments import overrides, parse
@@ -23,17 +23,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parse(argv)
     try:
         return COMMANDS[arguments.command](arguments, lambda: _load(arguments))
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return WRONG_CONFIGURATION
-    except BridgeError as error:
-        print(f"evcc-bridge: {error}", file=sys.stderr)
-        return 1
+    except (BridgeError, BaseExceptionGroup) as error:
+        return _told(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `evcc-bridge topics | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _told(error: BaseException) -> int:
+    """Tell the user what is his to mend; what several tasks raised comes as a group. Anything else is raised again."""
+    group = error if isinstance(error, BaseExceptionGroup) else BaseExceptionGroup("", [error])
+    ours, others = group.split(BridgeError)
+    if others is not None or ours is None:
+        raise error
+    errors = [*_leaves(ours)]
+    for each in errors:
+        print(each if isinstance(each, ConfigError) else f"evcc-bridge: {each}", file=sys.stderr)
+    return WRONG_CONFIGURATION if any(isinstance(each, ConfigError) for each in errors) else 1
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
+    for each in group.exceptions:
+        yield from _leaves(each) if isinstance(each, BaseExceptionGroup) else (each,)
 
 
 def _run(_: Namespace, load: Load) -> int:

@@ -2,7 +2,9 @@
 
 import json
 import re
+import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -49,6 +51,29 @@ def _sendable(secret: SecretStr) -> SecretStr:
 def _is_utf8(text: str) -> bool:
     """The environment can hold bytes that are no text; Python makes surrogates of them."""
     return not re.search(r"[\ud800-\udfff]", text)
+
+
+def _certificates(path: Path) -> Path:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(_reason(error)) from None
+    return path
+
+
+def check_chain(certificate: Path, key: Path | None) -> None:
+    """Whether a client certificate and its key can be used; ValueError with the reason."""
+    try:
+        # without a password here, OpenSSL would ask the terminal for one
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(_reason(error)) from None
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return error.reason.lower().replace("_", " ") if error.reason else "no PEM file, or one that wants a password"
+    return error.strerror or "it cannot be read"
 
 
 def _root(root: str) -> str:
@@ -103,6 +128,11 @@ ClientId = Annotated[
     Takes("a short text"),
 ]
 Password = Annotated[Annotated[SecretStr, AfterValidator(_sendable)] | None, BeforeValidator(_absent), Takes("text")]
+Authority = Annotated[
+    Annotated[FilePath, AfterValidator(_certificates)] | None,
+    BeforeValidator(_absent),
+    Takes("the path of a file with certificates (PEM)"),
+]
 File = Annotated[FilePath | None, BeforeValidator(_absent), Takes("the path of a file that is there")]
 Zone = Annotated[str, AfterValidator(_zone), Takes("a name such as Europe/Berlin")]
 Globs = Annotated[

@@ -54,7 +54,7 @@ class Evcc(Server):
         default=None,
         description="how long values may be missing after a restart; by default (loadpoints + 2) x evcc's interval",
     )
-    ca_file: kinds.File = Field(default=None, description="the certificate authority of an https address")
+    ca_file: kinds.Authority = Field(default=None, description="the certificate authority of an https address")
     verify: kinds.Switch = Field(default=True, description="whether the certificate is checked")
     max_body: kinds.Bytes = Field(default=32 * 2**20, description="the longest answer that is read")
 
@@ -73,16 +73,21 @@ class Mqtt(Server):
     version: kinds.Version = Field(
         default="auto", description="MQTT version; auto is 5, or 3.1.1 where the broker knows no more"
     )
-    ca_file: kinds.File = Field(default=None, description="the certificate authority of the broker")
+    ca_file: kinds.Authority = Field(default=None, description="the certificate authority of the broker")
     cert_file: kinds.File = Field(default=None, description="a client certificate")
     key_file: kinds.File = Field(default=None, description="its key, if it is in a file of its own")
     verify: kinds.Switch = Field(default=True, description="whether the broker's certificate is checked")
     window: kinds.Window = Field(default=20, description="how many messages may be unacknowledged at a time")
 
     @model_validator(mode="after")
-    def _key_has_certificate(self) -> Self:
+    def _certificate_can_be_used(self) -> Self:
         if self.key_file and not self.cert_file:
             raise ValueError("mqtt.key_file (MQTT_KEY_FILE) needs mqtt.cert_file (MQTT_CERT_FILE) beside it")
+        try:
+            if self.cert_file:
+                kinds.check_chain(self.cert_file, self.key_file)
+        except ValueError as error:
+            raise ValueError(f"mqtt.cert_file and mqtt.key_file cannot be used: {error}") from None
         return self
 
 

@@ -13,7 +13,7 @@ import structlog
 from bridge import daemon
 from bridge.cli import main
 from bridge.cli.main import COMMANDS
-from bridge.errors import BrokerError
+from bridge.errors import BrokerError, ConfigError
 from bridge.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -77,6 +77,8 @@ def test_a_hint_for_a_variable_that_is_nearly_an_option() -> None:
     [
         (BrokerError("no broker"), 1, "evcc-bridge: no broker\n"),
         (KeyboardInterrupt(), 130, ""),
+        (ExceptionGroup("", [ExceptionGroup("", [BrokerError("no broker")])]), 1, "evcc-bridge: no broker\n"),
+        (ExceptionGroup("", [BrokerError("no broker"), ConfigError("wrong")]), 2, "evcc-bridge: no broker\nwrong\n"),
     ],
 )
 def test_how_it_ends(
@@ -88,6 +90,15 @@ def test_how_it_ends(
     monkeypatch.setitem(COMMANDS, "run", fails)
     assert main([]) == code
     assert capsys.readouterr().err == said
+
+
+def test_a_mistake_of_ours_is_not_told_as_one_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Namespace, __: Callable[[], Settings]) -> int:
+        raise ExceptionGroup("", [BrokerError("no broker"), KeyError("ours")])
+
+    monkeypatch.setitem(COMMANDS, "run", fails)
+    with pytest.raises(ExceptionGroup):
+        main([])
 
 
 def test_version_and_help_need_no_library() -> None:

@@ -31,7 +31,11 @@ def mistakes(overrides: dict[str, str]) -> list[str]:
         ("evcc.verify", "maybe", 'evcc.verify (EVCC_VERIFY): got "maybe", takes true, false'),
         ("log.level", "loud", 'log.level (LOG_LEVEL): got "loud", takes debug, info, warning, error'),
         ("mqtt.version", "4", 'mqtt.version (MQTT_VERSION): got "4", takes auto, 5, 3.1.1'),
-        ("mqtt.ca_file", "/none", 'mqtt.ca_file (MQTT_CA_FILE): got "/none", takes the path of a file that is there'),
+        (
+            "mqtt.key_file",
+            "/none",
+            'mqtt.key_file (MQTT_KEY_FILE): got "/none", takes the path of a file that is there',
+        ),
         (
             "commands.timezone",
             "Mars",

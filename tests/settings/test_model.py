@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
 from bridge.settings import Commands, Evcc, Mqtt, Settings
 from bridge.settings.model import fields, options
+from tests.broker.authority import Authority
 
 passwords = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).map(
     lambda text: f"<{text}>"
@@ -95,9 +97,32 @@ def test_zone_by_name_or_the_systems() -> None:
     assert Commands().zone().utcoffset(datetime(2026, 7, 1)) is not None  # noqa: DTZ001 - whatever the system's is
 
 
-def test_a_key_needs_a_certificate(tmp_path_factory: pytest.TempPathFactory) -> None:
-    key = tmp_path_factory.mktemp("tls") / "key.pem"
-    key.touch()
-    with pytest.raises(ValidationError, match=r"mqtt\.cert_file"):
-        Mqtt(key_file=key)
-    assert Mqtt(key_file=key, cert_file=key).cert_file == key
+def test_certificates_that_can_be_used(authority: Authority) -> None:
+    one = authority.issue("bridge")
+    mqtt = Mqtt(ca_file=authority.ca_file, cert_file=one.cert, key_file=one.key)
+    assert (mqtt.ca_file, mqtt.cert_file, mqtt.key_file) == (authority.ca_file, one.cert, one.key)
+
+
+def test_certificates_that_cannot(authority: Authority) -> None:
+    one, other = authority.issue("one"), authority.issue("other")
+    for files, reason in (
+        ({"key_file": one.key}, r"needs mqtt\.cert_file"),
+        ({"cert_file": one.cert}, "no PEM file"),
+        ({"cert_file": one.cert, "key_file": other.key}, "key values mismatch"),
+        ({"ca_file": one.key}, "no certificate"),
+    ):
+        with pytest.raises(ValidationError, match=reason):
+            Mqtt.model_validate(files)
+
+
+def test_a_key_with_a_password_is_refused_and_asks_nobody(
+    authority: Authority, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    one = authority.issue("one")
+    key = serialization.load_pem_private_key(one.key.read_bytes(), None)
+    locked = tmp_path_factory.mktemp("locked") / "key.pem"
+    encryption = serialization.BestAvailableEncryption(b"geheim")
+    form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    locked.write_bytes(key.private_bytes(*form))
+    with pytest.raises(ValidationError, match=r"mqtt\.key_file cannot be used"):
+        Mqtt(cert_file=one.cert, key_file=locked)
