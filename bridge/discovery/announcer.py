@@ -3,11 +3,15 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from bridge.catalogue.settables import SETTINGS
 from bridge.discovery.entities import BESIDE
 from bridge.discovery.homeassistant import HomeAssistant
 
-# payloads that stand in configurations: a change of one changes what is announced
-_SPELT_OUT = ("title", "siteTitle", "version", "currency")
+# payloads that stand in configurations, as names, or as what a range or a plan begins with
+_SPELT_OUT = frozenset(
+    {"title", "siteTitle", "version", "currency", "smartCostType", "chargerFeatureHeating", "soc", "time", "planTime"}
+    | {key for setting in SETTINGS for key in (setting.leaf, *setting.keys)}
+)
 _CHOICES = "Strategies"
 
 
@@ -41,7 +45,10 @@ class Announcer:
 
 
 def _is_spelt_out(item: tuple[str, bytes]) -> bool:
-    return item[0].rpartition("/")[2] in _SPELT_OUT or _CHOICES in item[0]
+    *above, last = item[0].split("/")
+    if last in {"soc", "time"}:
+        return above[-1:] == ["plan"] or above[-2:-1] == ["plans"]
+    return last in _SPELT_OUT or _CHOICES in item[0]
 
 
 def _is_state(topic: str) -> bool:

@@ -1,5 +1,6 @@
 """One entity, and the house that entities are made from."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -8,6 +9,8 @@ from bridge.catalogue.reading import Quantity, Reading
 from bridge.commands.units import filled
 from bridge.discovery.controls import Control
 from bridge.discovery.devices import Device
+
+_NO_LETTER = re.compile(r"[^A-Za-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +62,4 @@ class House:
 
 def plain(key: str) -> str:
     """A key with underscores for whatever is no ASCII letter or digit."""
-    return "".join(char if char.isalnum() and char.isascii() else "_" for char in key)
+    return _NO_LETTER.sub("_", key)

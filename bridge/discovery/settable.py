@@ -8,6 +8,7 @@ from bridge.catalogue.quantities import TEXT
 from bridge.catalogue.reading import Reading
 from bridge.catalogue.settables import SETTINGS
 from bridge.catalogue.setting import Setting
+from bridge.commands.listing import exists
 from bridge.commands.units import unit_of
 from bridge.discovery.controls import (
     CLEAR,
@@ -30,12 +31,8 @@ from bridge.discovery.readable import heated
 def settable(house: House, device: Device) -> Iterator[Entity]:
     """The entities of all settings of a device; what takes JSON only has none."""
     for setting in SETTINGS:
-        if setting.scope is device.scope and _available(setting, device):
+        if setting.scope is device.scope and exists(setting, device.part):
             yield from _of_setting(house, device, setting)
-
-
-def _available(setting: Setting, device: Device) -> bool:
-    return not setting.needs or any(key in device.part for key in setting.needs)
 
 
 def _of_setting(house: House, device: Device, setting: Setting) -> Iterator[Entity]:
