@@ -1,0 +1,63 @@
+"""A second tree by title, for people whose loadpoints change their order: `by-title/<slug>/…`."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bridge.catalogue.setting import Scope
+from bridge.commands.call import Target
+from bridge.topics.names import escape
+
+ROOT = "by-title"
+_SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "å": "a", "æ": "ae"})
+
+
+def slug(title: str) -> str:
+    """A title as one topic level: small letters, digits and dashes, of any script; may be empty."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", title).casefold().translate(_SPELT_OUT))
+    letters = (letter for letter in plain if not unicodedata.combining(letter))
+    return re.sub(r"[\W_]+", "-", "".join(letters)).strip("-")
+
+
+def targets(state: Mapping[str, Any]) -> dict[str, Target]:
+    """Every loadpoint and vehicle that has a title, by its slug.
+
+    Two with the same title are told apart by `-2`, `-3`: loadpoints in their order before vehicles by their names.
+    """
+    found: dict[str, Target] = {}
+    for title, target in _titled(state):
+        name, number = slug(title), 1
+        while name in found:
+            number += 1
+            name = f"{slug(title)}-{number}"
+        if name:
+            found[name] = target
+    return found
+
+
+def copies(targets: Mapping[str, Target], topics: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The topics below each target again, below its slug."""
+    slugs = {(target.scope.value, escape(target.name)): name for name, target in targets.items()}
+    found: dict[str, bytes] = {}
+    for topic, content in topics.items():
+        scope, _, below = topic.partition("/")
+        name, _, rest = below.partition("/")
+        if rest and (title := slugs.get((scope, name))) is not None:
+            found[f"{ROOT}/{title}/{rest}"] = content
+    return found
+
+
+def _titled(state: Mapping[str, Any]) -> Iterator[tuple[str, Target]]:
+    loadpoints, vehicles = state.get("loadpoints"), state.get("vehicles")
+    if isinstance(loadpoints, list):
+        for number, loadpoint in enumerate(loadpoints, start=1):
+            yield _title(loadpoint), Target(Scope.LOADPOINT, str(number))
+    if isinstance(vehicles, Mapping):
+        for name in sorted(vehicles):
+            yield _title(vehicles[name]), Target(Scope.VEHICLE, name)
+
+
+def _title(value: Any) -> str:
+    title = value.get("title") if isinstance(value, Mapping) else None
+    return title if isinstance(title, str) else ""

@@ -1,0 +1,50 @@
+"""evcc's own health check: its state may be answered while its control loop hangs."""
+
+from collections.abc import Callable
+
+from bridge.evcc.client import Caller
+
+# a house at work changes a value every few seconds
+_PATIENCE, _LONGEST_PAUSE = 300.0, 3600.0
+
+
+class Health:
+    """Asks at the start, and when nothing has changed for long: after 5 minutes, then after 10, 20, 40.
+
+    `report` is told what is known: that evcc is well, or not. `monotonic` in seconds.
+    """
+
+    def __init__(self, evcc: Caller, report: Callable[[bool], None], monotonic: Callable[[], float]) -> None:
+        self._evcc = evcc
+        self._report = report
+        self._monotonic = monotonic
+        self._moved = monotonic()
+        self._due = self._moved + _PATIENCE
+        self._has_check = True
+        self._well = True
+
+    def moved(self) -> None:
+        """Note that something in evcc's state changed."""
+        self._moved = self._monotonic()
+        self._due = self._moved + _PATIENCE
+        if not self._well:
+            self._say(well=True)
+
+    async def work(self, asked: bool) -> float:  # noqa: FBT001  a Routine's work
+        """Ask when it is time to; the seconds until it may be time again."""
+        now = self._monotonic()
+        if asked or (self._has_check and now >= self._due):
+            await self._ask()
+        if now >= self._due:
+            self._due = now + min(now - self._moved, _LONGEST_PAUSE)
+        return max(self._due - self._monotonic(), 1.0)
+
+    async def _ask(self) -> None:
+        reply = await self._evcc.call("GET", "/api/health")
+        self._has_check = reply.status not in range(300, 500)
+        if self._has_check:
+            self._say(well=reply.status < 500)
+
+    def _say(self, *, well: bool) -> None:
+        self._well = well
+        self._report(well)

@@ -1,0 +1,164 @@
+"""Charging sessions as evcc lists them: read row by row, added up by month, year and all time."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Any
+
+import orjson
+
+from bridge.errors import Invalid
+from bridge.topics.flatten import flatten
+from bridge.topics.payload import is_number, payload, text, unix_seconds
+
+Row = Mapping[str, Any]
+
+# rows are found without reading the list as a whole: that would keep a long list in memory, and everything
+# else waiting. Row by row each step takes microseconds, however old the installation is
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_INNER = rb'(?:[^{}"]++|' + _STRING + rb")*+"
+_OBJECT = rb"\{(?:" + _INNER + rb"|\{" + _INNER + rb"\})*+\}"
+_ROW = re.compile(rb"[\s,]*+(" + _OBJECT + rb")", re.DOTALL)
+_AT_ONCE = 25
+_NANOSECONDS = 1_000_000_000
+
+
+def rows(body: bytes) -> Iterator[Row]:
+    """The sessions in a body of `GET /api/sessions`, bare or wrapped, `chargeDuration` in seconds.
+
+    Invalid when the body is no such list.
+    """
+    position = body.find(b"[") + 1
+    if not position:
+        if body.strip() not in {b"null", b'{"result":null}', b"{}"}:
+            raise Invalid("evcc's list of sessions is no list")
+        return
+    while found := _ROW.match(body, position):
+        yield _row(found[1])
+        position = found.end()
+    if body[position:].translate(None, b" \t\r\n") not in {b"]", b"]}"}:
+        raise Invalid("evcc's list of sessions is cut, or no list of objects")
+
+
+async def each(body: bytes) -> AsyncIterator[Row]:
+    """`rows`, letting everything else go on in between."""
+    for number, row in enumerate(rows(body)):
+        if number % _AT_ONCE == 0:
+            await asyncio.sleep(0)
+        yield row
+
+
+def began(row: Row) -> int | None:
+    """When a session began, in unix seconds; None when the row does not say."""
+    return _moment(row.get("created")) or _moment(row.get("finished"))
+
+
+@dataclass(slots=True)
+class Sum:
+    """Figures of the sessions of some time: kWh, currency, and the share of solar energy."""
+
+    count: int = 0
+    energy: float = 0.0
+    cost: float | None = None
+    _solar: float = 0.0
+    _known: float = 0.0
+
+    def add(self, row: Row) -> None:
+        """Take one more session; what its row does not say is not counted."""
+        energy = _number(row, "chargedEnergy")
+        self.count += 1
+        self.energy += energy or 0.0
+        if (price := _number(row, "price")) is not None:
+            self.cost = (self.cost or 0.0) + price
+        if energy and (share := _number(row, "solarPercentage")) is not None:
+            self._solar += energy * share
+            self._known += energy
+
+    @property
+    def solar(self) -> float | None:
+        """Percent of the energy whose origin is known; None when of none."""
+        return self._solar / self._known if self._known else None
+
+    def topics(self, prefix: str) -> dict[str, bytes]:
+        """The figures as topics below `prefix`; without any session the cost is 0, without any price unknown."""
+        figures = {
+            "count": self.count,
+            "energy": self.energy,
+            "cost": 0 if not self.count else self.cost,
+            "solar": self.solar,
+        }
+        return {f"{prefix}/{name}": payload(value) for name, value in figures.items()}
+
+
+@dataclass(slots=True)
+class Ledger:
+    """All sessions, added up for the month and the year of `now` in `zone`; of the rows only the latest are kept."""
+
+    now: datetime
+    zone: tzinfo
+    month: Sum = field(default_factory=Sum)
+    year: Sum = field(default_factory=Sum)
+    total: Sum = field(default_factory=Sum)
+    last: Row | None = None
+    latest: dict[str, Row] = field(default_factory=dict)
+    """The last session of each loadpoint, by its title."""
+
+    def add(self, row: Row) -> None:
+        """Take one more session, in whatever order."""
+        self.total.add(row)
+        moment = began(row)
+        if moment is None:
+            return
+        local, here = datetime.fromtimestamp(moment, self.zone), self.now.astimezone(self.zone)
+        if local.year == here.year:
+            self.year.add(row)
+            if local.month == here.month:
+                self.month.add(row)
+        self.last = _later(self.last, row)
+        title = str(row.get("loadpoint", ""))
+        self.latest[title] = _later(self.latest.get(title), row)
+
+    def topics(self) -> dict[str, bytes]:
+        """Everything below `sessions`."""
+        found = {"sessions": payload(self.total.count)}
+        for name, sum_ in (("month", self.month), ("year", self.year), ("total", self.total)):
+            found |= sum_.topics(f"sessions/{name}")
+        if self.last is not None:
+            found |= flatten("sessions/last", self.last) | {"sessions/last": text(self.last)}
+        return found
+
+
+def _row(raw: bytes) -> Row:
+    try:
+        row: dict[str, Any] = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise Invalid(f"evcc's list of sessions cannot be read: {error}") from None
+    duration = _number(row, "chargeDuration")
+    if duration is not None:
+        whole, rest = divmod(duration, _NANOSECONDS)
+        row["chargeDuration"] = int(whole) + (round(rest / _NANOSECONDS, 3) if rest else 0)
+    return row
+
+
+def _later(known: Row | None, row: Row) -> Row:
+    return row if known is None or _order(row) > _order(known) else known
+
+
+def _order(row: Row) -> tuple[float, float]:
+    return began(row) or 0, _number(row, "id") or 0
+
+
+def _number(row: Row, key: str) -> float | None:
+    value = row.get(key)
+    return value if is_number(value) else None
+
+
+def _moment(value: Any) -> int | None:
+    if not isinstance(value, str):
+        return None
+    try:
+        return unix_seconds(value)
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,62 @@
+"""Questions to evcc beside its state; what this evcc does not have is asked for once a day."""
+
+import math
+from collections.abc import Callable, Mapping
+
+from bridge.errors import Invalid, Refused, Unreachable
+from bridge.evcc.client import Caller, Reply
+
+_DAY = 86_400.0
+# evcc says 404 too when it has a tariff that it cannot read just now
+_NEVER = ("not available", "does not belong")
+
+
+class Rest:
+    """GET requests. `monotonic` in seconds."""
+
+    def __init__(self, evcc: Caller, monotonic: Callable[[], float]) -> None:
+        self._evcc = evcc
+        self._monotonic = monotonic
+        self._absent: dict[str, float] = {}
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None, timeout: float | None = None) -> Reply:
+        """evcc's answer, a 2xx; Refused with evcc's reason, Unreachable or Invalid when it is none."""
+        return _done(await self._asked(path, params, timeout), path)
+
+    async def find(self, path: str) -> Reply | None:
+        """As `get`; None when this evcc has no such thing, which is learned."""
+        if self._monotonic() < self._absent.get(path, -math.inf):
+            return None
+        reply = await self._asked(path)
+        if _has_none(reply):
+            self._absent[path] = self._monotonic() + _DAY
+            return None
+        return _done(reply, path)
+
+    def forget(self) -> None:
+        """Ask for everything again: evcc restarted, and may be another release now."""
+        self._absent.clear()
+
+    async def _asked(self, path: str, params: Mapping[str, str] | None = None, timeout: float | None = None) -> Reply:
+        reply = await self._evcc.call("GET", path, params=params, timeout=timeout)
+        if reply.status >= 500:
+            raise Unreachable(f"evcc, or a proxy before it, answers {reply.status} to {path}")
+        if 300 <= reply.status < 400 or "html" in reply.content_type.lower():
+            raise Invalid(f"no answer of evcc to {path}: HTTP {reply.status} with {reply.content_type}")
+        return reply
+
+
+def _done(reply: Reply, path: str) -> Reply:
+    if _is_no_route(reply):
+        raise Refused(f"this evcc has no {path}")
+    if reply.status >= 400:
+        raise Refused(reply.error())
+    return reply
+
+
+def _has_none(reply: Reply) -> bool:
+    return _is_no_route(reply) or (reply.status == 404 and any(words in reply.error() for words in _NEVER))
+
+
+def _is_no_route(reply: Reply) -> bool:
+    return reply.status == 404 and reply.content_type.startswith("text/plain")
