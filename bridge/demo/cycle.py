@@ -1,10 +1,12 @@
 """evcc's control cycle: what it computes, and the frames it sends, changed or not, in the recorded order."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.demo import goals, physics, planning, tariffs
+from bridge.demo.era import Era
 from bridge.demo.house import House, Path, plain
 from bridge.demo.times import midnight, rfc3339, utc
 
@@ -78,11 +80,17 @@ def _plan(house: House, loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any]
     era = house.era
     goal = goals.goal(loadpoint, vehicle, era.efficiency, utc(now))
     slots = planning.slots(house, loadpoint, goal, now) if era.old or loadpoint["connected"] else []
+    slots = [replace(slot, start=_second(slot.start, era), end=_second(slot.end, era)) for slot in slots]
     projected = {
-        "planProjectedStart": rfc3339(slots[0].start.replace(microsecond=0)) if slots else None,
-        "planProjectedEnd": rfc3339(slots[-1].end.replace(microsecond=0)) if slots else None,
+        "planProjectedStart": rfc3339(slots[0].start) if slots else None,
+        "planProjectedEnd": rfc3339(slots[-1].end) if slots else None,
     }
     return projected if era.old else projected | {"plan": tariffs.written(slots, era.rate) or None}
+
+
+def _second(instant: datetime, era: Era) -> datetime:
+    """The state has whole seconds: the older era cuts, the newer one rounds."""
+    return (instant if era.old else instant + timedelta(seconds=0.5)).replace(microsecond=0)
 
 
 def _smart_cost(house: House, loadpoint: Mapping[str, Any], now: float) -> dict[str, Any]:

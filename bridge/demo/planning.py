@@ -27,7 +27,4 @@ def slots(house: House, loadpoint: Mapping[str, Any], goal: Goal, now: float) ->
         return []
     vehicle = goals.vehicle_of(loadpoint, house.vehicles)
     chosen = goals.parsed(goals.strategy(loadpoint, vehicle))
-    need = duration(loadpoint, goal.energy)
-    if not house.era.old:
-        need = timedelta(seconds=round(need.total_seconds()))
-    return plan(prices, need, moment(goal.time), utc(int(now)), chosen)
+    return plan(prices, duration(loadpoint, goal.energy), moment(goal.time), utc(int(now)), chosen)
