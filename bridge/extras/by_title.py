@@ -15,8 +15,8 @@ _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø"
 
 def slug(title: str) -> str:
     """A title as one topic level: small letters, digits and dashes, of any script; may be empty."""
-    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFC", title).casefold().translate(_SPELT_OUT))
-    letters = (letter for letter in plain if not unicodedata.combining(letter))
+    spelt = unicodedata.normalize("NFKC", title).casefold().translate(_SPELT_OUT)
+    letters = (letter for letter in unicodedata.normalize("NFKD", spelt) if not unicodedata.combining(letter))
     return re.sub(r"[\W_]+", "-", "".join(letters)).strip("-")
 
 

@@ -18,8 +18,8 @@ Row = Mapping[str, Any]
 # rows are found without reading the list as a whole: that would keep a long list in memory, and everything
 # else waiting. Row by row each step takes microseconds, however old the installation is
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
-_INNER = rb'(?:[^{}"]++|' + _STRING + rb")*+"
-_OBJECT = rb"\{(?:" + _INNER + rb"|\{" + _INNER + rb"\})*+\}"
+_PART = rb'[^{}"]++|' + _STRING
+_OBJECT = rb"\{(?:" + _PART + rb"|\{(?:" + _PART + rb")*+\})*+\}"
 _ROW = re.compile(rb"[\s,]*+(" + _OBJECT + rb")", re.DOTALL)
 _AT_ONCE = 25
 _NANOSECONDS = 1_000_000_000

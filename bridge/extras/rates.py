@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
+from itertools import chain
 from typing import Any, NamedTuple
 
 from bridge.topics.payload import is_number
@@ -35,10 +35,10 @@ def rates(listed: Any) -> list[Rate]:
     """
     items = listed if isinstance(listed, list) else []
     found = sorted(filter(None, map(_rate, items)), key=lambda rate: rate.start)
-    following = [*(after.start for _, after in pairwise(found)), math.inf]
+    following = chain((rate.start for rate in found[1:]), [math.inf])
     return [
         rate if rate.end > rate.start else rate._replace(end=start)
-        for rate, start in zip(found, following, strict=True)
+        for rate, start in zip(found, following, strict=False)
     ]
 
 

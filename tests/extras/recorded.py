@@ -1,0 +1,87 @@
+"""What real evcc answered, and a fake one that answers so."""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from bridge.errors import Unreachable
+from bridge.evcc.client import Reply
+
+_RECORDINGS = Path(__file__).parent.parent / "recordings"
+ERAS = ("0.131.4", "0.313.2")
+
+
+@cache
+def _routes(era: str) -> dict[str, dict[str, Any]]:
+    lines = (_RECORDINGS / era / "routes.jsonl").read_text().splitlines()
+    return {row["request"]: row for row in map(json.loads, lines)}
+
+
+def body(era: str, request: str) -> bytes:
+    """The body that evcc of that era answered."""
+    text: str = _routes(era)[request]["body"]
+    return text.encode()
+
+
+def state(era: str) -> dict[str, Any]:
+    """The recorded state document, without `result` around it."""
+    document: dict[str, Any] = orjson.loads((_RECORDINGS / era / "state.json").read_bytes())
+    found: dict[str, Any] = document.get("result", document)
+    return found
+
+
+def reply(value: Any, status: int = 200, content_type: str = "application/json") -> Reply:
+    """A reply with a JSON body."""
+    return Reply(status, content_type, orjson.dumps(value))
+
+
+NO_ROUTE = Reply(404, "text/plain; charset=utf-8", b"404 page not found\n")
+
+Answer = Reply | Exception | Callable[[Mapping[str, str]], Reply]
+
+
+class FakeEvcc:
+    """Answers GET by a table of paths; what is not in it is 404. `asked` are the requests so far."""
+
+    def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
+        self.answers: dict[str, Answer] = dict(answers or {})
+        self.asked: list[str] = []
+        self.down = False
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        json: Any = None,
+        timeout: float | None = None,  # noqa: ARG002  it answers at once
+    ) -> Reply:
+        await asyncio.sleep(0)
+        assert (method, json) == ("GET", None)
+        self.asked.append(f"{path}?{urlencode(params)}" if params else path)
+        if self.down:
+            raise Unreachable("evcc cannot be reached")
+        answer = self.answers.get(path, NO_ROUTE)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer if isinstance(answer, Reply) else answer(params or {})
+
+
+class Wanted:
+    """What is wanted, by source."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, Mapping[str, bytes]] = {}
+
+    def __call__(self, source: str, topics: Mapping[str, bytes]) -> None:
+        self.sources[source] = topics
+
+    def __getitem__(self, topic: str) -> bytes:
+        return next((topics[topic] for topics in self.sources.values() if topic in topics), b"")
