@@ -23,6 +23,11 @@ KEYS: dict[str, frozenset[str]] = {
             tariffCo2Home tariffCo2Loadpoints tariffEffectiveCo2 tariffEffectivePrice tariffFeedIn tariffGrid
             tariffPriceHome tariffPriceLoadpoints tariffSolar tariffTemperature telemetry timezone uploadMessage
             uploadProgress vehicleApi version
+        """)
+    # configuration, which the bridge keeps back and evcc's own MQTT does not
+    | words("""
+            auth authDisabled config database deviceColors eebus influx mcp messaging messagingEvents modbusproxy mqtt
+            network ocpp ocppforwarder releaseNotes remote shm sponsor tariffs
         """),
     "loadpoints": words("""
             activePhases alwaysCharge batteryBoost batteryBoostLimit boost chargeConfigured chargeCurrent
