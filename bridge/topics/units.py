@@ -2,7 +2,8 @@
 
 A unit is named like the topic it begins at: `site/grid`, `site/forecast/solar`, `loadpoints/1/mode`,
 `vehicles/bike`, and the counts `loadpoints` and `vehicles`. A push frame touches one unit; a poll is
-compared unit by unit. So only what changed is flattened.
+compared unit by unit. So only what changed is flattened. Where a key had to be escaped for that, it follows the
+name, so that two keys that come to one topic are two units, and the tree sees who was first.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,6 +24,7 @@ from bridge.topics.names import (
 # keys whose children are large, and are pushed apart
 _SPLIT = frozenset({"forecast"})
 _MISSING = object()
+_KEY = "\0"  # no topic holds it
 
 
 class Topics(NamedTuple):
@@ -45,9 +47,9 @@ def units_of(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif key == "vehicles":
         yield from _vehicles(value)
     elif key in _SPLIT and isinstance(value, Mapping):
-        yield from ((f"site/{key}/{escape(child)}", {child: below}) for child, below in value.items())
+        yield from ((f"site/{key}/{_name(child)}", {child: below}) for child, below in value.items())
     else:
-        yield f"site/{escape(key)}", {key: value}
+        yield f"site/{_name(key)}", {key: value}
 
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -62,7 +64,7 @@ def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[st
 
 def loadpoint_unit(index: int, key: str, value: Any) -> tuple[str, Any]:
     """The unit of one value of the loadpoint at `index`, counted from 0 as evcc's push frames do."""
-    return f"loadpoints/{index + 1}/{escape(key)}", {key: value}
+    return f"loadpoints/{index + 1}/{_name(key)}", {key: value}
 
 
 def same(one: Any, other: Any) -> bool:
@@ -76,13 +78,19 @@ def same(one: Any, other: Any) -> bool:
 
 def topics(unit: str, value: Any, selection: Selection, *, aliases: bool = True) -> Topics:
     """The topics of one unit as `units` gave it."""
-    scope, _, rest = unit.partition("/")
-    if not rest:
+    unit = unit.partition(_KEY)[0]
+    scope, slash, _ = unit.partition("/")
+    if not slash:
         return Topics({unit: flatten(unit, value)[unit]}, {})
     parent = unit if scope == "vehicles" else unit.rpartition("/")[0]
     own = flatten(parent, value)
     other = _aliases(parent, value) if aliases else {}
     return Topics(_selected(own, selection), _selected(other, selection))
+
+
+def _name(key: str) -> str:
+    level = escape(key)
+    return f"{level}{_KEY}{key}" if "%" in level else level
 
 
 def _loadpoints(value: Any) -> Iterator[tuple[str, Any]]:
@@ -101,7 +109,7 @@ def _vehicles(value: Any) -> Iterator[tuple[str, Any]]:
     yield "vehicles", len(value)
     for name, vehicle in value.items():
         if isinstance(vehicle, Mapping):
-            yield f"vehicles/{escape(name)}", VEHICLE_DEFAULTS | dict(vehicle)
+            yield f"vehicles/{_name(name)}", VEHICLE_DEFAULTS | dict(vehicle)
 
 
 def _aliases(parent: str, value: Mapping[str, Any]) -> dict[str, bytes]:
