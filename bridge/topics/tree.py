@@ -42,16 +42,17 @@ class Layer:
 
     def _release(self, topic: str, source: str) -> bool:
         waiting = self.contested.get(topic, [])
-        if self.owners.get(topic) != source:
+        owned = self.owners.get(topic) == source
+        if owned:
+            del self.owners[topic], self.topics[topic]
+        else:
             waiting.remove(source)
-            return False
-        del self.owners[topic], self.topics[topic]
-        if waiting:
+        if owned and waiting:
             heir = waiting.pop(0)
             self._claim(topic, self.sources[heir][topic], heir)
         if not waiting:
             self.contested.pop(topic, None)
-        return True
+        return owned
 
 
 class Tree:
@@ -62,7 +63,7 @@ class Tree:
         self._alias = Layer()
         self._limit = limit
         self._topics: dict[str, bytes] = {}
-        self.left_out = 0
+        self.left_out: set[str] = set()
 
     @property
     def topics(self) -> Mapping[str, bytes]:
@@ -88,18 +89,22 @@ class Tree:
         touched = self._own.replace(source, own)
         if alias or source in self._alias.sources:
             touched |= self._alias.replace(source, alias or {})
-        return {topic for topic in touched if self._settle(topic)}
+        changed = {topic for topic in touched if self._settle(topic)}
+        if self.left_out and len(self._topics) < self._limit:
+            changed.update(topic for topic in tuple(self.left_out) if self._settle(topic))
+        return changed
 
     def _settle(self, topic: str) -> bool:
         payload = self._own.topics.get(topic)
         if payload is None:
             payload = self._alias.topics.get(topic, ERASED)
+        self.left_out.discard(topic)
         if payload == self._topics.get(topic, ERASED):
             return False
         if not payload:
             del self._topics[topic]
         elif topic not in self._topics and len(self._topics) >= self._limit:
-            self.left_out += 1
+            self.left_out.add(topic)
             return False
         else:
             self._topics[topic] = payload
