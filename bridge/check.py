@@ -84,18 +84,31 @@ async def _evcc(settings: Settings, report: Report) -> State | None:
 async def _clock(client: Client, report: Report) -> None:
     began = time.time()
     try:
-        date = parsedate_to_datetime((await client.call("GET", "/api/health")).date).timestamp()
-    except (EvccError, ValueError, TypeError):
-        report.warn("evcc tells no time: its clock cannot be compared")
+        reply = await client.call("GET", "/api/health")
+    except EvccError as error:
+        report.warn(f"evcc's clock cannot be read: {error}")
         return
-    ended = time.time()
-    # the date is cut to the second: it may be anything from then to a second later
-    difference = max(date - ended, began - (date + 1), 0.0)
-    ahead = "ahead of" if date > ended else "behind"
-    if difference > _CLOCKS:
-        report.warn(f"evcc's clock is {difference:.0f} s {ahead} this one: plans and times will be off by as much")
-    else:
+    ahead = seconds_ahead(reply.date, began, time.time())
+    if ahead is None:
+        report.warn("evcc tells no time: its clock cannot be compared with this one")
+    elif abs(ahead) <= _CLOCKS:
         report.ok("evcc's clock and this one agree")
+    else:
+        where = "ahead of" if ahead > 0 else "behind"
+        report.warn(f"evcc's clock is {abs(ahead):.0f} s {where} this one: plans and times will be off by as much")
+
+
+def seconds_ahead(date: str, began: float, ended: float) -> float | None:
+    """How far, at least, a clock is ahead of ours that gave this HTTP date between two moments of ours.
+
+    Negative: it is behind. None: it gave no date.
+    """
+    try:
+        theirs = parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError):
+        return None
+    # the date is cut to the second: it was then, or up to a second later
+    return max(theirs - ended, 0.0) + min(theirs + 1 - began, 0.0)
 
 
 class _FirstFrame:

@@ -7,6 +7,7 @@ from pathlib import Path
 from bridge import __version__
 
 EXPORTS = ("openhab", "nodered", "homeassistant")
+ERAS = ("0.131.4", "0.313.2")
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -36,7 +37,7 @@ def parser() -> argparse.ArgumentParser:
     topics.add_argument("--settable", action="store_true", help="print the topics that can be set instead")
 
     demo = commands.add_parser("demo", parents=[common], help="show everything with a simulated evcc and a broker")
-    demo.add_argument("--era", default="0.313.2", metavar="VERSION", help="the evcc to simulate (0.131.4 or 0.313.2)")
+    demo.add_argument("--era", default=ERAS[-1], choices=ERAS, help="the evcc to simulate")
 
     export = commands.add_parser("export", parents=[common], help="write files for another program")
     export.add_argument("target", choices=EXPORTS)

@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from bridge.cli.arguments import overrides
@@ -22,9 +23,8 @@ if TYPE_CHECKING:
     from bridge.demo import Evcc
 
 _WIDTH = 100
-_MISSING = (
-    "the demo needs the simulated evcc, which does not come with the bridge alone: pip install 'evcc-mqtt-bridge[demo]'"
-)
+_INTERVAL = 2.0  # seconds between evcc's control cycles
+_MISSING = "the simulated evcc needs jq for topics.jq: pip install 'evcc-mqtt-bridge[demo]'"
 _HINT = """
 Everything above and below is at {url}, below {root}. In another terminal:
   mosquitto_sub -h {host} -p {port} -v -t '{root}/#'
@@ -35,12 +35,13 @@ Ctrl-C ends the demo.
 
 def run(arguments: Namespace, load: Callable[[], Settings]) -> int:
     """Run everything until Ctrl-C; where `mqtt.url` is configured, at that broker instead of one of its own."""
-    return asyncio.run(_demo(arguments, load().mqtt))
+    return asyncio.run(_demo(arguments, load()))
 
 
-async def _demo(arguments: Namespace, mqtt: Mqtt) -> int:
+async def _demo(arguments: Namespace, settings: Settings) -> int:
+    mqtt = settings.mqtt
     async with AsyncExitStack() as stack:
-        evcc = await stack.enter_async_context(_simulated(arguments.era))
+        evcc = await stack.enter_async_context(_simulated(arguments.era, settings))
         options = {"evcc.url": evcc.url}
         if "url" not in mqtt.model_fields_set:
             options["mqtt.url"] = await stack.enter_async_context(broker())
@@ -51,14 +52,12 @@ async def _demo(arguments: Namespace, mqtt: Mqtt) -> int:
         return bridge.returncode or 0
 
 
-def _simulated(era: str) -> "Evcc":
-    try:
-        from bridge.demo import Evcc
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("bridge"):
-            raise
-        raise BridgeError(_MISSING) from None
-    return Evcc(era)
+def _simulated(era: str, settings: Settings) -> "Evcc":
+    from bridge.demo import Evcc
+
+    if settings.topics.jq and find_spec("jq") is None:
+        raise BridgeError(_MISSING)
+    return Evcc(era, interval=_INTERVAL)
 
 
 async def _bridge(options: Mapping[str, str], config: str | None) -> asyncio.subprocess.Process:

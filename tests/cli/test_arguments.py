@@ -3,7 +3,8 @@
 import pytest
 
 from bridge import __version__
-from bridge.cli.arguments import overrides, parse
+from bridge.cli.arguments import ERAS, overrides, parse
+from bridge.demo import ERAS as SIMULATED
 
 
 def test_without_a_command_it_runs() -> None:
@@ -34,6 +35,10 @@ def test_what_it_does_not_take_ends_with_2(argv: list[str], capsys: pytest.Captu
         parse(argv)
     assert caught.value.code == 2
     assert "usage: evcc-bridge" in capsys.readouterr().err
+
+
+def test_the_eras_are_those_of_the_simulated_evcc() -> None:
+    assert sorted(ERAS) == sorted(SIMULATED)
 
 
 def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,104 @@
+"""`evcc-bridge demo`, as a user starts it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from bridge.cli import demo
+from bridge.cli.arguments import parse
+from bridge.errors import BridgeError
+from bridge.settings import Settings, Topics
+from tests.broker.client import publish
+from tests.broker.mosquitto import Mosquitto
+from tests.broker.recorder import Recorder
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = ("EVCC_URL", "MQTT_URL", "CONFIG")
+
+
+class Demo:
+    """A running demo, and what it has printed so far."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self.lines: list[str] = []
+
+    async def until(self, found: Callable[[str], bool]) -> None:
+        """Read on until a line is found."""
+        assert self.process.stdout
+        async with asyncio.timeout(30):
+            async for line in self.process.stdout:
+                self.lines.append(line.decode().rstrip())
+                if found(self.lines[-1]):
+                    return
+        raise AssertionError("\n".join(self.lines[-20:]))
+
+    async def end(self, number: signal.Signals) -> int:
+        self.process.send_signal(number)
+        async with asyncio.timeout(10):
+            await self.process.communicate()
+        assert self.process.returncode is not None
+        return self.process.returncode
+
+
+@asynccontextmanager
+async def running(*argv: str) -> AsyncIterator[Demo]:
+    """The demo, which ends with the test."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "bridge",
+        "demo",
+        *argv,
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in CONFIGURATION},
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield Demo(process)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await process.communicate()
+
+
+@pytest.mark.broker
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_shows_every_topic_and_ends_when_told(number: signal.Signals) -> None:
+    async with running() as demo:
+        await demo.until(lambda line: line.startswith("  mosquitto_pub "))
+        assert "evcc/loadpoints/1/mode = pv" in demo.lines
+        assert "evcc/status = online" in demo.lines
+        assert await demo.end(number) == 0
+
+
+@pytest.mark.broker
+async def test_uses_the_broker_that_is_configured(broker: Mosquitto, recorder: Recorder) -> None:
+    async with running("--mqtt-url", broker.url, "--root", "home", "--era", "0.131.4") as demo:
+        await recorder.value("home/status", "online", wait=30)
+        await publish(broker, "home/loadpoints/1/mode/set", "now")
+        await demo.until(lambda line: line == "home/loadpoints/1/mode = now")
+        assert await demo.end(signal.SIGTERM) == 0
+    await recorder.value("home/status", "offline")
+
+
+@pytest.mark.broker
+async def test_a_wrong_configuration_ends_it(broker: Mosquitto) -> None:
+    async with running("--mqtt-url", broker.url, "--set", "mqtt.qos=7") as demo:
+        await demo.process.communicate()
+        assert demo.process.returncode == 2
+
+
+def test_without_jq_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "find_spec", lambda _: None)
+    settings = Settings(topics=Topics(jq={"house": ".homePower"}))
+    with pytest.raises(BridgeError, match=r"pip install 'evcc-mqtt-bridge\[demo\]'"):
+        demo.run(parse(["demo"]), lambda: settings)

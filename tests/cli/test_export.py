@@ -1,0 +1,48 @@
+"""`evcc-bridge export`."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.arguments import EXPORTS
+from bridge.cli.export import run
+from bridge.demo import Evcc
+from bridge.errors import BridgeError
+from bridge.settings import Evcc as EvccOptions
+from bridge.settings import Mqtt, Settings
+
+
+@pytest.fixture
+async def settings() -> AsyncIterator[Settings]:
+    async with Evcc(still=True) as evcc:
+        mqtt = Mqtt.model_validate({"url": "mqtt://me:geheim@broker", "root": "home"})
+        yield Settings(evcc=EvccOptions(url=evcc.url), mqtt=mqtt)
+
+
+@pytest.mark.parametrize("target", EXPORTS)
+async def test_every_target_is_printed_without_a_login(
+    settings: Settings, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await asyncio.to_thread(run, settings, target, None) == 0
+    text = capsys.readouterr().out
+    assert "home/loadpoints/1/" in text
+    assert "geheim" not in text
+
+
+async def test_files_are_written_and_named(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await asyncio.to_thread(run, settings, "homeassistant", tmp_path / "new")
+    (name,) = capsys.readouterr().out.splitlines()
+    (written,) = (tmp_path / "new").iterdir()
+    assert name == str(written)
+    assert json.loads(written.read_text())
+
+
+async def test_what_cannot_be_written_is_told(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BridgeError, match="cannot be written"):
+        await asyncio.to_thread(run, settings, "homeassistant", tmp_path / "file")

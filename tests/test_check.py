@@ -1,0 +1,199 @@
+"""`evcc-bridge check`, against the simulated evcc and a real mosquitto."""
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from bridge import check
+from bridge.demo import Evcc
+from bridge.settings import Settings
+from tests.broker.client import plant, retained
+from tests.broker.mosquitto import Config, Mosquitto
+
+pytestmark = pytest.mark.broker
+NOBODY = "mqtt://127.0.0.1:1"
+
+
+@pytest.fixture
+async def evcc() -> AsyncIterator[Evcc]:
+    async with Evcc(still=True) as one:
+        one.house.state["mqtt"] = {"broker": "", "topic": "evcc"}
+        yield one
+
+
+async def checked(
+    evcc_url: str, broker_url: str, *, quick: bool = False, **sections: dict[str, Any]
+) -> tuple[int, list[str]]:
+    """The exit code and the lines of a check; what has a password shows none."""
+    options = {"evcc": {"url": evcc_url}, "mqtt": {"url": broker_url}}
+    for name, section in sections.items():
+        options.setdefault(name, {}).update(section)
+    out = io.StringIO()
+    code = await asyncio.to_thread(check.run, Settings.model_validate(options), quick=quick, out=out)
+    assert "geheim" not in out.getvalue()
+    return code, out.getvalue().splitlines()
+
+
+def one(lines: list[str], about: str) -> str:
+    """The one line about something."""
+    (line,) = [line for line in lines if about in line]
+    return line
+
+
+async def test_all_is_well(evcc: Evcc, broker: Mosquitto) -> None:
+    code, lines = await checked(evcc.url, broker.url)
+    assert code == 0
+    assert [line for line in lines if not line.startswith("ok ") and "clock" not in line] == []
+    assert "evcc 0.313.2 answers" in lines[0]
+    assert "(bare state, 3 loadpoints)" in lines[0]
+    assert one(lines, "clock")
+    assert one(lines, "pushes its changes")
+    assert "speaks MQTT 5" in one(lines, "broker at")
+    assert one(lines, "writing and reading below evcc works")
+    assert one(lines, "evcc's own MQTT is off")
+
+
+async def test_it_leaves_nothing_behind(evcc: Evcc, broker: Mosquitto) -> None:
+    await checked(evcc.url, broker.url)
+    assert await retained(broker) == {}
+
+
+async def test_the_old_era(broker: Mosquitto) -> None:
+    async with Evcc("0.131.4", still=True) as old:
+        _, lines = await checked(old.url, broker.url, mqtt={"version": "3.1.1"})
+    assert "(wrapped state, 2 loadpoints)" in lines[0]
+    assert "speaks MQTT 3.1.1" in one(lines, "broker at")
+
+
+async def test_nobody_is_there() -> None:
+    code, lines = await checked("http://me:geheim@127.0.0.1:1", "mqtt://me:geheim@127.0.0.1:1")
+    assert code == 1
+    assert [line.split()[0] for line in lines] == ["fail", "fail"]
+
+
+async def test_no_push(evcc: Evcc, broker: Mosquitto) -> None:
+    evcc.push_fault("missing")
+    code, lines = await checked(evcc.url, broker.url)
+    assert code == 0
+    assert one(lines, "no push").startswith("warn")
+
+
+async def test_push_that_is_switched_off(evcc: Evcc, broker: Mosquitto) -> None:
+    _, lines = await checked(evcc.url, broker.url, evcc={"push": "off"})
+    assert one(lines, "push is switched off").startswith("ok")
+
+
+async def test_a_broken_configuration_of_evcc(broker: Mosquitto) -> None:
+    async with Evcc(fatal=True) as broken:
+        code, lines = await checked(broken.url, broker.url)
+    assert code == 1
+    assert one(lines, "error in its configuration").startswith("fail")
+
+
+async def test_evccs_own_mqtt_on_the_same_root(evcc: Evcc, broker: Mosquitto) -> None:
+    evcc.house.state["mqtt"] = {"broker": "broker.local:1883", "topic": "evcc"}
+    _, lines = await checked(evcc.url, broker.url)
+    assert one(lines, "broker.local").startswith("warn")
+    _, lines = await checked(evcc.url, broker.url, mqtt={"root": "home"})
+    assert one(lines, "broker.local").startswith("ok")
+
+
+@pytest.mark.parametrize(
+    ("stored", "said"),
+    [
+        ({}, "nothing is published below evcc yet"),
+        ({"evcc/site/pvPower": "1", "evcc/status": "online"}, "topics of evcc's own MQTT"),
+        ({"evcc/bridge/info": "{}", "evcc/status": "online"}, "a bridge publishes below evcc: 2 topics, online"),
+    ],
+)
+async def test_who_is_there_already(evcc: Evcc, broker: Mosquitto, stored: dict[str, str], said: str) -> None:
+    await plant(broker, stored)
+    code, lines = await checked(evcc.url, broker.url)
+    assert code == 0
+    assert one(lines, said)
+    assert await retained(broker) == {topic: payload.encode() for topic, payload in stored.items()}
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        ("user me\ntopic read evcc/#\n", "5", "does not let us write below evcc"),
+        ("user me\ntopic read evcc/#\n", "3.1.1", "does not come back"),
+        ("user me\ntopic write evcc/#\n", "5", "does not come back"),
+    ],
+)
+async def test_rights_that_are_missing(
+    evcc: Evcc,
+    start_broker: Callable[[Config], Awaitable[Mosquitto]],
+    monkeypatch: pytest.MonkeyPatch,
+    case: tuple[str, str, str],
+) -> None:
+    acl, version, said = case
+    monkeypatch.setattr(check, "_ROUND_TRIP", 0.3)
+    broker = await start_broker(Config(users={"me": "geheim"}, acl=acl))
+    code, lines = await checked(evcc.url, broker.url, mqtt={"user": "me", "password": "geheim", "version": version})
+    assert code == 1
+    assert one(lines, said).startswith("fail")
+
+
+async def test_a_password_that_is_wrong(evcc: Evcc, start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> None:
+    broker = await start_broker(Config(users={"me": "right"}))
+    code, lines = await checked(evcc.url, broker.url, mqtt={"user": "me", "password": "geheim"})
+    assert code == 1
+    assert one(lines, "Not authorized").startswith("fail")
+
+
+class TestQuick:
+    async def test_a_bridge_that_is_well(self, broker: Mosquitto) -> None:
+        await plant(broker, {"evcc/status": "online", "evcc/updated": str(int(time.time()))})
+        began = time.monotonic()
+        code, lines = await checked("http://127.0.0.1:1", broker.url, quick=True)
+        assert (code, lines[0].split()[:2]) == (0, ["ok", "online,"])
+        assert time.monotonic() - began < 1
+
+    @pytest.mark.parametrize(
+        ("stored", "said"),
+        [
+            ({}, "evcc/status is not there"),
+            ({"evcc/status": "offline", "evcc/updated": "1"}, "evcc/status is offline"),
+            ({"evcc/status": "online"}, "evcc/updated is not there"),
+            ({"evcc/status": "online", "evcc/updated": "soon"}, "evcc/updated is not there"),
+            ({"evcc/status": "online", "evcc/updated": "1795571234"}, "s old"),
+        ],
+    )
+    async def test_a_bridge_that_is_not(
+        self, broker: Mosquitto, stored: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(check, "_QUICK", 0.2)
+        monkeypatch.setattr(time, "time", lambda: 1795571234 + 3600)
+        await plant(broker, stored)
+        code, lines = await checked("http://127.0.0.1:1", broker.url, quick=True)
+        assert code == 1
+        assert one(lines, said).startswith("fail")
+
+    async def test_no_broker(self) -> None:
+        assert (await checked("http://127.0.0.1:1", NOBODY, quick=True))[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("began", "ended", "ahead"),
+    [(1000.2, 1000.4, 0), (1000.9, 1001.2, 0), (990.0, 991.0, 9), (1031.0, 1032.0, -30), (999.9, 1000.1, 0)],
+)
+def test_seconds_ahead(began: float, ended: float, ahead: float) -> None:
+    assert check.seconds_ahead("Thu, 01 Jan 1970 00:16:40 GMT", began, ended) == ahead
+
+
+@pytest.mark.parametrize("date", ["", "soon", "Thu, 99 Jan 1970 00:16:40 GMT"])
+def test_no_date(date: str) -> None:
+    assert check.seconds_ahead(date, 0, 1) is None
+
+
+@pytest.mark.parametrize(("ahead", "line"), [(1.5, "ok"), (60, "warn"), (-60, "warn"), (None, "warn")])
+async def test_clocks(evcc: Evcc, ahead: float | None, line: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(check, "seconds_ahead", lambda *_: ahead)
+    _, lines = await checked(evcc.url, NOBODY)
+    assert one(lines, "clock").startswith(line)
