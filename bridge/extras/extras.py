@@ -17,7 +17,7 @@ from bridge.extras.plans import Plans
 from bridge.extras.requests import Requests
 from bridge.extras.rest import Rest
 from bridge.extras.routine import Routine
-from bridge.extras.sessions import Sessions
+from bridge.extras.sessions import Sessions, told_by
 from bridge.extras.tariffs import Tariffs
 from bridge.extras.telemetry import Telemetry
 from bridge.mqtt.message import Message
@@ -117,7 +117,7 @@ class Extras:
         """Forget what evcc did not have, and ask for everything again as soon as it is complete."""
         self._rest.forget()
         self._jq.evcc_restarted()
-        self._ask(*self._routines)
+        self._ask_all()
 
     def commanded(self) -> None:
         """Note that something was set."""
@@ -126,6 +126,10 @@ class Extras:
     def refresh(self) -> None:
         """Have everything read anew."""
         self._refresh_state()
+        self._ask_all()
+
+    def _ask_all(self) -> None:
+        self._plans.forget()
         self._ask(*self._routines)
 
     def _ask(self, *names: str) -> None:
@@ -138,19 +142,24 @@ class Extras:
         self._outlet.want(source, topics)
 
     def _happened(self, event: Event) -> None:
-        if event.name == "session_end" and not self._ended.full():
-            self._ended.put_nowait(event)
-            return
+        if event.name == "session_end":
+            self._session_ended(event)
+        else:
+            self._send(event)
         if event.name == "charge_stop":
             self._ask("sessions")
-        self._send(event)
+
+    def _session_ended(self, event: Event) -> None:
+        if "sessions" in self._routines and not self._ended.full():
+            self._ended.put_nowait(event)
+        else:
+            self._send(replace(event, extra=told_by(event.values)))
 
     async def _tell_of_ends(self) -> None:
         """Ended sessions, one by one: evcc's list tells what each has brought."""
         while True:
             event = await self._ended.get()
-            known = await self._sessions.ended(event.values)
-            self._send(replace(event, extra={**event.extra, **known}))
+            self._send(replace(event, extra=await self._sessions.ended(event.values)))
 
     def _send(self, event: Event) -> None:
         self._outlet.send(Message(_EVENTS, event.payload(self._now())))

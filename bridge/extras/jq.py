@@ -1,6 +1,7 @@
 """Values of the user's own: jq expressions that evcc computes, below `jq/`."""
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from bridge.errors import Refused, Unreachable
 from bridge.extras.expressions import Results, combined, results
@@ -27,7 +28,7 @@ class Jq:
         self._want = want
         self._problem = problem
         self._interval = interval
-        self._broken: dict[str, str] | None = None
+        self._broken: Mapping[str, str] | None = None
 
     def evcc_restarted(self) -> None:
         """Try each expression again: evcc may be another release now."""
@@ -37,21 +38,27 @@ class Jq:
         """Ask once; the seconds until the next time."""
         if self._broken is None:
             self._broken = await self._tried()
-        try:
-            found = await self._answers(self._broken)
-        except Refused as error:
-            # something that jq's `try` does not catch: whose fault is it?
-            self._broken = await self._tried()
-            found = Results({}, {"all": str(error)})
+        found = await self._answers()
         topics: dict[str, bytes] = {}
         for name, value in found.values.items():
             topics |= flatten(f"jq/{name}", value)
         self._want(SOURCE, topics)
-        errors = self._broken | found.errors
+        errors = {**(self._broken or {}), **found.errors}
         self._problem(SOURCE, "; ".join(f"jq {name}: {reason}" for name, reason in errors.items()) or None)
         return self._interval()
 
-    async def _answers(self, broken: Mapping[str, str]) -> Results:
+    async def _answers(self) -> Results:
+        with suppress(Refused):
+            return await self._answer()
+        # something that jq's `try` does not catch: whose fault is it?
+        self._broken = await self._tried()
+        try:
+            return await self._answer()
+        except Refused as error:
+            return Results({}, {"all": str(error)})
+
+    async def _answer(self) -> Results:
+        broken = self._broken or {}
         sound = {name: expression for name, expression in self._expressions.items() if name not in broken}
         if not sound:
             return Results({}, {})

@@ -47,12 +47,15 @@ class Plans:
         """Whether a plan has another goal than when plans were last asked for."""
         return _keys(state, _GOAL) != self._goals
 
-    async def work(self, asked: bool) -> float:  # noqa: FBT001  a Routine's work
+    def forget(self) -> None:
+        """Ask for every plan again."""
+        self._asked.clear()
+
+    async def work(self, asked: bool) -> float:  # noqa: ARG002, FBT001  a Routine's work
         """Ask for the plans that changed; the seconds until it is worth looking again."""
         state = self._state()
         self._goals, keys = _keys(state, _GOAL), _keys(state, _GOAL + _COURSE)
-        for number in [number for number in self._asked if asked or number not in keys]:
-            del self._asked[number]
+        self._asked = {number: key for number, key in self._asked.items() if number in keys}
         topics = {_topic(number): self._topics.get(_topic(number), b"") for number in keys}
         for number, key in keys.items():
             if self._asked.get(number) != key:

@@ -60,11 +60,6 @@ def next_change(rates: Iterable[Rate], moment: float) -> float:
     return min(edges, default=math.inf)
 
 
-def remaining(rates: Iterable[Rate], moment: float) -> list[Rate]:
-    """The rates that are not over at `moment`."""
-    return [rate for rate in rates if rate.end > moment]
-
-
 def _rate(item: Any) -> Rate | None:
     if isinstance(item, Mapping):
         fields = [_first(item, _STARTS), item.get("end"), _first(item, _FIGURES)]

@@ -117,7 +117,7 @@ class Requests:
             payload = orjson.dumps(_refused(reason))
         if topic is None:
             self._outlet.send(Message(_RESPONSE + message.topic.removeprefix(PREFIX), payload))
-        elif not set(topic) & set("+#\0"):
+        elif topic and not set(topic) & set("+#\0"):
             self._outlet.respond(topic, payload, message.correlation)
 
     def _room(self, message: Message) -> int | None:

@@ -10,7 +10,7 @@ import structlog
 from bridge.errors import EvccError
 from bridge.pause import Pause
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 900.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 
 
 class Routine:

@@ -46,7 +46,7 @@ class Sessions:
 
         evcc's list has the last word; while it does not have the session, the loadpoint's last values have.
         """
-        known = _of_loadpoint(loadpoint)
+        known = told_by(loadpoint)
         title = str(loadpoint.get("title", ""))
         for pause in (0.0, _WRITTEN_AFTER):
             await asyncio.sleep(pause)
@@ -73,7 +73,8 @@ class Sessions:
             self._want(SOURCE, ledger.topics())
 
 
-def _of_loadpoint(loadpoint: Mapping[str, Any]) -> dict[str, float | None]:
+def told_by(loadpoint: Mapping[str, Any]) -> dict[str, float | None]:
+    """Energy in kWh, cost and duration in s of a session, as the loadpoint itself tells of it."""
     energy = _number(loadpoint, "sessionEnergy")
     return {
         "energy": None if energy is None else round(energy / 1000, 3),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.errors import EvccError, Refused
-from bridge.extras.rates import Rate, bounds, current, listed, next_change, rates, remaining
+from bridge.extras.rates import Rate, bounds, current, listed, next_change, rates
 from bridge.extras.rest import Rest
 from bridge.topics.payload import payload, text
 
@@ -19,8 +19,8 @@ _AFTER = 0.05
 class Tariffs:
     """The tariffs that this evcc has. `now` in unix seconds.
 
-    Every quarter of an hour a list is asked for, unless evcc's state shows the same rates already; the figures of
-    this moment change with their slots, whether evcc answers or not.
+    Every quarter of an hour a list is asked for, unless evcc's state shows the same rates already. Nothing need be
+    asked for the figures of this moment to change with their slots.
     """
 
     def __init__(
@@ -78,9 +78,8 @@ class Tariffs:
         """Whether evcc's forecast holds the very rates that are known, and so nothing else need be asked."""
         forecast = self._state().get("forecast")
         shown = forecast.get(kind) if isinstance(forecast, Mapping) else None
-        moment = self._now()
-        known = remaining(self._rates.get(kind, ()), moment)
-        return bool(known) and remaining(rates(shown), moment) == known
+        known = self._rates.get(kind)
+        return bool(known) and rates(shown) == known
 
     def _publish(self) -> None:
         topics: dict[str, bytes] = {}

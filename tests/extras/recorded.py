@@ -85,3 +85,18 @@ class Wanted:
 
     def __getitem__(self, topic: str) -> bytes:
         return next((topics[topic] for topics in self.sources.values() if topic in topics), b"")
+
+
+def evcc_of(era: str) -> FakeEvcc:
+    """A fake evcc that answers GET as the recorded one did, with prices all day long."""
+    evcc = FakeEvcc()
+    for row in _routes(era).values():
+        method, _, path = row["request"].partition(" ")
+        if method == "GET" and "?" not in path:
+            evcc.answers[path] = Reply(row["status"], row["content_type"], row["body"].encode())
+    forecast = state("0.313.2")["forecast"]
+    for kind in ("grid", "feedin", "planner"):
+        evcc.answers[f"/api/tariff/{kind}"] = reply({"rates": forecast[kind]})
+    for number in (1, 2):
+        evcc.answers[f"/api/loadpoints/{number}/plan"] = reply({"duration": 0, "plan": None, "power": 690})
+    return evcc

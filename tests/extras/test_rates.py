@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.extras.rates import Rate, bounds, current, listed, next_change, rates, remaining
+from bridge.extras.rates import Rate, bounds, current, listed, next_change, rates
 
 HOUR = 3600.0
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
@@ -70,7 +70,6 @@ def test_a_tariff_all_past_has_no_now_and_still_bounds() -> None:
     known = rates([slot(-3, -2, 0.4), slot(-2, -1, -0.1), slot(-1, 0, None)])
     assert current(known, NOON) is None
     assert bounds(known) == (-0.1, 0.4)
-    assert remaining(known, NOON) == []
     assert next_change(known, NOON) == math.inf
 
 
