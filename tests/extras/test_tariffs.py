@@ -93,6 +93,7 @@ def test_what_the_state_shows_already_is_not_asked_for() -> None:
         await house.run(7200)
         assert house.evcc.asked.count("/api/tariff/grid") == 1
         house.state = {"forecast": {"grid": objects[1:]}}
+        await asyncio.sleep(900)
         await house.tariffs.work(False)
         assert house.evcc.asked.count("/api/tariff/grid") == 2
 
