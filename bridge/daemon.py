@@ -17,6 +17,8 @@ from bridge.notify import Notifier
 from bridge.settings import Settings
 from bridge.site import Site
 
+_PATIENCE = 10.0  # seconds: systemd, the boot and a package's installation wait for us, evcc may be away for hours
+
 Load = Callable[[], Settings]
 
 
@@ -89,7 +91,9 @@ class Daemon:
 
     async def _tell(self, site: Site) -> None:
         """Tell systemd when all is there, and that it goes on, as long as it really does."""
-        await site.ready.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                await site.ready.wait()
         self._notify.ready(site.summary())
         period = self._notify.watchdog_period or 60.0
         while True:

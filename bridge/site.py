@@ -111,13 +111,13 @@ class Site:
         """Bring evcc's health to its topics: `status`, `updated`, `bridge/evcc`."""
         health = self.reader.health
         word = "starting" if health.word == "online" and self._ghosts else health.word
+        if (word, health.fresh) != self._words:
+            self._say_health(word)
+            self._words = (word, health.fresh)
         self.copy.want("bridge/evcc", {"bridge/evcc": word.encode()})
         if self.copy.connected:
             self.copy.want("status", {"status": b"online" if health.fresh else b"offline"})
             self._say_updated()
-        if (word, health.fresh) != self._words:
-            self._say_health(word)
-            self._words = (word, health.fresh)
 
     # what the copy at the broker tells
 
