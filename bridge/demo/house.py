@@ -94,7 +94,7 @@ class House:
                 self.listener(self.shards() if self.forecast_due else {})
                 self.forecast_due = False
             case ("loadpoints",):
-                for index in range(len(value)):
+                for index in range(len(value or ())):
                     self._send_loadpoint(index)
             case ("loadpoints", index):
                 self._send_loadpoint(int(index))
@@ -102,7 +102,8 @@ class House:
                 self.listener({".".join(map(str, path)): value})
 
     def _send_loadpoint(self, index: int) -> None:
-        for key, value in self.loadpoints[index].items():
+        loadpoint: Any = self.loadpoints[index]
+        for key, value in loadpoint.items() if isinstance(loadpoint, dict) else ():
             self.listener({f"loadpoints.{index}.{key}": value})
 
     def shards(self) -> dict[str, Any]:
@@ -166,7 +167,8 @@ class House:
         for key, value in self.document().items():
             if key == "loadpoints" and isinstance(value, list):
                 for index, each in enumerate(value):
-                    yield from ((f"loadpoints.{index}.{name}", item) for name, item in each.items())
+                    if isinstance(each, dict):
+                        yield from ((f"loadpoints.{index}.{name}", item) for name, item in each.items())
             elif key != "forecast":
                 yield key, value
 

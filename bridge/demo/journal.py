@@ -6,6 +6,8 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from bridge.demo.pulse import Pulse
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -31,12 +33,11 @@ class Journal(list[Request]):
 
     def __init__(self) -> None:
         super().__init__()
-        self._arrival = asyncio.Event()
+        self._arrival = Pulse()
 
     def add(self, request: Request) -> None:
         self.append(request)
-        self._arrival.set()
-        self._arrival = asyncio.Event()
+        self._arrival.beat()
 
     def matching(self, method: str | None = None, path: str | None = None, after: int = 0) -> list[Request]:
         """The requests from number `after` on with this method and with a path that fits the whole expression."""

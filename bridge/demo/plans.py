@@ -1,11 +1,12 @@
 """evcc's planner: which slots to charge in so that it is done in time and cheap."""
 
 import math
-from bisect import bisect_left
-from collections.abc import Iterable
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import accumulate
+from operator import attrgetter
 
 _NONE = timedelta(0)
 
@@ -23,7 +24,9 @@ class Rate:
         return self.end - self.start
 
     def within(self, start: datetime, end: datetime) -> "Rate":
-        return replace(self, start=max(self.start, start), end=min(self.end, end))
+        if start <= self.start and self.end <= end:
+            return self
+        return Rate(max(self.start, start), min(self.end, end), self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +37,8 @@ class Strategy:
     precondition: timedelta = _NONE
 
 
-def plan(rates: Iterable[Rate], duration: timedelta, target: datetime, now: datetime, strategy: Strategy) -> list[Rate]:
-    """The slots to charge in, in time order; empty when there is nothing to charge."""
+def plan(rates: Sequence[Rate], duration: timedelta, target: datetime, now: datetime, strategy: Strategy) -> list[Rate]:
+    """The slots to charge in, in time order as the `rates` are; empty when there is nothing to charge."""
     if duration <= _NONE:
         return []
     slots = _clamped(rates, now, target)
@@ -50,8 +53,11 @@ def plan(rates: Iterable[Rate], duration: timedelta, target: datetime, now: date
     return choose(early, duration - late) + (precondition if late else [])
 
 
-def _clamped(rates: Iterable[Rate], start: datetime, end: datetime) -> list[Rate]:
-    return [rate.within(start, end) for rate in rates if rate.end > start and rate.start < end]
+def _clamped(rates: Sequence[Rate], start: datetime, end: datetime) -> list[Rate]:
+    """What lies between two instants, of rates in time order."""
+    first = bisect_right(rates, start, key=attrgetter("end"))
+    last = bisect_left(rates, end, key=attrgetter("start"))
+    return [rate.within(start, end) for rate in rates[first:last]]
 
 
 def _cheapest(slots: list[Rate], need: timedelta) -> list[Rate]:

@@ -13,6 +13,7 @@ from bridge.demo.era import ERAS, JSON
 from bridge.demo.faults import FAULTS, Fault
 from bridge.demo.house import House, Path
 from bridge.demo.journal import Journal, Request
+from bridge.demo.pulse import Pulse
 from bridge.demo.push import Hub, PushFault, Socket
 from bridge.demo.routes import respond
 from bridge.demo.sessions import Sessions
@@ -52,6 +53,8 @@ class Evcc:
         self.simulation.still = still
         self.host, self.port, self.interval, self.prefix = host, port, interval, prefix
         self.requests = Journal()
+        self.turn = Pulse()
+        """Beats after every regular cycle and every stage of a start."""
         self.hub = Hub(lambda: self.house)
         self.simulation.listen(self.hub.broadcast)
         self.connections: set[Connection] = set()
@@ -135,6 +138,7 @@ class Evcc:
             if self.interval is None:
                 self.simulation.clock.advance(self.house.state["interval"])
             self.simulation.cycle()
+            self.turn.beat()
             await asyncio.sleep(0)
 
     def connect(self, loadpoint: int, vehicle: str = "") -> None:
@@ -165,6 +169,7 @@ class Evcc:
     async def step(self) -> Stage:
         """Go on by one stage of the start by hand."""
         stage = self.simulation.step()
+        self.turn.beat()
         if stage is not Stage.REFUSED:
             await self.accept()
         return stage
@@ -172,8 +177,8 @@ class Evcc:
     async def complete(self, timeout: float = 30) -> None:
         """Wait until a restarted evcc has published everything. Needs cycles that run by themselves."""
         async with asyncio.timeout(timeout):
-            while self.stage is not Stage.COMPLETE:  # noqa: ASYNC110 - a stage has no event of its own
-                await asyncio.sleep(0.005)
+            while self.stage is not Stage.COMPLETE:
+                await self.turn.wait()
 
     async def _start_up(self, scale: float) -> None:
         seconds = self.simulation.era.seed["startup"]
@@ -190,6 +195,7 @@ class Evcc:
             await asyncio.sleep(due - loop.time())
             if self.stage in (Stage.GROWING, Stage.COMPLETE):
                 self.simulation.cycle()
+                self.turn.beat()
 
     # What goes wrong
 

@@ -21,7 +21,8 @@ class Simulation:
     def __init__(self, era: Era, clock: Clock, loadpoints: int | None = None) -> None:
         self.era = era
         self.clock = clock
-        self.house = House(era, era.state(clock.now()))
+        self.house = self._sound = House(era, era.state(clock.now()))
+        self._broken = House(era, deepcopy(era.seed["fatal"]))
         self.sessions = Sessions(era, clock.now())
         self.stage = Stage.COMPLETE
         self.still = False
@@ -29,7 +30,7 @@ class Simulation:
         self.external_until = 0.0
         """Until when the external battery mode holds."""
         self._turn = 0
-        self._due: list[int] = []
+        self._due: dict[int, None] = {}
         self._last = clock.now()
         if loadpoints is not None:
             _resize(self.house, loadpoints)
@@ -40,11 +41,11 @@ class Simulation:
         return self.clock.now()
 
     def listen(self, listener: Listener) -> None:
-        self.house.listener = listener
+        self._sound.listener = self._broken.listener = listener
 
     def update(self, index: int) -> None:
         """Ask for a control cycle of one loadpoint (0-based), as evcc does after most writes."""
-        self._due.append(index)
+        self._due[index] = None
 
     @property
     def due(self) -> bool:
@@ -52,15 +53,15 @@ class Simulation:
 
     def catch_up(self) -> None:
         """Run the cycles that writes asked for. No time passes in them."""
-        due, self._due = self._due, []
+        due, self._due = self._due, {}
         for index in due:
             if index < len(self.house.loadpoints):
                 cycle.run(self.house, index, self.now())
 
     def cycle(self) -> None:
-        """The regular cycle: the next loadpoint's turn."""
-        now, loadpoints = self.now(), self.house.state.get("loadpoints")
-        if isinstance(loadpoints, list) and loadpoints:
+        """The regular cycle: the next loadpoint's turn. None where a test has put something else in their place."""
+        now, loadpoints = self.now(), self.house.state.get("loadpoints") or ()
+        if loadpoints and all(isinstance(each, dict) for each in loadpoints):
             self._turn %= len(loadpoints)
             cycle.run(self.house, self._turn, now, 0 if self.still else now - self._last)
             self._turn += 1
@@ -79,10 +80,8 @@ class Simulation:
         self.stage = Stage.REFUSED
         self._turn = 0
         self._due.clear()
-        if fatal:
-            self.house = House(self.era, deepcopy(self.era.seed["fatal"]), self.house.listener)
-        else:
-            startup.forget(self.house)
+        self.house = self._broken if fatal else self._sound
+        startup.forget(self.house)
 
     def step(self) -> Stage:
         """Go on by one stage of the start; the stage that it is in now."""

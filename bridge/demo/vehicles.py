@@ -51,12 +51,9 @@ def _store_plan(call: Call, name: str, plan: dict[str, Any] | None) -> None:
 
 def repeating_plans(call: Call) -> Any:
     plans = call.json()
-    vehicle = call.vehicle(call.params["name"])
     if not isinstance(plans, list):
         raise Refusal("json: cannot unmarshal object into Go value of type []api.RepeatingPlan")
-    if vehicle["repeatingPlans"] != plans:
-        vehicle["repeatingPlans"] = plans
-        call.house.publish(("vehicles",))
+    call.change_vehicle(call.params["name"], "repeatingPlans", plans)
     return plans
 
 
