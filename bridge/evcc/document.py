@@ -23,6 +23,7 @@ _MISSING_AT_ONCE = 10
 _HOUSE = frozenset({"loadpoints", "vehicles"})
 _DEFAULT_INTERVAL = 30.0
 _LONGEST_INTERVAL = 3600.0
+_DEEPEST_PATH = 16  # of a push frame's key; evcc's have three levels
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -54,12 +55,13 @@ def fatal(state: State) -> str | None:
 
 
 def missing(known: Any, new: Any) -> int:
-    """How many values of `known` have no counterpart in `new`; null is not missed."""
+    """How many values of `known` have no counterpart in `new`; null is one, but not of what has values in it."""
     if isinstance(known, Mapping):
         there = new if isinstance(new, Mapping) else {}
         return sum(missing(value, there[key]) if key in there else leaves(value) for key, value in known.items())
-    if _is_of_devices(known) and isinstance(new, list):
-        return sum(map(missing, known, new)) + sum(map(leaves, known[len(new) :]))
+    if _is_of_devices(known):
+        others = new if isinstance(new, list) else []
+        return sum(map(missing, known, others)) + sum(map(leaves, known[len(others) :]))
     return 0
 
 
@@ -73,7 +75,9 @@ def leaves(value: Any) -> int:
 
 
 def merge(known: Any, new: Any) -> Any:
-    """`new` over `known`: what `new` does not have is kept."""
+    """`new` over `known`: what `new` does not have is kept, and null does not replace what has values in it."""
+    if new is None and (isinstance(known, Mapping) or _is_of_devices(known)):
+        return known
     if isinstance(known, Mapping) and isinstance(new, Mapping):
         return {**known, **{key: merge(known[key], value) if key in known else value for key, value in new.items()}}
     if _is_of_devices(known) and isinstance(new, list):
@@ -82,13 +86,18 @@ def merge(known: Any, new: Any) -> Any:
 
 
 def heal(known: Any, new: Any) -> Any:
-    """`new`, with the known value wherever a number or a boolean has become something else than null."""
+    """`new`, with the known value wherever a number, a boolean, an object or a list has become something else.
+
+    Null is believed: it says that there is no value.
+    """
+    if new is None:
+        return None
     if isinstance(known, bool | int | float):
-        return new if new is None or _kind(known) == _kind(new) else known
-    if isinstance(known, Mapping) and isinstance(new, Mapping):
-        return {key: heal(known.get(key), value) for key, value in new.items()}
-    if _is_of_devices(known) and isinstance(new, list):
-        return [*map(heal, known, new), *new[len(known) :]]
+        return new if _kind(known) == _kind(new) else known
+    if isinstance(known, Mapping) and known:
+        return {key: heal(known.get(key), value) for key, value in new.items()} if isinstance(new, Mapping) else known
+    if isinstance(known, list) and known:
+        return _healed_list(known, new) if isinstance(new, list) else known
     return new
 
 
@@ -144,6 +153,8 @@ class Document:
         for path, value in frame.items():
             key, *below = path.split(".")
             old = self.state.get(key)
+            if not _is_meant(key, below, old, value):
+                continue
             before = _at(old, below)
             after = heal(before, merge(before, value) if self.starting else value)
             if not same(before, after) and (new := _with(old, below, after)) is not old:
@@ -153,6 +164,7 @@ class Document:
     def _healed(self, new: State) -> State:
         """Wrong types where numbers were are not believed, until another evcc version brings them."""
         known = self.state
+        self.disbelieved = []
         if known.get("version") != new.get("version"):
             return new
         self.disbelieved = [key for key, value in new.items() if not same(value, heal(known.get(key), value))]
@@ -163,6 +175,16 @@ class Document:
             return False
         self._deadline = min(self._deadline, now + self.grace)
         return now < self._deadline
+
+
+def _is_meant(key: str, below: list[str], old: Any, value: Any) -> bool:
+    """Whether a push frame's key is one of evcc's: how many loadpoints there are, a full document alone says."""
+    if len(below) > _DEEPEST_PATH:
+        return False
+    if key == "loadpoints":
+        known = bool(below) and isinstance(_at(old, below[:1]), Mapping)
+        return known and (len(below) > 1 or isinstance(value, Mapping))
+    return key != "vehicles" or bool(below) or isinstance(value, Mapping)
 
 
 def _changed(key: str, below: list[str], old: Any, new: Any) -> Iterator[tuple[str, Any]]:
@@ -195,8 +217,8 @@ def _at(value: Any, path: list[str]) -> Any:
     for level in path:
         if isinstance(value, Mapping):
             value = value.get(level)
-        elif isinstance(value, list) and level.isdecimal() and int(level) < len(value):
-            value = value[int(level)]
+        elif isinstance(value, list) and (index := _index(value, level)) is not None:
+            value = value[index]
         else:
             return None
     return value
@@ -208,14 +230,25 @@ def _with(value: Any, path: list[str], new: Any) -> Any:
         return new
     level, *below = path
     if isinstance(value, list):
-        if not level.isdecimal() or len(level) > 6 or int(level) >= len(value):
+        index = _index(value, level)
+        if index is None or (child := _with(value[index], below, new)) is value[index]:
             return value
-        index = int(level)
-        return [*value[:index], _with(value[index], below, new), *value[index + 1 :]]
+        return [*value[:index], child, *value[index + 1 :]]
     if value is None or isinstance(value, Mapping):
         before = value or {}
-        return {**before, level: _with(before.get(level), below, new)}
+        child = _with(before.get(level), below, new)
+        return value if level in before and child is before[level] else {**before, level: child}
     return value
+
+
+def _index(values: list[Any], level: str) -> int | None:
+    """The place in a list that a level of a push frame's key names; None where there is none."""
+    index = int(level) if level.isdecimal() and len(level) <= 6 else len(values)
+    return index if index < len(values) else None
+
+
+def _healed_list(known: list[Any], new: list[Any]) -> list[Any]:
+    return new if is_series(known) else [*map(heal, known, new), *new[len(known) :]]
 
 
 def _fatal_text(entry: Any) -> str:
