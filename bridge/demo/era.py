@@ -29,6 +29,11 @@ class Era:
 
     @cached_property
     def seed(self) -> dict[str, Any]:
+        """What was recorded.
+
+        `state` without its forecasts, and the `day` it is of; `tariffs`, whose values repeat; the order of a control
+        `cycle`'s frames; what a `startup` shows late; the `fatal` state.
+        """
         text = files("bridge.demo").joinpath("data", f"{self.version}.json").read_text("utf-8")
         seed: dict[str, Any] = json.loads(text)
         return seed

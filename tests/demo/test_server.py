@@ -1,10 +1,12 @@
 """The simulated evcc as tests use it: what can be set, stepped, awaited and broken."""
 
 import asyncio
+import ssl
 import time
 
 import httpx
 import pytest
+import trustme
 
 from bridge.demo import Evcc
 from tests.demo.recorded import ERAS, NIGHT, state, unwrapped
@@ -172,6 +174,16 @@ async def test_stands_behind_a_prefix_and_a_login() -> None:
             assert (await client.get(f"{outside}/api/state")).status_code == 404
         async with httpx.AsyncClient() as client:
             assert (await client.get(f"{evcc.url}/api/state")).status_code == 401
+
+
+async def test_speaks_tls() -> None:
+    authority = trustme.CA()
+    server, client = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH), ssl.create_default_context()
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    authority.configure_trust(client)
+    async with Evcc(tls=server) as evcc, httpx.AsyncClient(base_url=evcc.url, verify=client) as http:
+        assert evcc.url.startswith("https://")
+        assert (await http.get("/api/state")).json()["version"] == "0.313.2"
 
 
 async def test_refuses_and_accepts_again_on_the_same_port() -> None:
