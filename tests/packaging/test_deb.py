@@ -1,0 +1,122 @@
+"""The Debian package on a real Debian with a real systemd: install, configure, start, upgrade, remove."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.machine import Machine, bootstrap, missing
+
+ROOT = Path(__file__).parents[2]
+CONFIG = "/etc/evcc-bridge.toml"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(bool(missing()), reason=str(missing())),
+]
+
+
+def build(out: Path, revision: int) -> Path:
+    environment = {**os.environ, "REVISION": str(revision), "SOURCE_DATE_EPOCH": "1700000000"}
+    command = [str(ROOT / "packaging/deb/build"), str(out)]
+    done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    return Path(done.stdout.strip())
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("deb"), 1)
+
+
+@pytest.fixture(scope="module")
+def next_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("deb"), 2)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    with Machine(bootstrap(ROOT / ".cache"), tmp_path / "machine") as booted:
+        yield booted
+
+
+@pytest.fixture
+def installed(machine: Machine, package: Path) -> Machine:
+    machine.forbid_starts()
+    machine.run("dpkg", "--install", machine.copy(package))
+    return machine
+
+
+def files(machine: Machine) -> set[str]:
+    """Every file of the machine, but for logs, dpkg's own records and what is gone when it is off."""
+    elsewhere = [f"-path /{name} -prune -o" for name in ("dev", "proc", "run", "sys", "tmp", "var/lib/dpkg", "var/log")]
+    listed = machine.run("find", "/", *" ".join(elsewhere).split(), "-print")
+    return set(listed.splitlines()) - {"/opt"}  # belongs to nobody: dpkg clears it away when nothing is in it
+
+
+def accounts(machine: Machine) -> str:
+    return machine.path("/etc/passwd").read_text() + machine.path("/etc/group").read_text()
+
+
+def state(machine: Machine, *properties: str) -> list[str]:
+    """What systemd says about the service."""
+    show = ("systemctl", "show", "evcc-bridge", "--value")
+    return [machine.run(*show, f"--property={one}").strip() for one in properties]
+
+
+def test_it_installs_enables_and_runs(installed: Machine) -> None:
+    assert installed.run("evcc-bridge", "--version").split()[-1].startswith("0.")
+    assert installed.run("systemctl", "is-enabled", "evcc-bridge").strip() == "enabled"
+    assert installed.run("dpkg", "--verify", "evcc-bridge") == ""
+    assert "ok installed" in installed.run("dpkg", "--status", "evcc-bridge")
+
+
+def test_it_makes_no_account(machine: Machine, package: Path) -> None:
+    before = accounts(machine)
+    machine.forbid_starts()
+    machine.run("dpkg", "--install", machine.copy(package))
+    assert accounts(machine) == before
+
+
+def test_the_configuration_it_brings_is_valid_and_read(installed: Machine) -> None:
+    assert "No such option" not in installed.run("evcc-bridge", "check", "--quick", check=False)
+    config = installed.path(CONFIG)
+    config.write_text(config.read_text().replace("#url", "urll", 1))
+    assert "urll" in installed.run("evcc-bridge", "check", "--quick", check=False)
+
+
+def test_a_mistake_in_the_configuration_is_not_tried_again_and_again(installed: Machine) -> None:
+    installed.path(CONFIG).write_text('[evcc]\ninterval = "soon"\n')
+    installed.run("systemctl", "start", "evcc-bridge", check=False)
+    assert state(installed, "ActiveState", "ExecMainStatus") == ["failed", "2"]
+
+
+def test_an_upgrade_keeps_the_configuration_and_what_was_disabled(installed: Machine, next_package: Path) -> None:
+    own = '[evcc]\nurl = "http://192.0.2.1:7070"\n'
+    installed.path(CONFIG).write_text(own)
+    installed.run("systemctl", "disable", "evcc-bridge")
+    installed.run("dpkg", "--install", installed.copy(next_package))
+    assert "-2~" in installed.run("dpkg-query", "--show", "--showformat=${Version}", "evcc-bridge")
+    assert installed.path(CONFIG).read_text() == own
+    assert state(installed, "UnitFileState", "ActiveState") == ["disabled", "inactive"]
+
+
+def test_removing_keeps_the_configuration_and_purging_leaves_nothing(machine: Machine, package: Path) -> None:
+    machine.forbid_starts()
+    copied = machine.copy(package)
+    before = files(machine)
+    machine.run("dpkg", "--install", copied)
+    assert before - files(machine) == set()
+    assert len(files(machine) - before) > 1_000
+    machine.run("dpkg", "--remove", "evcc-bridge")
+    assert machine.path(CONFIG).exists()
+    assert not machine.path("/opt/evcc-bridge").exists()
+    machine.run("dpkg", "--purge", "evcc-bridge")
+    assert files(machine) ^ before == set()
+    assert state(machine, "LoadState") == ["not-found"]
+
+
+def test_the_same_input_gives_the_same_package(package: Path, tmp_path: Path) -> None:
+    assert build(tmp_path, 1).read_bytes() == package.read_bytes()
