@@ -88,9 +88,11 @@ class Evcc:
 
     async def stop(self) -> None:
         """End everything at once; an error of a background part is raised here."""
-        for name in tuple(self._chores):
-            await self._end(name)
-        await self.refuse()
+        try:
+            for name in tuple(self._chores):
+                await self._end(name)
+        finally:
+            await self.refuse()
 
     # What it is
 

@@ -137,13 +137,11 @@ async def test_cycles_run_by_themselves() -> None:
 async def test_an_error_in_a_cycle_is_raised_at_the_end() -> None:
     evcc = Evcc(interval=0.001)
     await evcc.start()
-    evcc.set("loadpoints.0", {"nothing": 1})
-    evcc.set("loadpoints.1", {"nothing": 1})
-    evcc.set("loadpoints.2", {"nothing": 1})
-    await asyncio.sleep(0.05)
+    evcc.set("loadpoints", [{"nothing": 1}])
+    await asyncio.wait(evcc._chores.values(), timeout=5)
     with pytest.raises(KeyError):
         await evcc.stop()
-    await evcc.refuse()
+    assert not evcc.connections
 
 
 @pytest.mark.parametrize(("path", "value"), [("loadpoints", None), ("loadpoints", []), ("loadpoints.1", None)])
