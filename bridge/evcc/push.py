@@ -78,7 +78,7 @@ class Push:
         url = "ws" + self._settings.url.removeprefix("http") + "/ws"
         context = tls_context(self._settings) if url.startswith("wss") else None
         try:
-            async with connect(
+            async with _Connect(
                 url,
                 ssl=context,
                 additional_headers=_authorization(self._settings),
@@ -97,6 +97,14 @@ class Push:
             raise Unreachable("evcc's /ws is silent") from None
         except (WebSocketException, OSError) as error:
             raise Unreachable(f"evcc's /ws is closed: {error}") from None
+
+
+class _Connect(connect):
+    """A connection to the address given, and to no other."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        """Follow no redirect: as in REST, the final address is to be set."""
+        return exc
 
 
 def _read(message: str | bytes) -> dict[str, Any]:
