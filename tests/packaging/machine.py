@@ -78,6 +78,12 @@ class Machine:
         shutil.copy(file, self.path("/root"))
         return f"/root/{file.name}"
 
+    def write(self, inside: str, text: str) -> None:
+        """Write a file, and the directories that lead to it."""
+        file = self.path(inside)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
     def forbid_starts(self) -> None:
         """Let packages start nothing when they are installed, as an administrator can demand it."""
         policy = self.path("/usr/sbin/policy-rc.d")

@@ -1,16 +1,23 @@
 """The Debian package on a real Debian with a real systemd: install, configure, start, upgrade, remove."""
 
+import asyncio
 import os
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from bridge.demo import Evcc
+from tests.broker.client import retained
+from tests.broker.mosquitto import Config, Mosquitto
+from tests.broker.recorder import Recorder
 from tests.packaging.machine import Machine, bootstrap, missing
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "/etc/evcc-bridge.toml"
+StartBroker = Callable[[Config], Awaitable[Mosquitto]]
 
 pytestmark = [
     pytest.mark.slow,
@@ -120,3 +127,94 @@ def test_removing_keeps_the_configuration_and_purging_leaves_nothing(machine: Ma
 
 def test_the_same_input_gives_the_same_package(package: Path, tmp_path: Path) -> None:
     assert build(tmp_path, 1).read_bytes() == package.read_bytes()
+
+
+@pytest.fixture
+async def evcc() -> AsyncIterator[Evcc]:
+    async with Evcc(interval=0.5) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+async def service(installed: Machine, evcc: Evcc, start_broker: StartBroker) -> tuple[Machine, Mosquitto]:
+    """The package, set up for a broker with passwords as the unit describes it, and started."""
+    broker = await start_broker(Config(users={"bridge": "s3cret"}))
+    installed.path(CONFIG).write_text(
+        f'[evcc]\nurl = "{evcc.url}"\n[mqtt]\nurl = "mqtt://127.0.0.1:{broker.port}"\nuser = "bridge"\n'
+    )
+    secret = installed.path("/etc/evcc-bridge.mqtt-password")
+    secret.write_text("s3cret\n")
+    secret.chmod(0o600)
+    installed.write(
+        "/etc/systemd/system/evcc-bridge.service.d/local.conf",
+        "[Service]\nLoadCredential=mqtt__password:/etc/evcc-bridge.mqtt-password\nRestartSec=100ms\nWatchdogSec=3\n",
+    )
+    await inside(installed, "systemctl", "daemon-reload")
+    await inside(installed, "systemctl", "start", "evcc-bridge")  # returns once the bridge says that it is ready
+    return installed, broker
+
+
+async def inside(machine: Machine, *command: str) -> str:
+    """Run a command while the simulated evcc goes on."""
+    return await asyncio.to_thread(machine.run, *command)
+
+
+Service = tuple[Machine, Mosquitto]
+
+
+async def test_it_is_ready_when_all_is_there(service: Service) -> None:
+    machine, broker = service
+    held = await retained(broker, "evcc/#")
+    assert held["evcc/status"] == b"online"
+    assert "evcc/loadpoints/1/mode" in held
+    active, status = state(machine, "ActiveState", "StatusText")
+    assert active == "active"
+    assert "topics" in status
+
+
+async def test_it_is_nobody(service: Service) -> None:
+    machine, _ = service
+    pid = int(state(machine, "MainPID")[0])
+    status = machine.run("cat", f"/proc/{pid}/status")
+    facts = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert int(facts["Uid"].split()[0]) >= 61_184  # where systemd's dynamic users begin
+    assert int(facts["CapBnd"], 16) == 0
+    assert facts["NoNewPrivs"] == "1"
+    assert facts["Seccomp"] == "2"
+
+
+async def test_a_reload_takes_the_new_configuration_and_loses_no_value(
+    service: Service, record: Callable[..., Awaitable[Recorder]]
+) -> None:
+    machine, broker = service
+    recorder = await record(broker, "evcc/#")
+    before = state(machine, "MainPID")
+    config = machine.path(CONFIG)
+    config.write_text(config.read_text() + '[topics]\nexclude = ["site/pvPower"]\n')
+    await inside(machine, "systemctl", "reload", "evcc-bridge")
+    await recorder.value("evcc/site/pvPower", "")
+    assert state(machine, "MainPID") == before
+    erased = {record.topic for record in recorder.records if not record.stored and not record.payload}
+    assert erased == {"evcc/site/pvPower"}
+
+
+async def test_it_stops_fast_and_says_so(service: Service) -> None:
+    machine, broker = service
+    begin = time.monotonic()
+    await inside(machine, "systemctl", "stop", "evcc-bridge")
+    assert time.monotonic() - begin < 2
+    assert state(machine, "ActiveState", "Result") == ["inactive", "success"]
+    assert (await retained(broker, "evcc/status"))["evcc/status"] == b"offline"
+
+
+@pytest.mark.parametrize(("signal", "reason"), [("KILL", "signal"), ("STOP", "watchdog")])
+async def test_a_killed_or_frozen_one_is_replaced(
+    service: Service, record: Callable[..., Awaitable[Recorder]], signal: str, reason: str
+) -> None:
+    machine, broker = service
+    recorder = await record(broker, "evcc/status")
+    before = state(machine, "MainPID")
+    await inside(machine, "systemctl", "kill", "--kill-whom=main", f"--signal={signal}", "evcc-bridge")
+    await recorder.until(lambda: recorder.payloads("evcc/status")[-2:] == [b"offline", b"online"], wait=30)
+    assert state(machine, "MainPID") != before
+    assert reason in await inside(machine, "journalctl", "--unit=evcc-bridge")
