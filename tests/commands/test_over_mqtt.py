@@ -1,0 +1,252 @@
+"""Commands from a client's publish to evcc and back, over a real broker, in both MQTT versions."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.demo import Evcc
+from tests.broker.client import client, plant, publish, retained
+from tests.broker.mosquitto import Config, Mosquitto
+from tests.broker.proxy import Proxy
+from tests.broker.recorder import Recorder
+from tests.site.running import running, settings
+
+pytestmark = pytest.mark.broker
+
+MODE = "evcc/loadpoints/1/mode"
+LIMIT = "evcc/loadpoints/1/limitSoc"
+Record = Callable[..., Awaitable[Recorder]]
+
+
+@pytest.fixture(params=["5", "3.1.1"])
+def mqtt(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The bridge's MQTT version."""
+    return {"version": request.param}
+
+
+def received(evcc: Evcc) -> list[str]:
+    """The writes that evcc has seen."""
+    return [f"{request.method} {request.target}" for request in evcc.requests if request.method != "GET"]
+
+
+def answers(recorder: Recorder, topic: str) -> list[dict[str, Any]]:
+    return [orjson.loads(payload) for payload in recorder.payloads(f"{topic}/result")]
+
+
+async def answered(recorder: Recorder, topic: str, count: int = 1) -> list[str]:
+    """The statuses on a result topic, once there are so many."""
+    await recorder.until(lambda: len(recorder.payloads(f"{topic}/result")) >= count)
+    return [answer["status"] for answer in answers(recorder, topic)]
+
+
+async def settled(broker: Mosquitto, recorder: Recorder) -> None:
+    """Wait until a command sent after everything else has had its answer: nothing else is under way."""
+    before = len(recorder.payloads("evcc/loadpoints/2/priority/result"))
+    await publish(broker, "evcc/loadpoints/2/priority/set", "4")
+    await answered(recorder, "evcc/loadpoints/2/priority", before + 1)
+
+
+async def test_a_command_reaches_evcc_and_its_answer_and_value_come_back(
+    broker: Mosquitto, recorder: Recorder, mqtt: dict[str, str]
+) -> None:
+    async with Evcc(interval=0.2) as evcc, running(settings(evcc, broker, mqtt=mqtt | {"url": broker.url})):
+        await publish(broker, f"{LIMIT}/set", "77 %")
+        assert await answered(recorder, LIMIT) == ["ok"]
+        await recorder.value(LIMIT, "77")
+        assert received(evcc) == ["POST /api/loadpoints/1/limitsoc/77"]
+        [record] = recorder.history(f"{LIMIT}/result")
+        assert not record.retain
+        command = (await retained(broker, "evcc/bridge/command"))["evcc/bridge/command"]
+        assert orjson.loads(command)["topic"] == "loadpoints/1/limitSoc"
+
+
+async def test_the_answer_comes_to_the_response_topic_with_its_correlation(
+    broker: Mosquitto, recorder: Recorder
+) -> None:
+    async with Evcc() as evcc, running(settings(evcc, broker)):
+        await publish(broker, f"{LIMIT}/set", "101", response_topic="flow/7", correlation=b"\x00\x01\xff")
+        record = await recorder.message("flow/7")
+        assert orjson.loads(record.payload)["error"] == "limitSoc takes 0 to 100, got 101"
+        assert record.correlation == b"\x00\x01\xff"
+        assert received(evcc) == []
+
+
+async def test_the_value_is_there_at_once_without_push(broker: Mosquitto, recorder: Recorder) -> None:
+    slow = {"push": "off", "interval": 60, "push_interval": 60}
+    async with Evcc() as evcc, running(settings(evcc, broker, evcc=slow | {"url": evcc.url})):
+        await publish(broker, f"{LIMIT}/set", "66")
+        await recorder.value(LIMIT, "66", wait=2)
+
+
+async def test_a_command_kept_by_the_broker_before_the_start_is_stale(
+    broker: Mosquitto, recorder: Recorder, mqtt: dict[str, str]
+) -> None:
+    await plant(broker, {f"{MODE}/set": "now", f"{LIMIT}/set": "55", "evcc/site/batteryMode/set": "charge"})
+    async with Evcc() as evcc, running(settings(evcc, broker, mqtt=mqtt | {"url": broker.url})):
+        for topic in (MODE, LIMIT, "evcc/site/batteryMode"):
+            assert await answered(recorder, topic) == ["stale"]
+            await recorder.value(f"{topic}/set", "")
+        await settled(broker, recorder)
+        assert received(evcc) == ["POST /api/loadpoints/2/priority/4"]
+        assert [topic for topic in await retained(broker, "evcc/#") if topic.endswith("/set")] == []
+
+
+async def test_a_command_kept_by_the_broker_while_the_bridge_was_cut_off_is_stale(
+    broker: Mosquitto, recorder: Recorder, proxy: Proxy, mqtt: dict[str, str]
+) -> None:
+    options = mqtt | {"url": f"mqtt://127.0.0.1:{proxy.port}"}
+    async with Evcc() as evcc, running(settings(evcc, broker, mqtt=options)) as site:
+        site.ready.clear()
+        proxy.refuse()
+        proxy.cut(reset=True)
+        await recorder.value("evcc/status", "offline")
+        await publish(broker, f"{MODE}/set", "now", retain=True)
+        await publish(broker, f"{LIMIT}/set", "55", qos=1)  # no session keeps it
+        await proxy.accept()
+        async with asyncio.timeout(10):
+            await site.ready.wait()
+        assert await answered(recorder, MODE) == ["stale"]
+        await settled(broker, recorder)
+        assert received(evcc) == ["POST /api/loadpoints/2/priority/4"]
+        assert answers(recorder, LIMIT) == []
+
+
+async def test_a_live_retained_command_is_executed_once_over_any_number_of_restarts(
+    broker: Mosquitto, recorder: Recorder, mqtt: dict[str, str]
+) -> None:
+    async with Evcc() as evcc:
+        options = settings(evcc, broker, mqtt=mqtt | {"url": broker.url})
+        async with running(options):
+            await publish(broker, f"{MODE}/set", "now", retain=True)
+            assert await answered(recorder, MODE) == ["ok"]
+            await recorder.value(f"{MODE}/set", "")
+        for _ in range(2):
+            async with running(options):
+                await settled(broker, recorder)
+        assert received(evcc).count("POST /api/loadpoints/1/mode/now") == 1
+        assert await answered(recorder, MODE) == ["ok"]
+
+
+async def test_a_message_past_its_expiry_is_not_executed(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc() as evcc, running(settings(evcc, broker)):
+        await evcc.refuse()
+        await publish(broker, f"{MODE}/set", "now", expiry=1)
+        assert await answered(recorder, MODE) == ["failed"]
+        await evcc.accept()
+        await settled(broker, recorder)
+        assert received(evcc) == ["POST /api/loadpoints/2/priority/4"]
+
+
+async def test_a_command_waits_for_an_evcc_that_restarts(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc(interval=0.1) as evcc, running(settings(evcc, broker)):
+        await evcc.restart(scale=0.1)
+        for value in ("61", "62", "63"):
+            await publish(broker, f"{LIMIT}/set", value)
+        assert await answered(recorder, LIMIT, 3) == ["superseded", "superseded", "ok"]
+        assert received(evcc)[-1] == "POST /api/loadpoints/1/limitsoc/63"
+
+
+async def test_a_bridge_that_ends_answers_first(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc() as evcc:
+        async with running(settings(evcc, broker)):
+            evcc.fault("hang", "/api/loadpoints")
+            await publish(broker, f"{MODE}/set", "now")
+            await evcc.requests.find("POST")
+        [answer] = answers(recorder, MODE)
+        assert (answer["status"], answer["error"]) == ("failed", "bridge is stopping")
+
+
+async def test_a_setting_of_another_era_is_refused_and_no_longer_listed(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc("0.131.4") as evcc, running(settings(evcc, broker)):
+        await publish(broker, "evcc/site/batteryMode/set", "hold")
+        assert await answered(recorder, "evcc/site/batteryMode") == ["refused"]
+        [answer] = answers(recorder, "evcc/site/batteryMode")
+        assert answer["error"] == "this evcc has no such setting: batteryMode"
+        await recorder.until(lambda: recorder.last("evcc/bridge/commands"))
+        topics = {entry["topic"] for entry in orjson.loads(recorder.tree()["evcc/bridge/commands"])}
+        assert "loadpoints/2/limitSoc/set" in topics
+        assert "site/batteryMode/set" not in topics
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        ("loadpoints/1/limitSoc", b"8" * 1_000_000),
+        ("vehicles/bike/repeatingPlans", b"[" * 60_000),
+        ("loadpoints/1/limitSoc", b"\xff\xfe\x00"),
+        ("loadpoints/1/limitSoc", b"../../../api/system/shutdown"),
+        ("loadpoints/1/vehicle", b"%2e%2e%2fmode%2fnow"),
+        ("loadpoints/0/mode", b"now"),
+        ("loadpoints/01/mode", b"now"),
+        ("loadpoints/999999/mode", b"now"),
+        ("loadpoints/1/2/mode", b"now"),
+        ("loadpoints//mode", b"now"),
+        ("loadpoints/1//mode", b"now"),
+        ("/mode", b"now"),
+        ("vehicles/a%23b/minSoc", b"20"),
+        ("vehicles/../minSoc", b"20"),
+        ("a/b/c/d/e/f/g", b"1"),
+    ],
+)
+async def test_bad_input_is_refused_and_does_no_harm(
+    broker: Mosquitto, recorder: Recorder, topic: str, payload: bytes
+) -> None:
+    async with Evcc() as evcc, running(settings(evcc, broker)):
+        await publish(broker, f"evcc/{topic}/set", payload)
+        assert await answered(recorder, f"evcc/{topic}") == ["refused"]
+        assert received(evcc) == []
+        await settled(broker, recorder)
+
+
+LEAVES = ("limitSoc", "minSoc", "limitEnergy", "minCurrent", "enableThreshold", "disableThreshold", "priority")
+FLOODED = [f"evcc/loadpoints/{number}/{leaf}" for leaf in LEAVES for number in range(1, 9)][:50]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_ten_thousand_commands_from_twenty_clients(
+    start_broker: Callable[[Config], Awaitable[Mosquitto]], record: Record
+) -> None:
+    broker = await start_broker(Config(store=False, lines=("max_queued_messages 20000",)))
+    quiet = {"push": "off", "interval": 0.5}  # each write makes evcc push a hundred values
+    async with (
+        Evcc(loadpoints=8, interval=0.2) as evcc,
+        running(settings(evcc, broker, evcc=quiet | {"url": evcc.url})) as site,
+    ):
+        recorder = await record(broker, "evcc/#")
+        await asyncio.gather(*(flood(broker, number) for number in range(20)))
+        for topic in FLOODED:
+            await publish(broker, f"{topic}/set", "9")
+        await recorder.until(Results(recorder, 10_050).complete, wait=200)
+        assert site.inbox.counts.total() == 10_050
+        for topic in FLOODED:
+            assert [answer["status"] for answer in answers(recorder, topic) if answer["value"] == 9] == ["ok"]
+            await recorder.value(topic, "9")
+        await recorder.message("evcc/updated")
+        assert len(received(evcc)) < 5000
+
+
+class Results:
+    """Counts answers as they come."""
+
+    def __init__(self, recorder: Recorder, expected: int) -> None:
+        self._records = recorder.records
+        self._expected = expected
+        self._read = 0
+
+    def complete(self) -> bool:
+        for record in self._records[self._read :]:
+            self._read += 1
+            self._expected -= record.topic.endswith("/result")
+        return self._expected <= 0
+
+
+async def flood(broker: Mosquitto, number: int) -> None:
+    """One client's 500 commands, as fast as it can."""
+    async with client(broker) as connection:
+        for count in range(500):
+            topic = FLOODED[(number * 7 + count) % len(FLOODED)]
+            await connection.publish(f"{topic}/set", str(count % 9), qos=0)
