@@ -14,6 +14,8 @@ from bridge.commands.vehicles import OUTSIDE, choices, titles
 from bridge.errors import Refused
 from bridge.topics.names import escape
 
+# where the settings of a scope are, whatever the target
+ANYWHERE = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/<n>", Scope.VEHICLE: "vehicles/<name>"}
 _BY_TITLE = "by-title"
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 # the search for similar names takes time with the square of their length: a client's mistake must not cost much
@@ -119,8 +121,7 @@ def _close(name: str, scope: Scope) -> list[str]:
 
 
 def _anywhere(name: str) -> list[str]:
-    placeholders = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/<n>", Scope.VEHICLE: "vehicles/<name>"}
-    return [f"{placeholders[scope]}/{row.leaf}" for scope in Scope for row in _nearest(name, scope)[:1]]
+    return [f"{ANYWHERE[scope]}/{row.leaf}" for scope in Scope for row in _nearest(name, scope)[:1]]
 
 
 def _no_setting(topic: str, nearest: list[str]) -> str:

@@ -10,7 +10,7 @@ from bridge.catalogue.kinds import Button, Choice, Duration, Json, Kind, Number,
 from bridge.catalogue.settables import SETTINGS
 from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.call import Target
-from bridge.commands.find import topic_of
+from bridge.commands.find import ANYWHERE, topic_of
 from bridge.commands.numbers import range_of
 from bridge.commands.units import filled, unit_of
 from bridge.commands.vehicles import titles
@@ -19,7 +19,6 @@ CLEAR_WORD = "-"
 # what evcc says where there is no mode
 _NO_WORDS = {"", "unknown"}
 _GENERAL = {kinds.COST.unit: "money or g per kWh", kinds.PRICE.unit: "money per kWh"}
-_ANY = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/<n>", Scope.VEHICLE: "vehicles/<name>"}
 
 
 def listing(state: Mapping[str, Any], missing: Collection[tuple[Scope, str]] = ()) -> list[dict[str, Any]]:
@@ -81,7 +80,7 @@ def line(entry: Mapping[str, Any]) -> str:
 def table() -> str:
     """Every setting as a Markdown table, for the README."""
     rows = [
-        f"| `{_ANY[row.scope]}/{row.leaf}/set` | {takes(row.kind)}{', or clear' if row.clear else ''} | {row.meaning} |"
+        f"| `{ANYWHERE[row.scope]}/{row.leaf}/set` | {takes(row.kind)}{', or clear' if row.clear else ''} | {row.meaning} |"
         for row in SETTINGS
     ]
     return "\n".join(["| topic | takes | meaning |", "|---|---|---|", *rows])

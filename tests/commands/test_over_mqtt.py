@@ -171,34 +171,32 @@ async def test_a_setting_of_another_era_is_refused_and_no_longer_listed(broker: 
         assert "site/batteryMode/set" not in topics
 
 
-@pytest.mark.parametrize(
-    ("topic", "payload"),
-    [
-        ("loadpoints/1/limitSoc", b"8" * 1_000_000),
-        ("vehicles/bike/repeatingPlans", b"[" * 60_000),
-        ("loadpoints/1/limitSoc", b"\xff\xfe\x00"),
-        ("loadpoints/1/limitSoc", b"../../../api/system/shutdown"),
-        ("loadpoints/1/vehicle", b"%2e%2e%2fmode%2fnow"),
-        ("loadpoints/0/mode", b"now"),
-        ("loadpoints/01/mode", b"now"),
-        ("loadpoints/999999/mode", b"now"),
-        ("loadpoints/1/2/mode", b"now"),
-        ("loadpoints//mode", b"now"),
-        ("loadpoints/1//mode", b"now"),
-        ("/mode", b"now"),
-        ("vehicles/a%23b/minSoc", b"20"),
-        ("vehicles/../minSoc", b"20"),
-        ("a/b/c/d/e/f/g", b"1"),
-    ],
-)
-async def test_bad_input_is_refused_and_does_no_harm(
-    broker: Mosquitto, recorder: Recorder, topic: str, payload: bytes
-) -> None:
+BAD_INPUT = [
+    ("loadpoints/1/limitSoc", b"8" * 1_000_000),
+    ("vehicles/bike/repeatingPlans", b"[" * 60_000),
+    ("loadpoints/1/priority", b"\xff\xfe\x00"),
+    ("loadpoints/1/minSoc", b"../../../api/system/shutdown"),
+    ("loadpoints/1/vehicle", b"%2e%2e%2fmode%2fnow"),
+    ("loadpoints/0/mode", b"now"),
+    ("loadpoints/01/mode", b"now"),
+    ("loadpoints/999999/mode", b"now"),
+    ("loadpoints/1/2/mode", b"now"),
+    ("loadpoints//mode", b"now"),
+    ("loadpoints/1//mode", b"now"),
+    ("/mode", b"now"),
+    ("vehicles/a%23b/minSoc", b"20"),
+    ("vehicles/../minSoc", b"20"),
+    ("a/b/c/d/e/f/g", b"1"),
+]
+
+
+async def test_bad_input_is_refused_and_does_no_harm(broker: Mosquitto, recorder: Recorder) -> None:
     async with Evcc() as evcc, running(settings(evcc, broker)):
-        await publish(broker, f"evcc/{topic}/set", payload)
-        assert await answered(recorder, f"evcc/{topic}") == ["refused"]
-        assert received(evcc) == []
+        for topic, payload in BAD_INPUT:
+            await publish(broker, f"evcc/{topic}/set", payload)
+            assert await answered(recorder, f"evcc/{topic}") == ["refused"]
         await settled(broker, recorder)
+        assert received(evcc) == ["POST /api/loadpoints/2/priority/4"]
 
 
 LEAVES = ("limitSoc", "minSoc", "limitEnergy", "minCurrent", "enableThreshold", "disableThreshold", "priority")
