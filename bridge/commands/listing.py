@@ -79,11 +79,12 @@ def line(entry: Mapping[str, Any]) -> str:
 
 def table() -> str:
     """Every setting as a Markdown table, for the README."""
-    rows = [
-        f"| `{ANYWHERE[row.scope]}/{row.leaf}/set` | {takes(row.kind)}{', or clear' if row.clear else ''} | {row.meaning} |"
-        for row in SETTINGS
-    ]
-    return "\n".join(["| topic | takes | meaning |", "|---|---|---|", *rows])
+    return "\n".join(["| topic | takes | meaning |", "|---|---|---|", *map(_row, SETTINGS)])
+
+
+def _row(setting: Setting) -> str:
+    taken = takes(setting.kind) + (", or clear" if setting.clear else "")
+    return f"| `{ANYWHERE[setting.scope]}/{setting.leaf}/set` | {taken} | {setting.meaning} |"
 
 
 def _entry(setting: Setting, target: Target, part: Mapping[str, Any], state: Mapping[str, Any]) -> dict[str, Any]:
