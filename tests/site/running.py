@@ -6,7 +6,7 @@ import sys
 from asyncio import TaskGroup
 from asyncio.subprocess import PIPE, Process, create_subprocess_exec
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from types import TracebackType
@@ -73,8 +73,14 @@ def state_topics(tree: Mapping[str, bytes]) -> dict[str, bytes]:
 
 
 async def until_equal(recorder: Recorder, evcc: Evcc, wait: float = 15.0) -> None:
-    """Wait until a subscriber's tree is evcc's state: no more and no less."""
-    await recorder.until(lambda: state_topics(recorder.tree()) == expected(evcc.state), wait)
+    """Wait until a subscriber's tree is evcc's state, which may move on meanwhile: no more and no less."""
+    async with asyncio.timeout(wait):
+        while True:
+            tree = expected(evcc.state)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(0.3):
+                    await recorder.until(lambda tree=tree: state_topics(recorder.tree()) == tree, wait)  # type: ignore[misc]
+                    return
 
 
 async def stored_state(broker: Mosquitto) -> dict[str, bytes]:
