@@ -1,0 +1,151 @@
+"""The daemon as a process under a notify socket of ours: what it tells whoever supervises it."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from bridge.demo import Evcc
+from tests.broker.client import retained
+from tests.broker.mosquitto import Mosquitto
+from tests.broker.ports import free_port
+
+WATCHDOG = 0.6  # seconds within which a sign of life is wanted
+PATIENCE = 20.0
+
+pytestmark = pytest.mark.broker
+
+
+class Supervisor:
+    """Plays systemd for one process: starts it, and hears what it says."""
+
+    def __init__(self, directory: Path, options: dict[str, str]) -> None:
+        self.heard: list[dict[str, str]] = []
+        self._news = asyncio.Event()
+        self._options = options
+        self._address = str(directory / "notify")
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.process: asyncio.subprocess.Process
+
+    async def start(self) -> None:
+        self._socket.bind(self._address)
+        self._socket.setblocking(False)
+        asyncio.get_running_loop().add_reader(self._socket, self._hear)
+        environment = {"NOTIFY_SOCKET": self._address, "WATCHDOG_USEC": str(int(WATCHDOG * 1e6)), **self._options}
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bridge", "run", env={**os.environ, **environment}
+        )
+
+    async def end(self) -> None:
+        if self.process.returncode is None:
+            self.process.kill()
+            await self.process.wait()
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+
+    async def until(self, **expected: str) -> int:
+        """Wait for a message with these fields; how many came before it."""
+        async with asyncio.timeout(PATIENCE):
+            while not (found := [at for at, told in enumerate(self.heard) if expected.items() <= told.items()]):
+                self._news.clear()
+                await self._news.wait()
+        return found[0]
+
+    def forget(self) -> None:
+        self.heard.clear()
+
+    def _hear(self) -> None:
+        lines = self._socket.recv(4_096).decode().splitlines()
+        self.heard.append({name: value for name, _, value in (line.partition("=") for line in lines)})
+        self._news.set()
+
+
+@pytest.fixture
+async def evcc() -> AsyncIterator[Evcc]:
+    async with Evcc(interval=0.2) as simulated:
+        yield simulated
+
+
+@pytest.fixture
+async def supervise(tmp_path: Path, broker: Mosquitto) -> AsyncIterator[Callable[..., Supervisor]]:
+    """Make a supervisor, to be started, for a bridge with an evcc at `url`."""
+    made: list[Supervisor] = []
+
+    def make(url: str, **options: str) -> Supervisor:
+        fixed = {"EVCC_URL": url, "MQTT_URL": broker.url, "EVCC_INTERVAL": "1", "EVCC_TIMEOUT": "1"}
+        made.append(Supervisor(tmp_path, {**fixed, **options}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        await one.end()
+
+
+Supervise = Callable[..., Supervisor]
+
+
+async def test_ready_comes_when_the_tree_is_there(supervise: Supervise, evcc: Evcc, broker: Mosquitto) -> None:
+    bridge = supervise(evcc.url)
+    await bridge.start()
+    at = await bridge.until(READY="1")
+    assert (await retained(broker))["evcc/status"] == b"online"
+    assert "topics" in bridge.heard[at]["STATUS"]
+
+
+async def test_signs_of_life_come_in_time(supervise: Supervise, evcc: Evcc) -> None:
+    bridge = supervise(evcc.url)
+    await bridge.start()
+    await bridge.until(READY="1")
+    loop = asyncio.get_running_loop()
+    for _ in range(5):
+        bridge.forget()
+        begin = loop.time()
+        await bridge.until(WATCHDOG="1")
+        assert loop.time() - begin < WATCHDOG
+
+
+async def test_without_evcc_it_is_ready_all_the_same(supervise: Supervise) -> None:
+    """Whatever comes after it at boot must not wait for evcc, and nobody may end it for that."""
+    bridge = supervise(f"http://127.0.0.1:{free_port()}")
+    await bridge.start()
+    at = await bridge.until(READY="1")
+    assert "unreachable" in bridge.heard[at]["STATUS"]
+    await bridge.until(WATCHDOG="1")
+
+
+async def test_a_frozen_broker_is_no_sign_of_life(supervise: Supervise, evcc: Evcc, broker: Mosquitto) -> None:
+    """What systemd can mend by a new start is a bridge that does not work, not a broker that does not."""
+    bridge = supervise(evcc.url, MQTT_KEEPALIVE="5")
+    await bridge.start()
+    await bridge.until(READY="1")
+    broker.pause()
+    bridge.forget()
+    await bridge.until(WATCHDOG="1")
+    broker.resume()
+
+
+async def test_a_reload_is_announced_and_finished(supervise: Supervise, evcc: Evcc) -> None:
+    bridge = supervise(evcc.url)
+    await bridge.start()
+    await bridge.until(READY="1")
+    bridge.forget()
+    bridge.process.send_signal(signal.SIGHUP)
+    reloading = await bridge.until(RELOADING="1")
+    assert bridge.heard[reloading]["MONOTONIC_USEC"].isdecimal()
+    assert await bridge.until(READY="1") > reloading
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_the_end_is_announced_fast_and_clean(supervise: Supervise, evcc: Evcc, number: signal.Signals) -> None:
+    bridge = supervise(evcc.url)
+    await bridge.start()
+    await bridge.until(READY="1")
+    bridge.process.send_signal(number)
+    async with asyncio.timeout(2):
+        assert await bridge.process.wait() == 0
+    await bridge.until(STOPPING="1")
