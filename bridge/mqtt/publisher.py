@@ -109,14 +109,15 @@ class Publisher:
         if self._link is None:
             return
         for topic in topics:
-            if self._held.get(topic, ERASED) != self._wanted.get(topic, ERASED):
+            if self._differs(topic):
                 self._dirty[topic] = None
+            else:
+                self.report.too_large.discard(topic)
         self._pump()
 
     def repeat(self) -> None:
         """Publish every topic again, changed or not."""
-        for topic in self._wanted:
-            self._held.pop(topic, None)
+        self._doubted.update(self._wanted)
         self.changed(self._wanted)
 
     def observe(self, topic: str, payload: bytes, *, ours: bool) -> bool:
@@ -126,11 +127,12 @@ class Publisher:
         topic are at once, later ones after growing pauses: an echo must not be answered for ever.
         """
         self._held[topic] = payload
+        self._doubted.discard(topic)
         wanted = self._wanted.get(topic, ERASED)
         if payload == wanted or not (wanted or ours):
             return False
         if topic in self._in_flight:
-            self._doubted.add(topic)  # who came last is unknown: the acknowledgement will not tell
+            self._doubted.add(topic)  # who came last is unknown, whatever the acknowledgement says
         correction = self._corrections.setdefault(topic, _Correction())
         correction.last = self._now()
         if correction.due <= self._now():
@@ -143,7 +145,7 @@ class Publisher:
         for topic, correction in list(self._corrections.items()):
             if now - correction.last > _FORGIVEN_AFTER:
                 del self._corrections[topic]
-            elif correction.due <= now and self._held.get(topic, ERASED) != self._wanted.get(topic, ERASED):
+            elif correction.due <= now and topic not in self._in_flight and self._differs(topic):
                 self._correct(topic, correction)
 
     def _correct(self, topic: str, correction: _Correction) -> None:
@@ -158,11 +160,12 @@ class Publisher:
         if self._pumping:  # with QoS 0 the acknowledgement comes from within the publish
             return
         self._pumping = True
-        while self._link is not None and not self.paused and len(self._in_flight) < self._window:
+        while self._link is not None and len(self._in_flight) < self._window:
             topic = self._next()
             if topic is None:
                 break
-            self._publish(self._link, topic, self._wanted.get(topic, ERASED))
+            if self._differs(topic):  # it may have changed back while it waited
+                self._publish(self._link, topic, self._wanted.get(topic, ERASED))
         self._pumping = False
         if self._in_flight or self._link is None:
             self._settled.clear()
@@ -177,6 +180,9 @@ class Publisher:
             del self._dirty[topic]
         return topic
 
+    def _differs(self, topic: str) -> bool:
+        return topic in self._doubted or self._held.get(topic, ERASED) != self._wanted.get(topic, ERASED)
+
     def _may(self, topic: str) -> bool:
         return not self.paused or topic.startswith(ABOUT_US)
 
@@ -184,8 +190,12 @@ class Publisher:
         absolute = f"{self._root}/{topic}"
         if not link.fits(absolute, payload) or len(payload) >= self._learnt_maximum:
             self.report.too_large.add(topic)
-            return
-        self.report.too_large.discard(topic)
+            if not self._held.get(topic):
+                return
+            payload = ERASED  # rather no value than an old one
+        else:
+            self.report.too_large.discard(topic)
+        self._doubted.discard(topic)
         self._in_flight[topic] = payload
         self._sent[topic] = self._now()
         self.report.published += 1
@@ -203,13 +213,16 @@ class Publisher:
             self._largest_acknowledged = max(self._largest_acknowledged, len(payload))
         else:
             self.report.refused[topic] = reason
-        if topic in self._doubted:
-            self._doubted.remove(topic)
-        else:
+        if topic not in self._doubted:
             self._held[topic] = payload
-        if self._held.get(topic, ERASED) != self._wanted.get(topic, ERASED):
+        if self._differs(topic) and not self._must_wait(topic):
             self._dirty[topic] = None
         self._pump()
+
+    def _must_wait(self, topic: str) -> bool:
+        """Whether it has been put right so often that the next time is not yet."""
+        correction = self._corrections.get(topic)
+        return topic in self._doubted and correction is not None and correction.due > self._now()
 
     def _suspect(self, size: int) -> None:
         """Learn a 3.1.1 broker's largest packet: it only cuts the connection, and would do so for ever."""
