@@ -1,0 +1,429 @@
+import asyncio
+import math
+
+import pytest
+
+from bridge.mqtt.publisher import Publisher
+from tests.mqtt.fakes import Clock, FakeLink, everything, nothing
+
+
+class _World:
+    """A publisher on a link, with a wanted tree of the test's."""
+
+    def __init__(self, window: int = 20, qos: int = 1, link: FakeLink | None = None) -> None:
+        self.wanted: dict[str, bytes] = {}
+        self.clock = Clock()
+        self.publisher = Publisher("evcc", self.wanted, qos=qos, window=window, now=self.clock)
+        self.link = link or FakeLink()
+
+    def attach(self, held: dict[str, bytes] | None = None, *, erase: bool = True) -> None:
+        self.publisher.attach(self.link.link, held or {}, everything if erase else nothing)
+
+    def want(self, **topics: bytes) -> None:
+        """Change the wanted tree; b"" takes a topic out of it."""
+        self.wanted.update(topics)
+        for topic in [topic for topic, payload in self.wanted.items() if not payload]:
+            del self.wanted[topic]
+        self.publisher.changed(topics)
+
+    def foreign(self, topic: str, payload: bytes, *, ours: bool = False) -> bool:
+        return self.publisher.observe(topic, payload, ours=ours)
+
+    def pass_time(self, seconds: float) -> None:
+        for _ in range(math.ceil(seconds)):
+            self.clock.now += 1
+            self.publisher.tick()
+            self.link.acknowledge_all()
+
+    @property
+    def is_settled(self) -> bool:
+        return self.publisher._settled.is_set()
+
+
+def _settled(**topics: bytes) -> _World:
+    """A world whose broker holds what is wanted."""
+    world = _World()
+    world.wanted.update(topics)
+    world.attach(topics)
+    assert not world.link.sent
+    return world
+
+
+# differences
+
+
+def test_only_differences_are_published_on_a_new_connection() -> None:
+    world = _World()
+    world.wanted.update(same=b"1", other=b"2", new=b"3")
+    world.attach({"same": b"1", "other": b"0", "ghost": b"4"})
+
+    assert world.link.take() == {"evcc/other": b"2", "evcc/new": b"3", "evcc/ghost": b""}
+
+
+def test_somebody_elses_topics_are_not_erased() -> None:
+    world = _World()
+    world.attach({"mine": b"1"}, erase=False)
+
+    assert world.link.take() == {}
+    assert world.is_settled
+
+
+def test_messages_are_retained_and_have_the_users_quality() -> None:
+    world = _World(qos=2)
+    world.wanted["a"] = b"1"
+    world.attach()
+
+    assert [(message.retain, message.qos) for message in world.link.sent] == [(True, 2)]
+
+
+def test_a_payload_that_is_there_is_not_published_again() -> None:
+    world = _settled(a=b"1")
+    world.want(a=b"1")
+
+    assert world.link.take() == {}
+
+
+def test_without_a_connection_nothing_is_sent_and_the_next_one_catches_up() -> None:
+    world = _World()
+    world.want(a=b"1")
+    world.attach()
+    assert world.link.take() == {"evcc/a": b"1"}
+    world.publisher.detach()
+    world.want(a=b"2")
+    assert world.link.take() == {}
+    world.attach({"a": b"1"})
+
+    assert world.link.take() == {"evcc/a": b"2"}
+
+
+# the window
+
+
+def test_no_more_are_in_flight_than_the_window() -> None:
+    world = _World(window=3)
+    world.wanted.update({str(number): b"x" for number in range(10)})
+    world.attach()
+    assert len(world.link.waiting) == 3
+    for _ in range(7):
+        world.link.acknowledge()
+        assert len(world.link.waiting) == 3
+    world.link.acknowledge_all()
+
+    assert len(world.link.sent) == 10
+    assert world.is_settled
+
+
+def test_only_the_newest_payload_of_a_topic_that_waits_is_sent() -> None:
+    world = _World(window=1)
+    world.wanted["a"] = b"1"
+    world.attach()
+    for number in range(100):
+        world.want(b=b"%d" % number)
+    world.link.acknowledge_all()
+
+    assert [message.payload for message in world.link.sent] == [b"1", b"99"]
+
+
+def test_a_topic_is_never_in_flight_twice() -> None:
+    world = _World()
+    world.wanted["a"] = b"1"
+    world.attach()
+    world.want(a=b"2")
+    world.want(a=b"3")
+    assert [message.payload for message in world.link.sent] == [b"1"]
+    world.link.acknowledge()
+
+    assert [message.payload for message in world.link.sent] == [b"1", b"3"]
+
+
+def test_a_change_that_is_undone_while_it_waits_is_none() -> None:
+    world = _World(window=1)
+    world.wanted.update(a=b"1", b=b"1")
+    world.attach({"b": b"1"})
+    world.want(b=b"2")
+    world.want(b=b"1")
+    world.link.acknowledge_all()
+
+    assert world.link.take() == {"evcc/a": b"1"}
+
+
+def test_a_change_that_is_undone_in_flight_is_published_back() -> None:
+    world = _settled(a=b"1")
+    world.want(a=b"2")
+    world.want(a=b"1")
+    world.link.acknowledge_all()
+
+    assert [message.payload for message in world.link.sent] == [b"2", b"1"]
+
+
+def test_with_quality_0_the_whole_tree_goes_out_without_recursion() -> None:
+    world = _World(qos=0, link=FakeLink(at_once=True))
+    world.wanted.update({str(number): b"x" for number in range(5000)})
+    world.attach()
+
+    assert len(world.link.take()) == 5000
+    assert world.is_settled
+
+
+async def test_settled_waits_for_the_last_acknowledgement() -> None:
+    world = _World()
+    world.wanted.update(a=b"1", b=b"2")
+    world.attach()
+    waiting = asyncio.ensure_future(world.publisher.settled())
+    await asyncio.sleep(0)
+    world.link.acknowledge()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    world.link.acknowledge()
+    await waiting
+
+
+# acknowledgements
+
+
+def test_a_refusal_is_reported_and_not_tried_again_before_something_changes() -> None:
+    world = _World()
+    world.wanted.update(a=b"1", b=b"1")
+    world.attach()
+    world.link.acknowledge(reason="Not authorized")
+    world.link.acknowledge()
+    assert world.publisher.report.refused == {"a": "Not authorized"}
+    assert len(world.link.sent) == 2
+    assert world.is_settled
+    world.want(a=b"2")
+    world.link.acknowledge()
+
+    assert world.publisher.report.refused == {}
+
+
+def test_a_new_connection_may_be_refused_less() -> None:
+    world = _World()
+    world.wanted["a"] = b"1"
+    world.attach()
+    world.link.acknowledge(reason="Not authorized")
+    world.publisher.detach()
+    world.attach()
+
+    assert world.publisher.report.refused == {}
+    assert [message.topic for message in world.link.sent] == ["evcc/a"] * 2
+
+
+def test_an_acknowledgement_of_an_earlier_connection_means_nothing() -> None:
+    world = _World()
+    world.wanted["a"] = b"1"
+    world.attach()
+    late, world.link = world.link, FakeLink()
+    world.publisher.detach()
+    world.attach()
+    late.acknowledge(reason="Not authorized")
+
+    assert world.publisher.report.refused == {}
+    assert not world.is_settled
+    world.link.acknowledge()
+    assert world.publisher.held == {"a": b"1"}
+
+
+# sizes
+
+
+def test_what_is_too_large_is_left_out_and_named_and_all_else_goes_on() -> None:
+    world = _World(link=FakeLink(largest=20))
+    world.wanted.update(a=b"x" * 30, b=b"1")
+    world.attach()
+    world.link.acknowledge_all()
+    assert world.link.take() == {"evcc/b": b"1"}
+    assert world.publisher.report.too_large == {"a"}
+    assert world.is_settled
+    world.want(a=b"small")
+
+    assert world.link.take() == {"evcc/a": b"small"}
+    assert world.publisher.report.too_large == set()
+
+
+def test_an_old_value_does_not_stay_where_the_new_one_is_too_large() -> None:
+    world = _World(link=FakeLink(largest=20))
+    world.wanted["a"] = b"x" * 30
+    world.attach({"a": b"old"})
+    assert world.link.take() == {"evcc/a": b""}
+    world.link.acknowledge_all()
+
+    assert world.link.take() == {}
+    assert world.publisher.report.too_large == {"a"}
+
+
+def test_what_is_no_more_wanted_is_not_too_large() -> None:
+    world = _World(link=FakeLink(largest=20))
+    world.wanted["a"] = b"x" * 30
+    world.attach()
+    world.want(a=b"")
+
+    assert world.publisher.report.too_large == set()
+
+
+def test_the_largest_packet_of_a_3_1_1_broker_is_learnt_from_its_cutting_us_off() -> None:
+    world = _World(window=1)
+    world.wanted.update(large=b"x" * 100, larger=b"x" * 101, small=b"x")
+    for _ in range(2):
+        world.link = FakeLink(v5=False)
+        world.attach()
+        world.publisher.detach()
+    world.link = FakeLink(v5=False)
+    world.attach()
+
+    assert world.link.take() == {"evcc/small": b"x"}
+    assert world.publisher.report.too_large == {"large", "larger"}
+
+
+def test_what_was_acknowledged_once_is_not_too_large() -> None:
+    world = _World()
+    world.wanted.update(a=b"x" * 100)
+    world.link = FakeLink(v5=False)
+    world.attach()
+    world.link.acknowledge()
+    for number in range(3):
+        world.want(a=b"%d" % number + b"x" * 99)
+        world.publisher.detach()
+        world.link = FakeLink(v5=False)
+        world.attach()
+
+    assert "evcc/a" in world.link.take()
+
+
+def test_an_mqtt_5_broker_says_it_itself() -> None:
+    world = _World()
+    world.wanted.update(a=b"x" * 100)
+    for _ in range(3):
+        world.link = FakeLink()
+        world.attach()
+        world.publisher.detach()
+
+    assert world.link.take() == {"evcc/a": b"x" * 100}
+
+
+# what others write
+
+
+def test_a_wrong_value_is_put_right_at_once() -> None:
+    world = _settled(a=b"1")
+
+    assert world.foreign("a", b"x")
+    assert world.link.take() == {"evcc/a": b"1"}
+    assert world.publisher.report.corrected == 1
+
+
+def test_the_right_value_is_left_alone() -> None:
+    world = _settled(a=b"1")
+
+    assert not world.foreign("a", b"1")
+    assert world.link.take() == {}
+
+
+@pytest.mark.parametrize(("ours", "sent"), [(True, {"evcc/ghost": b""}), (False, {})])
+def test_what_is_not_wanted_is_erased_if_it_is_ours(ours: bool, sent: dict[str, bytes]) -> None:
+    world = _settled(a=b"1")
+
+    assert world.foreign("ghost", b"x", ours=ours) is ours
+    assert world.link.take() == sent
+
+
+def test_a_value_that_somebody_erased_is_back_at_once() -> None:
+    world = _settled(a=b"1")
+    world.foreign("a", b"")
+
+    assert world.link.take() == {"evcc/a": b"1"}
+
+
+def test_corrections_of_one_topic_are_bounded_and_never_given_up() -> None:
+    world = _settled(a=b"1", b=b"1")
+    for _ in range(3600):
+        world.foreign("a", b"x")
+        world.pass_time(1)
+    assert 10 < world.publisher.report.corrected < 25
+    world.foreign("b", b"x")
+    assert "evcc/b" in {message.topic for message in world.link.sent}
+    world.foreign("a", b"x")
+    world.pass_time(700)
+
+    assert world.publisher.held["a"] == b"1"
+
+
+def test_an_echo_faster_than_the_acknowledgement_is_bounded_too() -> None:
+    world = _settled(a=b"1")
+    world.foreign("a", b"x")
+    for _ in range(1000):
+        if world.link.waiting:
+            world.foreign("a", b"x")
+            world.link.acknowledge()
+    assert len(world.link.sent) < 10
+    world.pass_time(700)
+
+    assert world.publisher.held["a"] == b"1"
+
+
+def test_corrections_are_forgotten_after_an_hour() -> None:
+    world = _settled(a=b"1")
+    for _ in range(10):
+        world.foreign("a", b"x")
+    world.pass_time(4000)
+    world.link.sent.clear()
+    world.foreign("a", b"x")
+
+    assert world.link.take() == {"evcc/a": b"1"}
+
+
+def test_a_correction_on_its_way_is_not_repeated_by_the_clock() -> None:
+    world = _settled(a=b"1")
+    world.foreign("a", b"x")
+    for _ in range(10):
+        world.clock.now += 1
+        world.publisher.tick()
+    world.link.acknowledge_all()
+
+    assert len(world.link.sent) == 1
+
+
+def test_who_came_last_is_unknown_while_a_message_is_in_flight() -> None:
+    world = _settled(a=b"1")
+    world.want(a=b"2")
+    world.foreign("a", b"x")
+    world.want(a=b"x")
+    world.link.acknowledge_all()
+
+    assert [message.payload for message in world.link.sent] == [b"2", b"x"]
+
+
+# pausing, repeating
+
+
+def test_paused_nothing_goes_out_but_what_is_about_the_bridge() -> None:
+    world = _settled(a=b"1")
+    world.publisher.paused = True
+    world.want(**{"a": b"2", "bridge/problem": b"rival"})
+    assert world.link.take() == {"evcc/bridge/problem": b"rival"}
+    world.foreign("a", b"x")
+    world.pass_time(5)
+    assert world.link.take() == {}
+    world.publisher.paused = False
+    world.publisher.changed(world.wanted)
+
+    assert world.link.take() == {"evcc/a": b"2"}
+
+
+def test_all_is_published_again_on_demand() -> None:
+    world = _settled(a=b"1", b=b"2")
+    world.publisher.repeat()
+    world.publisher.repeat()
+    world.link.acknowledge_all()
+
+    assert {message.topic: message.payload for message in world.link.sent} == {"evcc/a": b"1", "evcc/b": b"2"}
+    assert world.is_settled
+
+
+def test_what_was_sent_lately_may_still_be_under_way() -> None:
+    world = _settled(a=b"1")
+    assert not world.publisher.sent_within("a", 30)
+    world.want(a=b"2")
+    world.clock.now += 30
+    assert world.publisher.sent_within("a", 30)
+    world.clock.now += 0.1
+    assert not world.publisher.sent_within("a", 30)
