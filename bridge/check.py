@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import Any, TextIO
@@ -47,8 +47,11 @@ class Report:
 
 def run(settings: Settings, *, quick: bool = False, out: TextIO | None = None) -> int:
     """Print the findings; the exit code is 0, or 1 if something is not as it must be."""
-    report = Report(sys.stdout if out is None else out)
-    asyncio.run(_quick(settings, report) if quick else _whole(settings, report))
+    return asyncio.run(_run(_quick if quick else _whole, settings, Report(sys.stdout if out is None else out)))
+
+
+async def _run(look: Callable[[Settings, Report], Awaitable[None]], settings: Settings, report: Report) -> int:
+    await look(settings, report)
     return int(report.failed)
 
 
@@ -189,24 +192,30 @@ class _Probe:
 
     async def round_trip(self, link: Link, report: Report) -> None:
         """Publish a retained message, wait for it to come back, and erase it."""
-        refusals: list[str] = []
-        acknowledged = asyncio.Event()
-
-        def done(refusal: str | None) -> None:
-            refusals.extend([refusal] if refusal else [])
-            acknowledged.set()
-
         await link.subscribe(f"{self.root}/#", qos=0)
-        link.send(Message(self.topic, b"check", retain=True), done)
-        there = await self.until(lambda: self.seen.get(self.topic) == b"check" or bool(refusals), _ROUND_TRIP)
-        link.send(Message(self.topic, b"", retain=True), done)
-        if refusals:
-            report.fail(f"the broker does not let us write below {self.root}: {refusals[0]}")
+        refusal = await self._publish(link, b"check")
+        there = not refusal and await self.until(lambda: self.seen.get(self.topic) == b"check", _ROUND_TRIP)
+        if refusal:
+            report.fail(f"the broker does not let us write below {self.root}: {refusal}")
         elif there:
             report.ok(f"writing and reading below {self.root} works")
         else:
             report.fail(f"what is published below {self.root} does not come back: reading or writing is not allowed")
-        await self.until(lambda: self.seen.get(self.topic) == b"" or bool(refusals), _ROUND_TRIP if there else 0.1)
+        await self._publish(link, b"")
+
+    async def _publish(self, link: Link, payload: bytes) -> str | None:
+        """Publish to our own topic and wait for the broker's word on it: the reason to refuse, or None."""
+        outcome: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
+
+        def done(refusal: str | None) -> None:
+            if not outcome.done():
+                outcome.set_result(refusal)
+
+        link.send(Message(self.topic, payload, retain=True), done)
+        try:
+            return await asyncio.wait_for(outcome, _ROUND_TRIP)
+        except TimeoutError:
+            return "it does not acknowledge what we publish"
 
 
 def _others(probe: _Probe, report: Report) -> None:

@@ -12,9 +12,12 @@ from bridge.settings import Settings
 
 def run(settings: Settings, target: str, out: Path | None) -> int:
     """Ask evcc once, and print the files for `target` or write them to the directory `out`."""
-    files = discovery.export(
-        target, root=settings.mqtt.root, broker_url=settings.mqtt.url, state=asyncio.run(read(settings))
-    )
+    return asyncio.run(_run(settings, target, out))
+
+
+async def _run(settings: Settings, target: str, out: Path | None) -> int:
+    state = await read(settings)
+    files = discovery.export(target, root=settings.mqtt.root, broker_url=settings.mqtt.url, state=state)
     for name, text in files.items():
         if out is None:
             sys.stdout.write(text if len(files) == 1 else f"# {name}\n{text}\n")

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import orjson
@@ -19,9 +19,11 @@ from bridge.topics.tree import Tree
 
 def run(settings: Settings, *, as_json: bool = False, settable: bool = False) -> int:
     """Ask evcc once and print the topics of its state, or those that can be set, to standard output."""
-    state = asyncio.run(read(settings))
-    show = _settable if settable else _published
-    sys.stdout.write(show(settings, state, as_json=as_json))
+    return asyncio.run(_run(settings, _settable if settable else _published, as_json=as_json))
+
+
+async def _run(settings: Settings, show: Callable[..., str], *, as_json: bool) -> int:
+    sys.stdout.write(show(settings, await read(settings), as_json=as_json))
     sys.stdout.flush()
     return 0
 

@@ -1,5 +1,6 @@
 """One command, from its arguments to its exit code."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import structlog
 from bridge import daemon
 from bridge.cli import main
 from bridge.cli.main import COMMANDS
+from bridge.demo import Evcc
 from bridge.errors import BrokerError, ConfigError
 from bridge.settings import Settings
 
@@ -64,6 +66,12 @@ def test_a_wrong_configuration_ends_with_2_and_one_line_a_mistake() -> None:
     lines = result.stderr.splitlines()
     assert [line.partition(" ")[0] for line in lines] == ["evcc.interval", "mqtt.url"]
     assert "geheim" not in result.stderr + result.stdout
+
+
+async def test_exports(capsys: pytest.CaptureFixture[str]) -> None:
+    async with Evcc(still=True) as evcc:
+        assert await asyncio.to_thread(main, ["export", "homeassistant", "--evcc-url", evcc.url]) == 0
+    assert "homeassistant/" in capsys.readouterr().out
 
 
 def test_a_hint_for_a_variable_that_is_nearly_an_option() -> None:
