@@ -97,7 +97,8 @@ class Site:
         if not old:
             version = new.get("version")
             self._log.info("evcc found", url=self._settings.evcc.url, version=version)
-        self._ghosts = self.copy.sweep() if self.copy.connected else self._ghosts
+        if self.copy.connected and (not old or self._ghosts or _listed(old) != _listed(new)):
+            self._ghosts = self.copy.sweep()
         wrong = ", ".join(self.reader.disbelieved)
         self.problem(
             "wrong types", f"evcc sends something else where numbers were, not believed: {wrong}" if wrong else None
@@ -228,7 +229,7 @@ class Site:
             self.reader.tick()
             self._list_commands()
             if self._announcer and self.copy.connected and self._settled(""):
-                self._announcer.tick()
+                self._announcer.tick(time.monotonic())
             self._repeat(time.monotonic() - self._started)
 
     def _list_commands(self) -> None:
@@ -245,3 +246,9 @@ class Site:
         if uptime >= self._next_refresh:
             self._next_refresh = uptime + self._settings.mqtt.refresh
             self.copy.publisher.repeat()
+
+
+def _listed(state: State) -> tuple[int, list[str]]:
+    """Which loadpoints and vehicles evcc lists."""
+    loadpoints, vehicles = state.get("loadpoints"), state.get("vehicles")
+    return len(loadpoints) if isinstance(loadpoints, list) else 0, [*vehicles] if isinstance(vehicles, dict) else []

@@ -13,6 +13,7 @@ _SPELT_OUT = frozenset(
     | {key for setting in SETTINGS for key in (setting.leaf, *setting.keys)}
 )
 _CHOICES = "Strategies"
+_PAUSE = 10.0  # seconds
 
 
 class Announcer:
@@ -33,13 +34,17 @@ class Announcer:
         self._topics = topics
         self._want = want
         self._last: object = None
+        self._due = 0.0
 
-    def tick(self) -> None:
-        """Announce what changed; called about once a second while evcc is complete."""
+    def tick(self, now: float) -> None:
+        """Announce what changed, but not at every step of a slider; called about once a second with monotonic time."""
+        if now < self._due:
+            return
         topics = self._topics()
         shape = (frozenset(topics), tuple(sorted(filter(_is_spelt_out, topics.items()))))
         if shape != self._last:
             self._last = shape
+            self._due = now + _PAUSE
             beside = {topic: payload for topic, payload in topics.items() if not _is_state(topic)}
             self._want(self._maker.configs(self._state(), {**BESIDE, **beside}))
 

@@ -262,6 +262,7 @@ class Copy:
         if self.publisher.paused and not evcc:
             self.publisher.paused = False
             self.publisher.changed(self._tree.topics)
+            self.sweep()
         elif evcc:
             self.publisher.paused = True
             self._foreign.clear()

@@ -91,6 +91,7 @@ class Link:
         self.farewell: ReasonCode | int | None = None
         self.last_acknowledgement = time.monotonic()
         self._waiting: dict[int, Done] = {}
+        self._urgent: deque[tuple[Message, Done]] = deque()
         self._outbox: deque[tuple[Message, Done]] = deque()
         self._pump_planned = False
         self._acknowledgement = asyncio.Event()
@@ -124,7 +125,7 @@ class Link:
     @property
     def in_flight(self) -> int:
         """How many messages the broker has not acknowledged, those that wait to be sent included."""
-        return len(self._waiting) + len(self._outbox)
+        return len(self._waiting) + len(self._urgent) + len(self._outbox)
 
     def fits(self, topic: str, payload: bytes) -> bool:
         """Whether a message is within the broker's Maximum Packet Size."""
@@ -136,8 +137,7 @@ class Link:
 
         More than the broker's Receive Maximum wait their turn here; `first` puts an answer before state.
         """
-        entry = (message, done or _ignore)
-        self._outbox.appendleft(entry) if first else self._outbox.append(entry)
+        (self._urgent if first else self._outbox).append((message, done or _ignore))
         self._pump()
 
     async def subscribe(self, topic: str, *, qos: int, retained: bool = True, own: bool = True) -> None:
@@ -194,14 +194,14 @@ class Link:
             return
         done(reason)
         # paho holds its lock while it calls back: what is next goes out in the loop's next round
-        if self._outbox and not self._pump_planned:
+        if (self._urgent or self._outbox) and not self._pump_planned:
             self._pump_planned = True
             self._loop.call_soon(self._pump)
 
     def _pump(self) -> None:
         self._pump_planned = False
-        while self._outbox and len(self._waiting) < self.limits.receive_maximum:
-            self._transmit(*self._outbox.popleft())
+        while (queue := self._urgent or self._outbox) and len(self._waiting) < self.limits.receive_maximum:
+            self._transmit(*queue.popleft())
 
     def _transmit(self, message: Message, done: Done) -> None:
         qos = min(message.qos, self.limits.maximum_qos)
