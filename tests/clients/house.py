@@ -1,0 +1,52 @@
+"""A whole house: a simulated evcc, a real broker, and the bridge between them as a user runs it."""
+
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bridge.demo import Evcc
+from bridge.demo.journal import Request
+from bridge.discovery import HomeAssistant
+from tests.broker.mosquitto import Mosquitto
+from tests.broker.recorder import Recorder
+from tests.clients.process import Process
+
+_START = 20.0  # seconds
+
+
+class House:
+    """evcc, broker and bridge; everything is announced once it has been entered."""
+
+    def __init__(self, broker: Mosquitto, recorder: Recorder, directory: Path, era: str = "0.313.2") -> None:
+        self.broker, self.recorder = broker, recorder
+        self.evcc = Evcc(era, interval=1, still=True)
+        self._log = directory / "bridge.log"
+        self.bridge: Process
+
+    async def __aenter__(self) -> Self:
+        await self.evcc.start()
+        options = {"evcc.url": self.evcc.url, "mqtt.url": self.broker.url, "evcc.grace": "1", "log.format": "text"}
+        arguments = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
+        self.bridge = Process([sys.executable, "-m", "bridge", "run", *arguments], self._log)
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.bridge.stop()
+        await self.evcc.stop()
+
+    async def start(self) -> None:
+        """Start the bridge, and wait until Home Assistant would know everything."""
+        await self.bridge.start()
+        await self.recorder.value("evcc/status", "online", _START)
+        wanted = HomeAssistant().configs(self.evcc.state).keys()
+        await self.recorder.until(lambda: wanted <= self.recorder.tree().keys(), _START)
+
+    async def called(self, path: str, method: str = "POST", wait: float = 10) -> Request:
+        """Wait for a call of evcc with this path, a regular expression; those before are not looked at again."""
+        found = await self.evcc.requests.find(method, path, timeout=wait)
+        self.evcc.requests.clear()
+        return found

@@ -1,0 +1,98 @@
+"""Discovery in a real Home Assistant: entities, states, services, restarts, and nothing left behind."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.discovery import HomeAssistant as Discovery
+from bridge.discovery.entities import tree
+from bridge.topics.names import Selection
+from tests.broker.client import publish
+from tests.clients.home_assistant import HomeAssistant
+from tests.clients.house import House
+from tests.contract.recordings import state_body
+
+pytestmark = [pytest.mark.client, pytest.mark.timeout(900)]
+
+SERVICES: list[tuple[str, str, dict[str, Any], str]] = [
+    ("number.set_value", "number.carport_sud_limit", {"value": 70}, "/api/loadpoints/1/limitsoc/70"),
+    ("number.set_value", "number.carport_sud_smart_cost_limit", {"value": 0.123}, ".*smartcostlimit/0.123"),
+    ("switch.turn_off", "switch.haus_sud_battery_discharge_control", {}, "/api/batterydischargecontrol/false"),
+    ("select.select_option", "select.garage_vehicle", {"option": "VanMoof"}, "/api/loadpoints/2/vehicle/bike"),
+    # each keeps the other half of the plan as it was announced: full, by seven, while there is none
+    ("text.set_value", "text.vanmoof_set_plan_time", {"value": "06:30"}, "/api/vehicles/bike/plan/soc/100/.+Z"),
+    ("number.set_value", "number.vanmoof_plan_charge", {"value": 90}, "/api/vehicles/bike/plan/soc/90/.+Z"),
+]
+CHECK = Path(__file__).with_name("check_configs.py")
+
+
+@pytest.mark.parametrize("era", ["0.131.4", "0.313.2", "0.314.0-dev", "0.131.4-demo", "0.313.2-demo"])
+def test_every_configuration_is_valid_and_every_template_works(
+    era: str, home_assistant_python: Path, tmp_path: Path
+) -> None:
+    """By Home Assistant's own schema of its MQTT platforms, with the payloads that the tree has."""
+    state = orjson.loads(state_body(era))
+    state = state.get("result", state)
+    configs = {topic: json.loads(config) for topic, config in Discovery().configs(state).items()}
+    payloads = {f"evcc/{topic}": payload.decode() for topic, payload in tree(state, Selection()).items()}
+    checked = subprocess.run(
+        [str(home_assistant_python), str(CHECK), str(tmp_path)],
+        input=json.dumps({"configs": configs, "payloads": payloads}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found: dict[str, dict[str, str]] = json.loads(checked.stdout)
+    assert found.keys() == configs.keys()
+    assert {topic: one["error"] for topic, one in found.items() if "error" in one} == {}
+    # an erased topic is an unknown value, an empty list, or a setting that is not set
+    assert {one["erased"] for one in found.values() if "erased" in one} <= {"None", "", "0", "(none)", "(automatic)"}
+
+
+async def test_entities_have_states_and_services_reach_evcc(house: House, home_assistant: HomeAssistant) -> None:
+    await home_assistant.until("select.carport_sud_mode", lambda state: state == "pv")
+    states = await home_assistant.states()
+    assert states["sensor.carport_sud_charge_power"]["attributes"]["device_class"] == "power"
+    assert states["sensor.haus_sud_grid_import"]["attributes"]["state_class"] == "total_increasing"
+    assert states["sensor.carport_sud_plan_end"]["attributes"]["device_class"] == "timestamp"
+    assert states["select.carport_sud_vehicle"]["state"] == "Blauer e-Golf"
+    assert not home_assistant.complaints()
+
+    house.evcc.requests.clear()
+    await home_assistant.call("select.select_option", "select.carport_sud_mode", option="now")
+    await house.called("/api/loadpoints/1/mode/now")
+    await home_assistant.until("select.carport_sud_mode", lambda state: state == "now")
+
+    for service, entity, data, path in SERVICES:
+        await home_assistant.call(service, entity, **data)
+        await house.called(path)
+    await home_assistant.call("button.press", "button.carport_sud_clear_smart_cost_limit")
+    await house.called("/api/loadpoints/1/smartcostlimit", "DELETE")
+    await home_assistant.until("number.carport_sud_smart_cost_limit", lambda state: state == "unknown")
+    assert not home_assistant.complaints()
+
+
+async def test_it_shows_when_the_bridge_is_gone_and_forgets_what_evcc_no_longer_has(
+    house: House, home_assistant: HomeAssistant
+) -> None:
+    await home_assistant.until("number.vanmoof_limit", lambda state: state == "80")
+    await house.bridge.stop()
+    await home_assistant.until("number.vanmoof_limit", lambda state: state == "unavailable")
+
+    house.evcc.delete("vehicles.bike")
+    await house.start()
+    await home_assistant.until("select.carport_sud_mode", lambda state: state == "pv")
+    await home_assistant.until("number.vanmoof_limit", lambda state: state is None)
+    assert not home_assistant.complaints()
+
+
+async def test_everything_is_sent_again_when_home_assistant_starts(house: House) -> None:
+    house.recorder.clear()
+    await publish(house.broker, "homeassistant/status", "online")
+    wanted = {topic for topic in house.recorder.tree() if topic.endswith("/config")}
+    await house.recorder.until(lambda: wanted <= {record.topic for record in house.recorder.records})
+    assert len(wanted) > 400
