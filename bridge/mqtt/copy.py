@@ -127,7 +127,7 @@ class Copy:
         if self._link is not None:
             self._link.send(Message(f"{self._root}/{topic}", ERASED, retain=True))
 
-    def fits(self) -> int | None:
+    def largest(self) -> int | None:
         """The largest packet that the broker takes, in bytes; None when it did not say."""
         return self._link.limits.maximum_packet if self._link else None
 
@@ -175,7 +175,7 @@ class Copy:
         held = await watch.read(link)
         self._desk.problem("read", None if held is not None else f"the broker does not let us read {self._root}/#")
         self._adopt(link, held or {})
-        await watch.go_live(link)
+        self._desk.problem("subscribe", await watch.go_live(link))
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await link.unless_ended(self.publisher.settled())

@@ -2,9 +2,10 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
+from bridge.errors import BrokerError
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
 
@@ -57,33 +58,33 @@ class Watch:
     async def read(self, link: Link) -> dict[str, bytes] | None:
         """What the broker holds; None when it does not let us read, or does not get to its end in time."""
         self._v5 = link.v5
-        await link.subscribe(self._marker, qos=0)
-        for topic in self._filters:
-            await link.subscribe(topic, qos=0, own=False)
-        link.send(Message(self._marker, self._token, qos=0))
         try:
             async with asyncio.timeout(_PATIENCE):
+                await link.subscribe(self._marker, qos=0)
+                for topic in self._filters:
+                    await link.subscribe(topic, qos=0, own=False)
+                link.send(Message(self._marker, self._token, qos=0))
                 await link.unless_ended(self._came_back.wait())
-        except TimeoutError:
+        except (TimeoutError, BrokerError):
             self._reading = False
             return None
         finally:
             await link.unsubscribe(self._marker)
         return self._held
 
-    async def go_live(self, link: Link) -> None:
-        """Take commands with QoS 1; see what others publish as it happens (MQTT 5)."""
+    async def go_live(self, link: Link) -> str | None:
+        """Take commands with QoS 1; see what others publish as it happens (MQTT 5).
+
+        Returns the broker's reason where it refuses some of it; what it does not refuse is taken all the same.
+        """
         self._held = None
-        if link.v5:
+        if link.v5 and await _refusal(link, self._filters, retained=False, own=False) is None:
+            return None
+        if not link.v5:
             for topic in self._filters:
-                await link.subscribe(topic, qos=1, retained=False, own=False)
-            return
-        for topic in self._filters:
-            await link.unsubscribe(topic)
-        for depth in range(1, _DEEPEST_COMMAND):
-            await link.subscribe(f"{self._root}/{'+/' * depth}set", qos=1)
-        await link.subscribe(f"{self._root}/bridge/request/+", qos=1)
-        await link.subscribe(f"{self._root}/status", qos=1)
+                await link.unsubscribe(topic)
+        commands = (f"{self._root}/{'+/' * depth}set" for depth in range(1, _DEEPEST_COMMAND))
+        return await _refusal(link, (*commands, f"{self._root}/bridge/request/+", f"{self._root}/status"))
 
     def _receive_command(self, message: Message) -> None:
         stored = message.retain and (not self._v5 or not self._came_back.is_set())
@@ -96,3 +97,14 @@ class Watch:
 
 def _is_command(topic: str, root: str) -> bool:
     return topic.startswith(f"{root}/") and (topic.endswith(_SET) or topic.startswith(f"{root}/bridge/request/"))
+
+
+async def _refusal(link: Link, topics: Iterable[str], **options: bool) -> str | None:
+    """Subscribe to each of these; the last of the broker's refusals."""
+    refusal = None
+    for topic in topics:
+        try:
+            await link.subscribe(topic, qos=1, **options)
+        except BrokerError as error:
+            refusal = str(error)
+    return refusal
