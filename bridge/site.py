@@ -18,6 +18,8 @@ from bridge.discovery.homeassistant import HomeAssistant
 from bridge.evcc.client import Client
 from bridge.evcc.document import State
 from bridge.evcc.reader import Reader
+from bridge.extras import Extras
+from bridge.extras.by_title import ByTitle
 from bridge.mqtt.annex import Annex
 from bridge.mqtt.copy import PROBLEM, Copy
 from bridge.mqtt.message import Message
@@ -29,9 +31,10 @@ from bridge.topics.units import Topics, topics
 
 _TICK = 1.0
 _HEALTH_EVERY = 60.0
-_EXTRAS_SETTLE = 60.0  # seconds for tariffs, sessions and the like to be read at least once
 _NOTHING = Topics({}, {})
+# what is read beside the state: it is not gone while it has not been read
 _SLOW_SCOPES = ("tariffs", "sessions", "jq", "by-title", "bridge")
+_SLOW_TOPICS = ("/planDetails", "/telemetry")
 
 
 class Site:
@@ -53,17 +56,31 @@ class Site:
             annexes=annexes,
         )
         self.problem = Problems(lambda text: self.copy.want(PROBLEM, {PROBLEM: text.encode()}))
+        self._by_title = ByTitle() if settings.topics.by_title else None
+        zone = settings.commands.zone()
         self.inbox = Inbox(
             client,
             lambda: self.reader.state,
             self.copy,
             settings.commands,
-            settings.commands.zone(),
+            zone,
             ready=lambda: bool(self.reader.state) and not self.reader.starting,
-            done=self.reader.after_command,
+            done=self._commanded,
+            by_title=self._by_title.target if self._by_title else None,
+        )
+        self.extras = Extras(
+            client,
+            lambda: self.reader.state,
+            self.copy,
+            settings,
+            zone,
+            problem=self.problem,
+            refresh=self.reader.refresh,
+            largest=self.copy.largest,
+            well=self.reader.well,
         )
         self._ghosts = 0
-        self._changed = False
+        self._changed = self._certain = False
         self._updated = 0
         self._next_health = 0.0
         self._next_refresh = settings.mqtt.refresh or math.inf
@@ -77,6 +94,7 @@ class Site:
             group.create_task(self.copy.run(), name="mqtt")
             group.create_task(self.reader.run(), name="evcc")
             group.create_task(self.inbox.run(), name="commands")
+            group.create_task(self.extras.run(), name="extras")
             group.create_task(self._tick(), name="tick")
 
     # what the reader of evcc tells
@@ -84,16 +102,18 @@ class Site:
     def units(self, changes: Iterable[tuple[str, Any]]) -> None:
         """Bring changed units of the state to their topics."""
         aliases = self._settings.topics.aliases
-        self.copy.want_all(
-            {
-                unit: _NOTHING if value is None else topics(unit, value, self._selection, aliases=aliases)
-                for unit, value in changes
-            }
-        )
+        changed = {
+            unit: _NOTHING if value is None else topics(unit, value, self._selection, aliases=aliases)
+            for unit, value in changes
+        }
+        if self._by_title is not None:
+            changed |= self._by_title.beside(self.reader.state, changed, self.copy.tree.sources)
+        self.copy.want_all(changed)
 
     def document(self, old: State, new: State) -> None:
         """Take a change of the document."""
         self._changed = True
+        self._tell_extras(old)
         if not old:
             version = new.get("version")
             self._log.info("evcc found", url=self._settings.evcc.url, version=version)
@@ -107,11 +127,14 @@ class Site:
     def evcc_restarted(self) -> None:
         """Take a sign of a restart of evcc."""
         self.inbox.evcc_restarted()
+        self.extras.evcc_restarted()
 
     def health(self) -> None:
         """Bring evcc's health to its topics: `status`, `updated`, `bridge/evcc`."""
         health = self.reader.health
         word = "starting" if health.word == "online" and self._ghosts else health.word
+        if (health.fresh and not self.reader.starting) != self._certain:
+            self._tell_extras(self.reader.state)
         if (word, health.fresh) != self._words:
             self._say_health(word)
             self._words = (word, health.fresh)
@@ -128,6 +151,7 @@ class Site:
 
     def request(self, message: Message, *, stale: bool) -> None:
         """Take a question below `bridge/request/`."""
+        self.extras.request(message, stale=stale)
 
     def broker_found(self) -> None:
         """Note that the broker has the whole tree."""
@@ -181,8 +205,13 @@ class Site:
         first = self.reader.first_document
         if first is None or self.reader.starting:
             return False
-        slow = topic.startswith(_SLOW_SCOPES) or topic.endswith("/planDetails")
-        return time.monotonic() - first >= max(self.reader.grace, _EXTRAS_SETTLE if slow else 0.0)
+        if self.extras.pending and (topic.startswith(_SLOW_SCOPES) or topic.endswith(_SLOW_TOPICS)):
+            return False
+        return time.monotonic() - first >= self.reader.grace
+
+    def _commanded(self) -> None:
+        self.reader.after_command()
+        self.extras.commanded()
 
     def _say_updated(self) -> None:
         seen = int(time.time() - (time.monotonic() - self.reader.health.seen))
@@ -190,9 +219,15 @@ class Site:
             self._updated = seen
             self.copy.want("updated", {"updated": b"%d" % seen})
 
+    def _tell_extras(self, old: State) -> None:
+        """Hand the document on, with whether it is all that evcc has."""
+        self._certain = self.reader.health.fresh and not self.reader.starting
+        self.extras.changed(old, self.reader.state, certain=self._certain)
+
     def _say_health(self, word: str) -> None:
         health = self.reader.health
         self.problem("evcc", health.reason or None)
+        self.extras.evcc(online=health.fresh)
         self._log.info("evcc is " + word, reason=health.reason or None)
         self._say_info()
 

@@ -18,10 +18,13 @@ class Health:
     fresh: bool = False
     seen: float = 0.0
     failures: int = 0
+    hung: bool = False
 
     def answered(self, word: str, now: float, reason: str = "") -> None:
         """Note a state document; `word` says whether it was complete, incomplete or fatal."""
         self.failures = 0
+        if self.hung:
+            word, reason = "stale", "evcc's own health check says that it hangs"
         self.word, self.reason = word, reason
         self.fresh = word in _FRESH
         self.seen = now

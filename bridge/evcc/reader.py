@@ -88,6 +88,12 @@ class Reader:
         if not self.push_alive:
             self._poller.now()
 
+    def well(self, well: bool) -> None:  # noqa: FBT001 - evcc's own word on itself
+        """Take what evcc's health check says: not well, its state is answered but does not move."""
+        self.health.hung = not well
+        self.health.answered(self.health.word, self.health.seen)
+        self._sink.health()
+
     async def run(self) -> None:
         """Read for ever."""
         async with TaskGroup() as group:

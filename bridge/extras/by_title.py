@@ -8,6 +8,7 @@ from typing import Any
 from bridge.catalogue.setting import Scope
 from bridge.commands.call import Target
 from bridge.topics.names import escape
+from bridge.topics.units import Topics
 
 ROOT = "by-title"
 _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "å": "a", "æ": "ae"})
@@ -46,6 +47,30 @@ def copies(targets: Mapping[str, Target], topics: Mapping[str, bytes]) -> dict[s
         if rest and (title := slugs.get((scope, name))) is not None:
             found[f"{ROOT}/{title}/{rest}"] = content
     return found
+
+
+class ByTitle:
+    """Keeps the second tree beside the first: each source of topics has a second one, with their copies."""
+
+    def __init__(self) -> None:
+        self._targets: dict[str, Target] = {}
+
+    def target(self, name: str) -> Target | None:
+        """What a slug stands for now."""
+        return self._targets.get(name)
+
+    def beside(
+        self, state: Mapping[str, Any], changed: Mapping[str, Topics], known: Mapping[str, Mapping[str, bytes]]
+    ) -> dict[str, Topics]:
+        """The copies of changed sources; of all that are known, too, when a title has come, gone or moved."""
+        now = targets(state)
+        whole = {} if now == self._targets else {name: Topics(dict(own), {}) for name, own in known.items()}
+        self._targets = now
+        return {
+            f"{ROOT}/{name}": Topics(copies(now, {**topics.alias, **topics.own}), {})
+            for name, topics in {**whole, **changed}.items()
+            if not name.startswith(ROOT)
+        }
 
 
 def _titled(state: Mapping[str, Any]) -> Iterator[tuple[str, Target]]:

@@ -130,7 +130,7 @@ async def test_evccs_own_mqtt_publishes_too(
 ) -> None:
     own = orjson.loads((RECORDINGS / "0.313.2" / "topics.json").read_bytes())
     monkeypatch.setattr(rivals, "_QUIET", 2.0)
-    async with Evcc(still=True) as evcc, running(settings(evcc, broker)) as site:
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, evcc={"grace": 0.5})) as site:
         await until_equal(recorder, evcc)
         monkeypatch.setattr(site.copy.publisher, "sent_within", lambda *_: False)  # as half a minute after the start
         async with client(broker) as evccs:
