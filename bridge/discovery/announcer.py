@@ -7,9 +7,9 @@ from bridge.catalogue.settables import SETTINGS
 from bridge.discovery.entities import BESIDE
 from bridge.discovery.homeassistant import HomeAssistant
 
-# payloads that stand in configurations, as names, or as what a range or a plan begins with
+# payloads that stand in configurations, as names, or as the value that a range must hold
 _SPELT_OUT = frozenset(
-    {"title", "siteTitle", "version", "currency", "smartCostType", "chargerFeatureHeating", "soc", "time", "planTime"}
+    {"title", "siteTitle", "version", "currency", "smartCostType", "chargerFeatureHeating"}
     | {key for setting in SETTINGS for key in (setting.leaf, *setting.keys)}
 )
 _CHOICES = "Strategies"
@@ -50,10 +50,7 @@ class Announcer:
 
 
 def _is_spelt_out(item: tuple[str, bytes]) -> bool:
-    *above, last = item[0].split("/")
-    if last in {"soc", "time"}:
-        return above[-1:] == ["plan"] or above[-2:-1] == ["plans"]
-    return last in _SPELT_OUT or _CHOICES in item[0]
+    return item[0].rpartition("/")[2] in _SPELT_OUT or _CHOICES in item[0]
 
 
 def _is_state(topic: str) -> bool:

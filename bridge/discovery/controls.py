@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.catalogue.kinds import Button, Choice, Duration, Kind, Number, Plan, Switch, Vehicle, Word
+from bridge.catalogue.kinds import Button, Choice, Duration, Kind, Number, Switch, Vehicle, Word
 from bridge.catalogue.setting import Setting
 from bridge.commands.vehicles import titles
 
@@ -12,6 +12,7 @@ CLEAR = "-"
 # what evcc says where nothing is set
 NOTHING = ("", "unknown")
 VALUE = "%s"
+KEPT = "%k"
 _MODES_BY_KEY: Mapping[str, tuple[str, ...]] = {"alwaysCharge": ("off", "smart", "now")}
 _LABELS = {
     "off": "Off", "pv": "Solar", "minpv": "Min + solar", "now": "Fast", "smart": "Smart",
@@ -59,11 +60,22 @@ _PLAIN: Mapping[type[Kind], Widget] = {Switch: Toggle(), Button: Press()}
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A widget, the set-topic below the root that it publishes to, and the payload with `%s` for its value."""
+    """A widget, the set-topic below the root that it publishes to, and the payload with `%s` for its value.
+
+    A command may say two things at once, such as a plan's charge and time: the other one is `%k` in the payload, to
+    be kept as it stands on the topic `keeps`, or to be `instead` where there is none.
+    """
 
     topic: str
     widget: Widget
     payload: str = VALUE
+    keeps: str = ""
+    instead: str = ""
+
+    @property
+    def plain(self) -> str:
+        """The payload for a program that does not know what is kept."""
+        return self.payload.replace(KEPT, self.instead)
 
 
 def widget(setting: Setting, now: bytes, part: Mapping[str, Any], state: Mapping[str, Any]) -> Widget | None:
@@ -117,16 +129,6 @@ def _vehicles(state: Mapping[str, Any]) -> Options:
     shown = list(known.values())
     labels = {name: title if title and shown.count(title) == 1 else name for name, title in known.items()}
     return Options(labels | {CLEAR: "(none)"}, named=True)
-
-
-def plan_payloads(kind: Plan, amount: bytes, moment: bytes) -> tuple[str, str]:
-    """The payloads that change a plan's amount, and its time; each keeps the other as it is now.
-
-    Where there is no plan yet, the other is what most people want: full, by seven in the morning.
-    """
-    kept = amount.decode() if _number(amount, 0) > 0 else "100" if kind.amount.unit == "%" else "10"
-    time = moment.decode() if moment else '"07:00"'
-    return f'{{"{kind.goal}":{VALUE},"time":{time}}}', f'{{"{kind.goal}":{kept},"time":"{VALUE}"}}'
 
 
 def _number(payload: bytes, instead: float) -> float:

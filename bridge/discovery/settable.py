@@ -12,6 +12,7 @@ from bridge.commands.listing import exists
 from bridge.commands.units import unit_of
 from bridge.discovery.controls import (
     CLEAR,
+    KEPT,
     VALUE,
     Clock,
     Control,
@@ -19,7 +20,6 @@ from bridge.discovery.controls import (
     Range,
     Widget,
     number_range,
-    plan_payloads,
     widget,
 )
 from bridge.discovery.devices import Device
@@ -70,17 +70,19 @@ def _state_topic(house: House, device: Device, setting: Setting) -> str:
 
 
 def _of_plan(house: House, device: Device, setting: Setting, kind: Plan) -> Iterator[Entity]:
+    """A plan's amount and its time; where there is none yet, the other is what most people want: full, by seven."""
     amount, moment = (f"{device.prefix}/{key}" for key in _plan_keys(device, kind))
-    set_amount, set_time = plan_payloads(kind, house.payload(amount), house.payload(moment))
-    widgets: tuple[tuple[str, Widget, str], ...] = (
-        (amount, number_range(kind.amount, house.payload(amount)), set_amount),
-        (moment, Clock(), set_time),
-    )
-    for topic, shown, payload in widgets:
+    command = f"{device.prefix}/{setting.leaf}/set"
+    full = "100" if kind.amount.unit == "%" else "10"
+    size = number_range(kind.amount, house.payload(amount))
+    controls = {
+        amount: Control(command, size, f'{{"{kind.goal}":{VALUE},"time":{KEPT}}}', moment, '"07:00"'),
+        moment: Control(command, Clock(), f'{{"{kind.goal}":{KEPT},"time":"{VALUE}"}}', amount, full),
+    }
+    for topic, control in controls.items():
         key = canonical(device.scope, topic.removeprefix(f"{device.prefix}/"))
         found = meaning(device.scope, key, b"")
         if found:
-            control = Control(f"{device.prefix}/{setting.leaf}/set", shown, payload)
             yield Entity(device, key, found.titled(), topic, house.filled(found.reading), control)
 
 

@@ -5,9 +5,11 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from tests.broker.mosquitto import HOST
 from tests.clients import programs
@@ -32,9 +34,15 @@ async def output(*command: str, env: Mapping[str, str] | None = None) -> str:
 async def test_paho_over_mqtt_3_1_1(house: House) -> None:
     values: asyncio.Queue[bytes] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
-    client.on_connect = lambda *_: client.subscribe(LIMIT)
-    client.on_message = lambda _, __, message: loop.call_soon_threadsafe(values.put_nowait, message.payload)
+
+    def connected(client: paho.Client, *_: Any) -> None:
+        client.subscribe(LIMIT)
+
+    def arrived(_: paho.Client, __: Any, message: paho.MQTTMessage) -> None:
+        loop.call_soon_threadsafe(values.put_nowait, bytes(message.payload))
+
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv311)
+    client.on_connect, client.on_message = connected, arrived
     client.connect(HOST, house.broker.port)
     client.loop_start()
     try:

@@ -71,7 +71,7 @@ def _of_type(point: Point) -> Properties:
         case Options() as options:
             return {"allowedStates": quoted(",".join(dict.fromkeys([*options.labels, *filter(None, NOTHING)])))}
         case Press() if control:
-            return {"allowedStates": quoted(control.payload)}
+            return {"allowedStates": quoted(control.plain)}
     if point.channel_type == "switch":
         return {"on": quoted("true"), "off": quoted("false")}
     return {"unit": quoted("one")} if quantity.share else _unit(quantity.unit) if point.channel_type == "number" else {}
@@ -83,11 +83,9 @@ def _unit(unit: str) -> Properties:
 
 def _format(point: Point) -> Properties:
     control = point.entity.control
-    if control is None or isinstance(control.widget, Press):
-        return {}
-    if isinstance(control.widget, Clock):
-        return {"formatBeforePublish": quoted(control.payload.replace(VALUE, _MOMENT))}
-    return {} if control.payload == VALUE else {"formatBeforePublish": quoted(control.payload)}
+    if control and isinstance(control.widget, Clock):
+        return {"formatBeforePublish": quoted(control.plain.replace(VALUE, _MOMENT))}
+    return {}
 
 
 def _brackets(properties: Properties) -> str:

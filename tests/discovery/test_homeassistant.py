@@ -1,0 +1,139 @@
+"""Home Assistant's configurations: shape, names, and whose they are. Its real schema is asked in tests/clients."""
+
+from collections import Counter
+from copy import deepcopy
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+
+from bridge.discovery import HomeAssistant
+from tests.discovery.houses import HOUSES, house
+from tests.topics.documents import DOCUMENTS
+
+
+def configs(name: str, **options: Any) -> dict[str, dict[str, Any]]:
+    return {topic: orjson.loads(one) for topic, one in HomeAssistant(**options).configs(house(name)).items()}
+
+
+@pytest.mark.parametrize("name", HOUSES)
+def test_every_configuration_says_who_made_it_and_what_it_belongs_to(name: str) -> None:
+    found = configs(name)
+    assert len(found) > 200
+    for topic, one in found.items():
+        prefix, _, root, _, last = topic.split("/")
+        assert (prefix, root, last) == ("homeassistant", "evcc", "config")
+        assert one["origin"]["name"] == "evcc-mqtt-bridge"
+        assert one["device"]["identifiers"]
+        assert ("availability" in one) is not one.get("state_topic", "").startswith("evcc/bridge/")
+
+
+@pytest.mark.parametrize("name", HOUSES)
+def test_unique_ids_are_unique_for_each_component(name: str) -> None:
+    ids = Counter((topic.split("/")[1], one["unique_id"]) for topic, one in configs(name).items())
+    assert ids.most_common(1)[0][1] == 1
+
+
+def test_there_is_one_device_per_site_loadpoint_and_vehicle() -> None:
+    devices = {one["device"]["identifiers"][0]: one["device"] for one in configs("0.313.2").values()}
+    names = {"evcc_loadpoint_1": "Carport + Süd", "evcc_loadpoint_2": "Garage", "evcc_loadpoint_3": "Wärmepumpe"}
+    vehicles = {device["name"] for device in devices.values() if device["model"] == "Vehicle"}
+    assert {key: device["name"] for key, device in devices.items() if device["model"] == "Loadpoint"} == names
+    assert vehicles == {"VanMoof", "Blauer e-Golf", 'Grüner Honda "e" / Zwei'}
+    site = {"name": "Haus Süd", "manufacturer": "evcc", "model": "Site", "sw_version": "0.313.2"}
+    assert devices["evcc_site"] == {"identifiers": ["evcc_site"]} | site
+    assert all(device.get("via_device") == "evcc_site" for key, device in devices.items() if key != "evcc_site")
+
+
+def test_a_limit_is_a_slider() -> None:
+    one = configs("0.313.2")["homeassistant/number/evcc/loadpoint_1_limitsoc/config"]
+    assert one["state_topic"] == "evcc/loadpoints/1/limitSoc"
+    assert one["command_topic"] == "evcc/loadpoints/1/limitSoc/set"
+    assert (one["min"], one["max"], one["step"], one["mode"]) == (0, 100, 1, "slider")
+    assert one["unit_of_measurement"] == "%"
+    assert "entity_category" not in one
+
+
+def test_a_meter_is_fit_for_the_energy_dashboard() -> None:
+    one = configs("0.131.4")["homeassistant/sensor/evcc/site_grid_energy/config"]
+    assert (one["device_class"], one["state_class"], one["unit_of_measurement"]) == (
+        "energy",
+        "total_increasing",
+        "kWh",
+    )
+    assert one["state_topic"] == "evcc/site/gridEnergy"
+
+
+def test_details_stand_aside_and_rare_ones_are_off() -> None:
+    found = configs("0.313.2")
+    detail = found["homeassistant/number/evcc/loadpoint_1_maxcurrent/config"]
+    rare = found["homeassistant/binary_sensor/evcc/loadpoint_1_chargerfeatureheating/config"]
+    assert detail["entity_category"] == "config"
+    assert (rare["entity_category"], rare["enabled_by_default"]) == ("diagnostic", False)
+
+
+def test_what_is_set_with_names_is_sent_with_values() -> None:
+    one = configs("0.313.2")["homeassistant/select/evcc/loadpoint_1_vehicle/config"]
+    assert one["options"] == ["VanMoof", "Blauer e-Golf", 'Grüner Honda "e" / Zwei', "(none)"]
+    assert '"VanMoof": "bike"' in one["command_template"]
+    assert '"(none)": "-"' in one["command_template"]
+
+
+def test_half_a_plan_keeps_the_other_half_of_that_moment() -> None:
+    one = configs("0.313.2")["homeassistant/number/evcc/vehicle_bike_plan_soc/config"]
+    assert one["json_attributes_topic"] == "evcc/vehicles/bike/plan/time"
+    assert "this.attributes.kept" in one["command_template"]
+
+
+def test_two_roots_do_not_meet() -> None:
+    first, second = configs("0.313.2"), configs("0.313.2", root="home/evcc")
+    assert not first.keys() & second.keys()
+    assert not {one["unique_id"] for one in first.values()} & {one["unique_id"] for one in second.values()}
+
+
+def test_it_knows_its_own() -> None:
+    maker, other = HomeAssistant(), HomeAssistant("evcc2")
+    state = house("0.313.2")
+    for topic, config in maker.configs(state).items():
+        assert maker.ours(topic, config)
+        assert not other.ours(topic, config)
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        ("homeassistant/sensor/evcc/x/config", b'{"origin":{"name":"somebody"}}'),
+        ("homeassistant/sensor/evcc/x/config", b'{"origin":"evcc-mqtt-bridge"}'),
+        ("homeassistant/sensor/evcc/x/config", b"[]"),
+        ("homeassistant/sensor/evcc/x/config", b"\xff{"),
+        ("homeassistant/sensor/evcc/x/config", b""),
+        ("homeassistant/sensor/zigbee/x/config", b'{"origin":{"name":"evcc-mqtt-bridge"}}'),
+        ("homeassistant/sensor/evcc/config", b'{"origin":{"name":"evcc-mqtt-bridge"}}'),
+        ("other/sensor/evcc/x/config", b'{"origin":{"name":"evcc-mqtt-bridge"}}'),
+    ],
+)
+def test_it_leaves_what_is_somebody_elses(topic: str, payload: bytes) -> None:
+    assert not HomeAssistant().ours(topic, payload)
+
+
+def test_what_evcc_no_longer_has_is_no_longer_announced() -> None:
+    before, state = configs("0.313.2"), deepcopy(house("0.313.2"))
+    del state["vehicles"]["bike"], state["loadpoints"][2]
+    gone = before.keys() - HomeAssistant().configs(state).keys()
+    assert gone
+    assert all("vehicle_bike" in topic or "loadpoint_3" in topic for topic in gone)
+
+
+def test_prefix_and_topics_of_home_assistant() -> None:
+    maker = HomeAssistant("evcc", "ha")
+    assert (maker.birth, maker.filter) == ("ha/status", "ha/+/evcc/+/config")
+    assert all(topic.startswith("ha/") for topic in maker.configs(house("0.313.2-demo")))
+
+
+@given(DOCUMENTS)
+@settings(max_examples=40)
+def test_any_document_gives_configurations_that_are_json(state: dict[str, Any]) -> None:
+    for topic, config in HomeAssistant().configs(state).items():
+        assert not set("+#\0") & set(topic)
+        assert isinstance(orjson.loads(config), dict)
