@@ -59,23 +59,27 @@ class Extras:
         self._changes = Changes()
         self._ended: Queue[Event] = Queue(_MOST_ENDED)
         self._health = Health(evcc, well, monotonic)
-        self._jq = Jq(settings.topics.jq, self._rest, self._want, problem, lambda: settings.evcc.interval)
-        self._sessions = Sessions(self._rest, self._want, zone, now)
-        self._plans = Plans(self._rest, state, self._want)
+        self._jq = Jq(settings.topics.jq, self._rest, outlet.want, problem, lambda: settings.evcc.interval)
+        self._sessions = Sessions(self._rest, outlet.want, zone, now)
+        self._plans = Plans(self._rest, state, outlet.want)
         self._requests = Requests(
             self._rest, state, outlet, settings.requests.limit, refresh=self.refresh, largest=largest
         )
         self._routines = dict(self._parts(settings))
-        self.pending = frozenset(self._routines) - {"health"}
+
+    @property
+    def pending(self) -> frozenset[str]:
+        """The parts of which it is not known yet which topics they have."""
+        return frozenset(name for name, routine in self._routines.items() if not routine.settled)
 
     def _parts(self, settings: Settings) -> Iterator[tuple[str, Routine]]:
         """What there is to be done again and again, by the source of its topics."""
         on = settings.extras
         works = {
-            "tariffs": Tariffs(self._rest, self._state, self._want, self._now).work if on.tariffs else None,
+            "tariffs": Tariffs(self._rest, self._state, self._outlet.want, self._now).work if on.tariffs else None,
             "sessions": self._sessions.work if on.sessions else None,
             "plans": self._plans.work if on.plans else None,
-            "telemetry": Telemetry(self._rest, self._state, self._want).work,
+            "telemetry": Telemetry(self._rest, self._state, self._outlet.want).work,
             "jq": self._jq.work if settings.topics.jq else None,
             "health": self._health.work,
         }
@@ -136,10 +140,6 @@ class Extras:
         for name in names:
             if routine := self._routines.get(name):
                 routine.ask()
-
-    def _want(self, source: str, topics: Mapping[str, bytes]) -> None:
-        self.pending -= {source}
-        self._outlet.want(source, topics)
 
     def _happened(self, event: Event) -> None:
         if event.name == "session_end":

@@ -11,6 +11,8 @@ from bridge.errors import EvccError
 from bridge.pause import Pause
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
+# about a minute
+_ATTEMPTS = 5
 
 
 class Routine:
@@ -25,9 +27,11 @@ class Routine:
         self._complete = complete
         self._reason = asyncio.Event()
         self._owed = True
-        self._failing = False
+        self._failures = 0
         self._pause = Pause(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._log = structlog.get_logger()
+        self.settled = False
+        """Whether it has been done once, or was tried so often that it will not be done soon."""
 
     def ask(self) -> None:
         """Give a reason: what is known may be true no longer."""
@@ -52,11 +56,13 @@ class Routine:
             self._failed(error)
             self._owed = self._owed or asked
             return self._pause.next()
-        self._failing = False
+        self._failures = 0
+        self.settled = True
         self._pause.reset()
         return seconds
 
     def _failed(self, error: EvccError) -> None:
-        if not self._failing:
+        if not self._failures:
             self._log.warning("evcc does not say", what=self.name, error=str(error))
-        self._failing = True
+        self._failures += 1
+        self.settled = self.settled or self._failures >= _ATTEMPTS

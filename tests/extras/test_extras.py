@@ -97,7 +97,7 @@ def test_nothing_is_asked_before_evcc_is_complete() -> None:
         async with house.running(certain=False):
             await asyncio.sleep(100)
             assert house.evcc.asked == []
-            assert house.extras.pending == {"tariffs", "sessions", "plans", "telemetry"}
+            assert house.extras.pending == {"tariffs", "sessions", "plans", "telemetry", "health"}
             house.change(certain=True)
             await asyncio.sleep(1)
             assert len(house.evcc.asked) > 5

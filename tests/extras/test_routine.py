@@ -98,6 +98,20 @@ def test_what_failed_is_tried_again_with_growing_pauses_and_is_still_asked_for(e
     in_virtual_time(main())
 
 
+def test_it_is_settled_when_done_once_or_when_it_is_not_to_be_expected_any_more() -> None:
+    async def main() -> None:
+        done, failing = Work(100), Work(100)
+        failing.error = Unreachable("gone")
+        async with running(done) as (first, _), running(failing) as (second, _):
+            assert (first.settled, second.settled) == (True, False)
+            await asyncio.sleep(20)
+            assert not second.settled
+            await asyncio.sleep(100)
+            assert second.settled
+
+    in_virtual_time(main())
+
+
 def test_other_errors_are_not_hidden() -> None:
     async def main() -> None:
         async def broken(_: bool) -> float:

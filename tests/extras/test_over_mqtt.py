@@ -1,0 +1,176 @@
+"""Every documented endpoint of evcc from the broker's side, on both eras; and what else goes through the broker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge.demo import Evcc
+from tests.broker.client import plant, publish
+from tests.broker.mosquitto import Config, Mosquitto
+from tests.broker.recorder import Recorder
+from tests.extras.endpoints import QUESTIONS, READ, WRITES, Write
+from tests.extras.recorded import ERAS
+from tests.site.running import running, settings
+
+pytestmark = pytest.mark.broker
+
+HEALTH_OF_TODAY = "this evcc has no /api/health"
+
+
+@asynccontextmanager
+async def bridge(broker: Mosquitto, era: str = "0.313.2", **sections: Any) -> AsyncIterator[Evcc]:
+    """A simulated evcc, and a bridge that has read everything."""
+    async with Evcc(era, interval=0.2) as evcc, running(settings(evcc, broker, **sections)):
+        await evcc.requests.find("GET", "/api/sessions", timeout=10)
+        yield evcc
+
+
+async def answer(broker: Mosquitto, recorder: Recorder, name: str, payload: str | bytes) -> dict[str, Any]:
+    """The answer to a request."""
+    waiting = asyncio.create_task(recorder.message(f"evcc/bridge/response/{name}"))
+    await asyncio.sleep(0)
+    await publish(broker, f"evcc/bridge/request/{name}", payload)
+    found: dict[str, Any] = orjson.loads((await waiting).payload)
+    return found
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_every_documented_read_has_its_topic(broker: Mosquitto, recorder: Recorder, era: str) -> None:
+    topics = [f"evcc/{topic}" for topic, eras in READ.values() if era in eras.split()]
+    async with bridge(broker, era) as evcc:
+        await recorder.until(lambda: all(topic in recorder.tree() for topic in topics))
+        assert orjson.loads(recorder.tree()["evcc/tariffs/grid"])
+        assert recorder.tree()["evcc/sessions"] == b"3"
+        assert recorder.tree()["evcc/bridge/evcc"] == b"online"
+        asked = {request.path for request in evcc.requests}
+    assert asked >= {"/api/state", "/api/tariff/grid", "/api/sessions", "/api/loadpoints/2/plan", "/api/health"}
+    assert ("/api/settings/telemetry" in asked) is (era == "0.131.4")
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_every_documented_read_can_be_asked_for(broker: Mosquitto, recorder: Recorder, era: str) -> None:
+    async with bridge(broker, era) as evcc:
+        for question in QUESTIONS:
+            before = len(evcc.requests)
+            said = await answer(broker, recorder, question.name, question.payload)
+            assert question.request in [request.target for request in evcc.requests[before:]]
+            if question.name == "health" and era == "0.313.2":
+                assert (said["status"], said["error"]) == ("refused", HEALTH_OF_TODAY)
+            else:
+                assert said["status"] == "ok"
+                assert said["data"]
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_every_documented_write_reaches_evcc_and_is_answered(
+    broker: Mosquitto, recorder: Recorder, era: str
+) -> None:
+    async with bridge(broker, era) as evcc:
+        wrong = [problem for write in WRITES if (problem := await _problem(broker, recorder, evcc, write))]
+    assert wrong == []
+
+
+async def _problem(broker: Mosquitto, recorder: Recorder, evcc: Evcc, write: Write) -> str:
+    """What is not as it should be with a write; empty when nothing is."""
+    before = len(evcc.requests)
+    waiting = asyncio.create_task(recorder.message(f"evcc/{write.topic}/result"))
+    await asyncio.sleep(0)
+    await publish(broker, f"evcc/{write.topic}/set", write.payload)
+    said = orjson.loads((await waiting).payload)
+    made = [f"{request.method} {request.target}" for request in evcc.requests[before:] if request.method != "GET"]
+    fine = said["status"] == ("refused" if write.refusal else "ok") and write.refusal in (said["error"] or "")
+    return "" if fine and made == [write.request] else f"{write.endpoint}: {said}, {made}"
+
+
+async def test_a_client_names_where_the_answer_goes(broker: Mosquitto, recorder: Recorder) -> None:
+    async with bridge(broker):
+        waiting = asyncio.create_task(recorder.message("my/answers/7"))
+        await asyncio.sleep(0)
+        await publish(
+            broker, "evcc/bridge/request/plan", '{"loadpoint": 1}', response_topic="my/answers/7", correlation=b"\x01"
+        )
+        record = await waiting
+    assert (orjson.loads(record.payload)["status"], record.correlation, record.retain) == ("ok", b"\x01", False)
+
+
+async def test_wrong_requests_are_refused(broker: Mosquitto, recorder: Recorder) -> None:
+    wrong = {"nothing": b"{}", "plan": b"{}", "tariff": b"grid", "health": b"\xff"}
+    async with bridge(broker):
+        for name, payload in wrong.items():
+            said = await answer(broker, recorder, name, payload)
+            assert said["status"] == "refused"
+            assert said["error"]
+
+
+async def test_a_request_that_waited_at_the_broker_is_not_executed(broker: Mosquitto, recorder: Recorder) -> None:
+    await plant(broker, {"evcc/bridge/request/refresh": b"{}"})
+    async with bridge(broker):
+        await recorder.until(lambda: "evcc/bridge/request/refresh" not in recorder.tree())
+        said = orjson.loads(await _first(recorder, "evcc/bridge/response/refresh"))
+    assert (said["status"], said["data"]) == ("refused", None)
+
+
+async def _first(recorder: Recorder, topic: str) -> bytes:
+    await recorder.until(lambda: recorder.history(topic))
+    return recorder.payloads(topic)[0]
+
+
+async def test_an_answer_that_the_broker_would_not_take_is_refused_and_the_connection_stays(
+    start_broker: Callable[[Config], Awaitable[Mosquitto]], record: Callable[..., Awaitable[Recorder]]
+) -> None:
+    broker = await start_broker(Config(max_packet_size=60_000))
+    recorder = await record(broker)
+    async with bridge(broker):
+        said = await answer(broker, recorder, "state", '{"jq": ".forecast"}')
+        assert said["status"] == "refused"
+        assert "bytes" in said["error"]
+        assert (await answer(broker, recorder, "state", '{"jq": ".version"}'))["data"] == "0.313.2"
+        assert recorder.payloads("evcc/status").count(b"offline") <= 1
+
+
+async def test_what_happens_at_a_loadpoint_is_told(broker: Mosquitto, recorder: Recorder) -> None:
+    async with bridge(broker) as evcc:
+        await recorder.until(lambda: "evcc/sessions" in recorder.tree())
+        recorder.clear()
+        evcc.finish_session(0)
+        await recorder.until(lambda: "session_end" in events(recorder))
+        evcc.connect(0, "bike")
+        await recorder.until(lambda: "connected" in events(recorder))
+        await recorder.value("evcc/sessions", "4")
+    told = events(recorder)
+    assert sorted(told) == sorted(set(told))
+    assert told.index("disconnected") < told.index("connected")
+    ended = next(event for event in events_of(recorder) if event["event"] == "session_end")
+    last = orjson.loads(recorder.tree()["evcc/sessions/last"])
+    assert (ended["energy"], ended["loadpoint"]) == (last["chargedEnergy"], 1)
+
+
+async def test_a_restart_of_evcc_is_no_event_at_any_loadpoint(broker: Mosquitto, recorder: Recorder) -> None:
+    async with bridge(broker) as evcc:
+        await recorder.until(lambda: "evcc/sessions" in recorder.tree())
+        evcc.simulation.still = True
+        recorder.clear()
+        await evcc.restart(scale=0.2)
+        await evcc.complete()
+        await recorder.value("evcc/bridge/evcc", "online", wait=20)
+        await recorder.until(lambda: "evcc_online" in events(recorder))
+    assert events(recorder) == ["evcc_offline", "evcc_online"]
+    assert [one.topic for one in recorder.records if one.topic.startswith("evcc/tariffs") and not one.payload] == []
+
+
+async def test_expressions_become_topics(broker: Mosquitto, recorder: Recorder) -> None:
+    async with bridge(broker, topics={"jq": {"modes": "[.loadpoints[].mode]", "broken": ".["}}):
+        await recorder.value("evcc/jq/modes/1", "pv")
+        await recorder.until(lambda: b"jq broken" in recorder.tree().get("evcc/bridge/problem", b""))
+
+
+def events_of(recorder: Recorder) -> list[dict[str, Any]]:
+    return [orjson.loads(payload) for payload in recorder.payloads("evcc/events")]
+
+
+def events(recorder: Recorder) -> list[str]:
+    return [event["event"] for event in events_of(recorder)]
