@@ -104,6 +104,8 @@ class Link:
         """Connect; VersionRefused where the broker does not speak this version, MqttError for other failures."""
         try:
             await self._client.__aenter__()
+            if self.farewell is not None:  # it came together with the CONNACK, and aiomqtt has forgotten it
+                self._client._on_disconnect(None, None, None, self.farewell)  # noqa: SLF001 - our own class
         except MqttConnectError as error:
             self._client.dispose()
             if getattr(error.rc, "value", error.rc) == _UNSUPPORTED_VERSION:
