@@ -6,11 +6,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 import aiomqtt
 
-from bridge.errors import BrokerError, ConfigError
+from bridge.errors import BrokerError
 from bridge.mqtt.link import Link, VersionRefused
 from bridge.mqtt.message import Message
 from bridge.pause import Pause
@@ -22,6 +23,7 @@ _SETTLED = 20.0  # seconds a connection must hold before the next pause is short
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _SESSION_TAKEN_OVER = 0x8E
 _MAXIMUM_PACKET = 0x95
+_WILLS: dict[int, dict[str, Any]] = {0x9A: {"retain": False}, 0x9B: {"qos": 0}}  # refused by -> taken perhaps
 _FAREWELLS = {
     _SESSION_TAKEN_OVER: "another client connected with our client id: give one of the two its own mqtt.client_id",
     _MAXIMUM_PACKET: "the broker does not take a message as large as we sent",
@@ -80,12 +82,18 @@ class Connection:
             except VersionRefused as error:
                 refusal = error
             except aiomqtt.MqttError as error:
+                self._fit_will(error)
                 raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
             except TimeoutError:
                 raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
             else:
                 return link
         raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {refusal}")
+
+    def _fit_will(self, error: aiomqtt.MqttError) -> None:
+        """Make the will one that the broker takes next time: it refuses the whole connection for it."""
+        code = getattr(getattr(error, "rc", None), "value", 0)
+        self._will = replace(self._will, **_WILLS.get(code, {}))
 
     def _options(self) -> dict[str, Any]:
         settings, address = self._settings, self._settings.address
@@ -117,7 +125,8 @@ def _tls_context(settings: Mqtt) -> ssl.SSLContext:
         if settings.cert_file:
             context.load_cert_chain(settings.cert_file, settings.key_file)
     except (OSError, ssl.SSLError) as error:
-        raise ConfigError(f"mqtt.ca_file, mqtt.cert_file or mqtt.key_file cannot be used: {error}") from None
+        # they were fine when the settings were read: they may be just being renewed
+        raise BrokerError(f"mqtt.ca_file, mqtt.cert_file or mqtt.key_file cannot be used: {error}") from None
     if not settings.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
