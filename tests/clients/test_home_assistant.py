@@ -23,9 +23,6 @@ SERVICES: list[tuple[str, str, dict[str, Any], str]] = [
     ("number.set_value", "number.carport_sud_smart_cost_limit", {"value": 0.123}, ".*smartcostlimit/0.123"),
     ("switch.turn_off", "switch.haus_sud_battery_discharge_control", {}, "/api/batterydischargecontrol/false"),
     ("select.select_option", "select.garage_vehicle", {"option": "VanMoof"}, "/api/loadpoints/2/vehicle/bike"),
-    # each keeps the other half of the plan as it was announced: full, by seven, while there is none
-    ("text.set_value", "text.vanmoof_set_plan_time", {"value": "06:30"}, "/api/vehicles/bike/plan/soc/100/.+Z"),
-    ("number.set_value", "number.vanmoof_plan_charge", {"value": 90}, "/api/vehicles/bike/plan/soc/90/.+Z"),
 ]
 CHECK = Path(__file__).with_name("check_configs.py")
 
@@ -73,6 +70,23 @@ async def test_entities_have_states_and_services_reach_evcc(house: House, home_a
     await home_assistant.call("button.press", "button.carport_sud_clear_smart_cost_limit")
     await house.called("/api/loadpoints/1/smartcostlimit", "DELETE")
     await home_assistant.until("number.carport_sud_smart_cost_limit", lambda state: state == "unknown")
+    assert not home_assistant.complaints()
+
+
+async def test_each_half_of_a_plan_keeps_the_other(house: House, home_assistant: HomeAssistant) -> None:
+    time, charge, moment = "text.vanmoof_set_plan_time", "number.vanmoof_plan_charge", "sensor.vanmoof_plan_time"
+    await home_assistant.until(charge, lambda state: state == "unknown")
+    await home_assistant.call("text.set_value", time, value="06:30")
+    await house.called("/api/vehicles/bike/plan/soc/100/.+:30:00Z")
+    await home_assistant.until(moment, lambda state: state and ":30:00" in state)
+    await home_assistant.call("number.set_value", charge, value=90)
+    await house.called("/api/vehicles/bike/plan/soc/90/.+:30:00Z")
+    await home_assistant.until(charge, lambda state: state == "90")
+    await home_assistant.call("text.set_value", time, value="06:45")
+    await house.called("/api/vehicles/bike/plan/soc/90/.+:45:00Z")
+    await home_assistant.call("button.press", "button.vanmoof_clear_plan")
+    await house.called("/api/vehicles/bike/plan/soc", "DELETE")
+    await home_assistant.until(moment, lambda state: state == "unknown")
     assert not home_assistant.complaints()
 
 
