@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from bridge.catalogue.setting import Scope
 from bridge.commands.call import Target
-from bridge.extras.by_title import copies, slug, targets
+from bridge.extras.by_title import ByTitle, copies, slug, targets
+from bridge.topics.units import Topics
 from tests.extras.recorded import state
 
 
@@ -93,3 +94,27 @@ def test_topics_are_copied_below_the_slug() -> None:
         "by-title/hof/plan/2/value": b"7",
         "by-title/zoe/minSoc": b"20",
     }
+
+
+def test_copies_stand_beside_what_changed() -> None:
+    by_title = ByTitle()
+    house = {"loadpoints": [{"title": "Hof"}, {"title": "Garage"}]}
+    by_title.beside(house, {}, {})
+    mode = {"loadpoints/2/mode": Topics({"loadpoints/2/mode": b"pv"}, {"loadpoints/2/old": b"pv"})}
+    assert by_title.beside(house, mode, {"loadpoints/1/mode": {"loadpoints/1/mode": b"off"}}) == {
+        "by-title/loadpoints/2/mode": Topics({"by-title/garage/mode": b"pv", "by-title/garage/old": b"pv"}, {})
+    }
+    assert by_title.target("garage") == Target(Scope.LOADPOINT, "2")
+    assert by_title.target("hof-2") is None
+
+
+def test_when_loadpoints_change_their_order_everything_is_copied_again() -> None:
+    by_title = ByTitle()
+    known = {
+        "loadpoints/1/mode": {"loadpoints/1/mode": b"off"},
+        "by-title/loadpoints/1/mode": {"by-title/hof/mode": b"off"},
+    }
+    by_title.beside({"loadpoints": [{"title": "Hof"}, {"title": "Garage"}]}, {}, {})
+    again = by_title.beside({"loadpoints": [{"title": "Garage"}, {"title": "Hof"}]}, {}, known)
+    assert again == {"by-title/loadpoints/1/mode": Topics({"by-title/garage/mode": b"off"}, {})}
+    assert by_title.target("hof") == Target(Scope.LOADPOINT, "2")

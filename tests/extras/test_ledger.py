@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -137,3 +138,19 @@ def durations(row: dict[str, Any]) -> dict[str, Any]:
 async def test_each_gives_the_same_rows() -> None:
     whole = orjson.dumps([{"id": number} for number in range(120)])
     assert [row async for row in each(whole)] == list(rows(whole))
+
+
+async def test_everything_else_goes_on_while_a_long_list_is_read() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    task = asyncio.create_task(others())
+    async for _ in each(orjson.dumps([{"id": number} for number in range(10_000)])):
+        pass
+    task.cancel()
+    assert turns >= 10_000 // 25 - 1

@@ -168,6 +168,16 @@ async def test_expressions_become_topics(broker: Mosquitto, recorder: Recorder) 
         await recorder.until(lambda: b"jq broken" in recorder.tree().get("evcc/bridge/problem", b""))
 
 
+async def test_a_loadpoint_is_found_and_set_by_its_title(broker: Mosquitto, recorder: Recorder) -> None:
+    async with bridge(broker, topics={"by_title": True}) as evcc:
+        await recorder.value("evcc/by-title/garage/mode", "minpv")
+        await publish(broker, "evcc/by-title/garage/mode/set", "now")
+        await recorder.value("evcc/by-title/garage/mode", "now")
+        assert orjson.loads(await _first(recorder, "evcc/by-title/garage/mode/result"))["status"] == "ok"
+        assert evcc.get("loadpoints.1.mode") == "now"
+        assert recorder.tree()["evcc/by-title/vanmoof/minSoc"] == b"20"
+
+
 def events_of(recorder: Recorder) -> list[dict[str, Any]]:
     return [orjson.loads(payload) for payload in recorder.payloads("evcc/events")]
 
