@@ -135,6 +135,7 @@ class Site:
         word = "starting" if health.word == "online" and self._ghosts else health.word
         if (health.fresh and not self.reader.starting) != self._certain:
             self._tell_extras(self.reader.state)
+        self.problem("evcc", health.reason or None)
         if (word, health.fresh) != self._words:
             self._say_health(word)
             self._words = (word, health.fresh)
@@ -197,7 +198,9 @@ class Site:
         def publisher(root: str, wanted: Mapping[str, bytes]) -> Publisher:
             return Publisher(root, wanted, qos=settings.mqtt.qos, window=settings.mqtt.window, now=time.monotonic)
 
-        annex = Annex(maker.prefix, publisher, maker.filter, maker.ours, maker.birth)
+        annex = Annex(
+            maker.prefix, publisher, maker.filter, lambda *held: self._settled("") and maker.ours(*held), maker.birth
+        )
         return Announcer(maker, lambda: self.reader.state, lambda: self.copy.tree.topics, annex.want), [annex]
 
     def _settled(self, topic: str) -> bool:
@@ -226,7 +229,6 @@ class Site:
 
     def _say_health(self, word: str) -> None:
         health = self.reader.health
-        self.problem("evcc", health.reason or None)
         self.extras.evcc(online=health.fresh)
         self._log.info("evcc is " + word, reason=health.reason or None)
         self._say_info()
@@ -263,7 +265,7 @@ class Site:
                 self._ghosts = self.copy.sweep()
             self.reader.tick()
             self._list_commands()
-            if self._announcer and self.copy.connected and self._settled(""):
+            if self._announcer and self.reader.state and not self.reader.starting:
                 self._announcer.tick(time.monotonic())
             self._repeat(time.monotonic() - self._started)
 

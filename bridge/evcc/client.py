@@ -102,6 +102,8 @@ class Client:
         reply = await self.call("GET", "/api/state")
         if not 200 <= reply.status < 300:
             raise _no_state(reply)
+        if "html" in reply.content_type.lower():
+            raise Invalid(f"evcc.url answers a web page ({reply.content_type}), not evcc's state")
         return reply.body
 
     async def call(

@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 
 from bridge.errors import Invalid
+from bridge.plain import plain
 from bridge.topics.payload import is_series
 from bridge.topics.units import changed, loadpoint_unit, same
 
@@ -21,6 +22,8 @@ State = Mapping[str, Any]
 _MISSING_AT_ONCE = 10
 # null for one of these is no statement: nobody has undone his house
 _HOUSE = frozenset({"loadpoints", "vehicles"})
+_FATAL_KEYS = ("class", "device", "error")
+_LONGEST_REASON = 500
 _DEFAULT_INTERVAL = 30.0
 _LONGEST_INTERVAL = 3600.0
 _DEEPEST_PATH = 16  # of a push frame's key; evcc's have three levels
@@ -252,6 +255,5 @@ def _healed_list(known: list[Any], new: list[Any]) -> list[Any]:
 
 
 def _fatal_text(entry: Any) -> str:
-    if isinstance(entry, Mapping):
-        return " ".join(str(entry[key]) for key in ("class", "device", "error") if entry.get(key))
-    return str(entry) if entry else ""
+    parts = [entry[key] for key in _FATAL_KEYS if entry.get(key)] if isinstance(entry, Mapping) else [entry or ""]
+    return plain(" ".join(" ".join(map(str, parts)).split()), _LONGEST_REASON)

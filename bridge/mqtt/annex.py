@@ -37,9 +37,13 @@ class Annex:
     def want(self, topics: Mapping[str, bytes]) -> None:
         """Say what is to be there, whole; topics are absolute."""
         self._known = True
-        changed = self._tree.replace(_SOURCE, {topic.removeprefix(self._prefix): topics[topic] for topic in topics})
-        ghosts = {topic for topic in self._publisher.held if self._erasable(topic)}
-        self._publisher.changed(sorted(changed | ghosts))
+        below = {topic.removeprefix(self._prefix): payload for topic, payload in topics.items()}
+        self._publisher.changed(sorted(self._tree.replace(_SOURCE, below)))
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Erase what is ours and no more wanted."""
+        self._publisher.changed(sorted(filter(self._erasable, self._publisher.held)))
 
     def attach(self, link: Link, held: Mapping[str, bytes]) -> None:
         """Begin on a new connection, which holds `held`."""

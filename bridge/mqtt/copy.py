@@ -143,6 +143,8 @@ class Copy:
         """Note that time goes by, about once a second."""
         now = self._now()
         self.publisher.tick()
+        for annex in self._annexes:
+            annex.sweep()
         self._foreign = {topic: seen for topic, seen in self._foreign.items() if now - seen < _FORGET}
         self._tell_foreign()
         self._give_way(now)
