@@ -38,7 +38,7 @@ def devices(state: Mapping[str, Any]) -> Iterator[Device]:
         title = _title(part, "title", f"Loadpoint {number}")
         yield Device(Scope.LOADPOINT, str(number), title, f"loadpoint_{number}", part)
     for name, part in _mapping(state.get("vehicles")).items():
-        if isinstance(part, Mapping):
+        if name and isinstance(part, Mapping):
             yield Device(Scope.VEHICLE, name, _title(part, "title", name), f"vehicle_{slug(name)}", part)
 
 

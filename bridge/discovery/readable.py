@@ -24,7 +24,7 @@ _HEATING = {
 def readable(house: House, device: Device, topic: str) -> Entity | None:
     """The entity of a topic of the device; None where it is no reading."""
     key = canonical(device.scope, topic.removeprefix(f"{device.prefix}/"))
-    found = meaning(device.scope, key, house.payload(topic))
+    found = meaning(device.scope, key, house.payload(topic)) if key else None
     if found is None:
         return None
     part = house.payload(f"{topic.rpartition('/')[0]}/title").decode(errors="replace")
