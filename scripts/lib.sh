@@ -42,10 +42,10 @@ need_mosquitto() {
     command -v mosquitto >/dev/null || apt_install mosquitto
 }
 
-# a virtual environment with exactly what the lock names: environment DIRECTORY PYTHON
+# a virtual environment with exactly what a lock names: environment DIRECTORY PYTHON [LOCK]
 environment() {
-    local directory=$1 python=$2 stamp
-    stamp="$(sha256sum requirements/dev.txt | cut -d' ' -f1) $("$python" --version)"
+    local directory=$1 python=$2 lock=requirements/${3:-dev}.txt stamp
+    stamp="$(sha256sum "$lock" | cut -d' ' -f1) $("$python" --version)"
     if [ "$(cat "$directory/.stamp" 2>/dev/null)" = "$stamp" ] && is_python "$directory/bin/python"; then
         return
     fi
@@ -53,8 +53,8 @@ environment() {
         "$python" -c 'import ensurepip, venv' 2>/dev/null || apt_install "$(basename "$python")-venv"
         "$python" -m venv --clear "$directory"
     fi
-    say "installing the packages of requirements/dev.txt into $directory"
-    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+    say "installing the packages of $lock into $directory"
+    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
     printf '%s' "$stamp" >"$directory/.stamp"
 }
 

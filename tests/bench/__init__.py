@@ -1,0 +1,1 @@
+"""Measures the bridge against references in the same run: `scripts/bench`."""

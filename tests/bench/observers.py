@@ -1,0 +1,90 @@
+"""Processes that note when something reaches them, by the monotonic clock that all processes share."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from types import TracebackType
+from typing import Any, Self
+
+import orjson
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+from websockets.asyncio.client import connect
+
+from tests.broker.mosquitto import HOST
+
+_READY = "ready"
+_START = 20.0  # seconds that a process may take to be there
+
+
+class Observer:
+    """A process with one connection, `mqtt` or `push` below; it is connected when it has been made."""
+
+    def __init__(self, look: Callable[..., None], *arguments: Any) -> None:
+        context = get_context("spawn")
+        self._pipe, theirs = context.Pipe(duplex=False)
+        self._process = context.Process(target=look, args=(theirs, *arguments), daemon=True)
+        self._process.start()
+        self.wait(_READY, _START)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
+        self._process.kill()
+        self._process.join()
+
+    @property
+    def pid(self) -> int:
+        assert self._process.pid
+        return self._process.pid
+
+    def wait(self, value: str, timeout: float = 10.0) -> float:
+        """When `value` arrived; what came before it is passed over."""
+        end = time.monotonic() + timeout
+        while self._pipe.poll(max(0.0, end - time.monotonic())):
+            at, seen = self._pipe.recv()
+            if seen == value:
+                return float(at)
+        raise TimeoutError(value)
+
+    def next(self, timeout: float = 10.0) -> tuple[float, str]:
+        """The next that arrives, whatever it is."""
+        if not self._pipe.poll(timeout):
+            raise TimeoutError
+        at, seen = self._pipe.recv()
+        return float(at), str(seen)
+
+    def taken(self) -> list[tuple[float, str]]:
+        """Everything that has arrived and was not waited for."""
+        found = []
+        while self._pipe.poll(0):
+            found.append(self._pipe.recv())
+        return found
+
+
+def mqtt(pipe: Connection, port: int, topics: list[str]) -> None:
+    """Tell the payloads on these topics."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+    client.on_message = lambda _client, _data, message: pipe.send((time.monotonic(), message.payload.decode()))
+    client.on_subscribe = lambda *_: pipe.send((time.monotonic(), _READY))
+    client.connect(HOST, port)
+    client.subscribe([(topic, 0) for topic in topics])
+    client.loop_forever()
+
+
+def push(pipe: Connection, url: str, key: str) -> None:
+    """Tell the values that frames of evcc's `/ws` have for a key."""
+    asyncio.run(_push(pipe, f"ws{url.removeprefix('http')}/ws", key))
+
+
+async def _push(pipe: Connection, url: str, key: str) -> None:
+    async with connect(url, compression=None, max_size=None, proxy=None) as connection:
+        await connection.recv()
+        pipe.send((time.monotonic(), _READY))
+        async for message in connection:
+            at, frame = time.monotonic(), orjson.loads(message)
+            if key in frame:
+                pipe.send((at, str(frame[key])))
