@@ -21,6 +21,12 @@ pytestmark = pytest.mark.broker
 HEALTH_OF_TODAY = "this evcc has no /api/health"
 
 
+@pytest.fixture
+async def broker(start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> Mosquitto:
+    """A broker that does not write every change to a disk that may be busy."""
+    return await start_broker(Config(store=False))
+
+
 @asynccontextmanager
 async def bridge(broker: Mosquitto, era: str = "0.313.2", **sections: Any) -> AsyncIterator[Evcc]:
     """A simulated evcc, and a bridge that has read everything."""
