@@ -1,25 +1,94 @@
-"""What the bridge says about itself: the payloads of `bridge/info` and `bridge/health`."""
+"""What the bridge says about itself: `bridge/info`, `bridge/health`, `bridge/commands`, `updated`."""
 
 import resource
-from collections.abc import Mapping
+import time
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from bridge import __version__
+from bridge.commands.inbox import Inbox
+from bridge.commands.listing import listing
+from bridge.evcc.reader import Reader
+from bridge.mqtt.copy import Copy
+from bridge.settings import Settings
 
+HEALTH_EVERY = 60.0
 _PAGE = resource.getpagesize()
 
 
-def info(facts: Mapping[str, Any]) -> bytes:
-    """`bridge/info`: versions, push, poll interval, effective settings without secrets."""
-    return orjson.dumps({"version": __version__, **facts})
+class About:
+    """Keeps what is said about the bridge up to date; `tick` is called about once a second."""
 
+    def __init__(self, settings: Settings, reader: Reader, copy: Copy, inbox: Inbox) -> None:
+        self._settings = settings
+        self._reader = reader
+        self._copy = copy
+        self._inbox = inbox
+        self._started = time.monotonic()
+        self._facts: dict[str, Any] = {}
+        self._listed: object = None
+        self._next_health = 0.0
+        self._updated = 0
 
-def health(counters: Mapping[str, Any]) -> bytes:
-    """`bridge/health`: counters since the start, and the resident memory in bytes."""
-    return orjson.dumps({**counters, "memory": resident_memory()})
+    @property
+    def uptime(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    def tick(self) -> None:
+        """Say what has changed."""
+        self.info()
+        self._commands()
+        if self.uptime >= self._next_health and self._copy.connected:
+            self._next_health = self.uptime + HEALTH_EVERY
+            self._say("bridge/health", {**self._counters(), "memory": resident_memory()})
+
+    def info(self) -> None:
+        """`bridge/info`: versions, push, poll interval, uptime, effective settings without secrets."""
+        link, reader = self._copy.link, self._reader
+        facts = {
+            "version": __version__,
+            "evcc": reader.state.get("version"),
+            "mqtt": None if link is None else "5" if link.v5 else "3.1.1",
+            "push": reader.push_alive,
+            "interval": reader.interval,
+        }
+        if facts != self._facts:
+            self._facts = facts
+            settings = self._settings.public()
+            self._say("bridge/info", {**facts, "uptime": int(self.uptime), "settings": settings})
+
+    def updated(self) -> None:
+        """`updated`: unix seconds of the last moment at which evcc was known fresh, at most once a second."""
+        health = self._reader.health
+        seen = int(time.time() - (time.monotonic() - health.seen))
+        if health.fresh and seen > self._updated:
+            self._updated = seen
+            self._copy.want("updated", {"updated": b"%d" % seen})
+
+    def _commands(self) -> None:
+        """`bridge/commands`: every set-topic that exists now; a document is never changed in place."""
+        state = self._reader.state
+        if state is not self._listed:
+            self._listed = state
+            self._say("bridge/commands", listing(state, self._inbox.missing))
+
+    def _counters(self) -> dict[str, Any]:
+        report = self._copy.publisher.report
+        return {
+            "uptime": int(self.uptime),
+            "polls": self._reader.polls,
+            "frames": self._reader.frames,
+            "messages": report.published,
+            "corrections": report.corrected,
+            "reconnects": max(self._copy.connects - 1, 0),
+            "commands": {status.value: count for status, count in self._inbox.counts.items()},
+        }
+
+    def _say(self, topic: str, value: Any) -> None:
+        self._copy.want(topic, {topic: orjson.dumps(value)})
 
 
 def resident_memory() -> int:

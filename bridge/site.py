@@ -7,12 +7,10 @@ from asyncio import TaskGroup
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
 import structlog
 
-from bridge import about
+from bridge.about import HEALTH_EVERY, About
 from bridge.commands.inbox import Inbox
-from bridge.commands.listing import listing
 from bridge.discovery.announcer import Announcer
 from bridge.discovery.homeassistant import HomeAssistant
 from bridge.evcc.client import Client
@@ -30,7 +28,6 @@ from bridge.topics.names import Selection
 from bridge.topics.units import Topics, topics
 
 _TICK = 1.0
-_HEALTH_EVERY = 60.0
 _NOTHING = Topics({}, {})
 # what is read beside the state: it is not gone while it has not been read
 _SLOW_SCOPES = ("tariffs", "sessions", "jq", "by-title", "bridge")
@@ -43,7 +40,6 @@ class Site:
     def __init__(self, settings: Settings, client: Client) -> None:
         self._settings = settings
         self._log = structlog.get_logger()
-        self._started = time.monotonic()
         self._selection = Selection(settings.topics.include, settings.topics.exclude)
         self.reader = Reader(client, settings.evcc, self)
         self._announcer, annexes = self._announce_to_homeassistant()
@@ -80,9 +76,8 @@ class Site:
             well=self.reader.well,
         )
         self._ghosts = 0
-        self._changed = self._certain = False
-        self._updated = 0
-        self._next_health = 0.0
+        self._about = About(settings, self.reader, self.copy, self.inbox)
+        self._certain = False
         self._next_refresh = settings.mqtt.refresh or math.inf
         self._words: tuple[str, bool] = (self.reader.health.word, False)
         self.ready = asyncio.Event()
@@ -90,6 +85,11 @@ class Site:
 
     async def run(self) -> None:
         """Mirror for ever; when cancelled, `offline` is published and every command answered."""
+        for name, section in (("evcc", self._settings.evcc), ("mqtt", self._settings.mqtt)):
+            if section.address.tls and not section.verify:
+                self._log.warning(
+                    "the certificate is not checked: anybody can pose as the other side", option=f"{name}.verify"
+                )
         async with TaskGroup() as group:
             group.create_task(self.copy.run(), name="mqtt")
             group.create_task(self.reader.run(), name="evcc")
@@ -112,17 +112,12 @@ class Site:
 
     def document(self, old: State, new: State) -> None:
         """Take a change of the document."""
-        self._changed = True
         self._tell_extras(old)
         if not old:
             version = new.get("version")
             self._log.info("evcc found", url=self._settings.evcc.url, version=version)
         if self.copy.connected and (not old or self._ghosts or _listed(old) != _listed(new)):
             self._ghosts = self.copy.sweep()
-        wrong = ", ".join(self.reader.disbelieved)
-        self.problem(
-            "wrong types", f"evcc sends something else where numbers were, not believed: {wrong}" if wrong else None
-        )
 
     def evcc_restarted(self) -> None:
         """Take a sign of a restart of evcc."""
@@ -136,13 +131,16 @@ class Site:
         if (health.fresh and not self.reader.starting) != self._certain:
             self._tell_extras(self.reader.state)
         self.problem("evcc", health.reason or None)
+        wrong = ", ".join(self.reader.disbelieved)
+        self.problem("wrong types", f"evcc sends something else than before, not believed: {wrong}" if wrong else None)
+        self.problem("push", self._no_push())
         if (word, health.fresh) != self._words:
             self._say_health(word)
             self._words = (word, health.fresh)
         self.copy.want("bridge/evcc", {"bridge/evcc": word.encode()})
         if self.copy.connected:
             self.copy.want("status", {"status": b"online" if health.fresh else b"offline"})
-            self._say_updated()
+            self._about.updated()
 
     # what the copy at the broker tells
 
@@ -160,7 +158,7 @@ class Site:
         self._log.info("broker found", url=self._settings.mqtt.url, mqtt="5" if link and link.v5 else "3.1.1")
         self.problem("broker", None)
         self._ghosts = self.copy.sweep()
-        self._say_info()
+        self._about.info()
         self.health()
         self.ready.set()
 
@@ -187,7 +185,7 @@ class Site:
         now = time.monotonic()
         polled = now - self.reader.last_attempt <= 2 * self.reader.interval + self._settings.evcc.timeout + _TICK
         link = self.copy.link
-        return polled and (link is None or now - link.last_acknowledgement <= 2 * _HEALTH_EVERY)
+        return polled and (link is None or now - link.last_acknowledgement <= 2 * HEALTH_EVERY)
 
     def _announce_to_homeassistant(self) -> tuple[Announcer | None, list[Annex]]:
         settings = self._settings
@@ -212,15 +210,14 @@ class Site:
             return False
         return time.monotonic() - first >= self.reader.grace
 
+    def _no_push(self) -> str | None:
+        """Why there is no push, where the user insists on it; without, polling is good enough to say nothing."""
+        reason = self.reader.push_reason
+        return str(reason) if self._settings.evcc.push == "on" and reason and self.reader.health.fresh else None
+
     def _commanded(self) -> None:
         self.reader.after_command()
         self.extras.commanded()
-
-    def _say_updated(self) -> None:
-        seen = int(time.time() - (time.monotonic() - self.reader.health.seen))
-        if seen > self._updated and self.reader.health.fresh:
-            self._updated = seen
-            self.copy.want("updated", {"updated": b"%d" % seen})
 
     def _tell_extras(self, old: State) -> None:
         """Hand the document on, with whether it is all that evcc has."""
@@ -231,31 +228,6 @@ class Site:
         health = self.reader.health
         self.extras.evcc(online=health.fresh)
         self._log.info("evcc is " + word, reason=health.reason or None)
-        self._say_info()
-
-    def _say_info(self) -> None:
-        link = self.copy.link
-        facts = {
-            "evcc": self.reader.state.get("version"),
-            "mqtt": None if link is None else "5" if link.v5 else "3.1.1",
-            "push": self.reader.push_alive,
-            "interval": self.reader.interval,
-            "started": int(time.time() - (time.monotonic() - self._started)),
-            "settings": self._settings.public(),
-        }
-        self.copy.want("bridge/info", {"bridge/info": about.info(facts)})
-
-    def _counters(self) -> dict[str, Any]:
-        report = self.copy.publisher.report
-        return {
-            "uptime": int(time.monotonic() - self._started),
-            "polls": self.reader.polls,
-            "frames": self.reader.frames,
-            "messages": report.published,
-            "corrections": report.corrected,
-            "connects": self.copy.connects,
-            "commands": {status.value: count for status, count in self.inbox.counts.items()},
-        }
 
     async def _tick(self) -> None:
         while True:
@@ -264,25 +236,12 @@ class Site:
             if self._ghosts:
                 self._ghosts = self.copy.sweep()
             self.reader.tick()
-            self._list_commands()
+            self._about.tick()
             if self._announcer and self.reader.state and not self.reader.starting:
                 self._announcer.tick(time.monotonic())
-            self._repeat(time.monotonic() - self._started)
-
-    def _list_commands(self) -> None:
-        if self._changed:
-            self._changed = False
-            entries = listing(self.reader.state, self.inbox.missing)
-            self.copy.want("bridge/commands", {"bridge/commands": orjson.dumps(entries)})
-
-    def _repeat(self, uptime: float) -> None:
-        """What is said again and again, whether something changed or not."""
-        if uptime >= self._next_health and self.copy.connected:
-            self._next_health = uptime + _HEALTH_EVERY
-            self.copy.want("bridge/health", {"bridge/health": about.health(self._counters())})
-        if uptime >= self._next_refresh:
-            self._next_refresh = uptime + self._settings.mqtt.refresh
-            self.copy.publisher.repeat()
+            if self._about.uptime >= self._next_refresh:
+                self._next_refresh = self._about.uptime + self._settings.mqtt.refresh
+                self.copy.publisher.repeat()
 
 
 def _listed(state: State) -> tuple[int, list[str]]:

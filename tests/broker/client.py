@@ -14,7 +14,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from tests.broker.mosquitto import HOST, WATCHER, Mosquitto
 
-TIMEOUT = 5.0  # seconds that anything here may take
+TIMEOUT = 15.0  # seconds that anything here may take, on a machine that does much else
 V5, V311 = ProtocolVersion.V5, ProtocolVersion.V311
 
 

@@ -72,7 +72,7 @@ def state_topics(tree: Mapping[str, bytes]) -> dict[str, bytes]:
     }
 
 
-async def until_equal(recorder: Recorder, evcc: Evcc, wait: float = 15.0) -> None:
+async def until_equal(recorder: Recorder, evcc: Evcc, wait: float = 30.0) -> None:
     """Wait until a subscriber's tree is evcc's state, which may move on meanwhile: no more and no less."""
     async with asyncio.timeout(wait):
         while True:
