@@ -91,10 +91,12 @@ def merge(known: Any, new: Any) -> Any:
 def heal(known: Any, new: Any) -> Any:
     """`new`, with the known value wherever a number, a boolean, an object or a list has become something else.
 
-    Null is believed: it says that there is no value.
+    Null is believed: it says that there is no value. What has not changed is the known object itself.
     """
     if new is None:
         return None
+    if same(known, new):
+        return known
     if isinstance(known, bool | int | float):
         return new if _kind(known) == _kind(new) else known
     if isinstance(known, Mapping) and known:
@@ -170,8 +172,9 @@ class Document:
         self.disbelieved = []
         if known.get("version") != new.get("version"):
             return new
-        self.disbelieved = [key for key, value in new.items() if not same(value, heal(known.get(key), value))]
-        return {**new, **{key: heal(known[key], new[key]) for key in self.disbelieved}}
+        healed = {key: heal(known.get(key), new[key]) for key in new if not same(known.get(key), new[key])}
+        self.disbelieved = [key for key, value in healed.items() if not same(value, new[key])]
+        return {key: healed[key] if key in healed else known.get(key) for key in new}
 
     def _still_starting(self, new: State, now: float) -> bool:
         if not missing(self.state, new):

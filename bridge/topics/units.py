@@ -54,8 +54,8 @@ def units_of(key: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The units whose values differ between two state documents, with their new values; None: the unit is gone."""
-    before = dict(units(old))
-    for unit, value in units(new):
+    before = dict(units({key: value for key, value in old.items() if new.get(key, _MISSING) is not value}))
+    for unit, value in units({key: value for key, value in new.items() if old.get(key, _MISSING) is not value}):
         if unit not in before or not same(before.pop(unit), value):
             yield unit, value
             before.pop(unit, None)
