@@ -1,6 +1,7 @@
 """REST calls to evcc: one private way out, every failure one of our own errors."""
 
 import ssl
+from asyncio import Semaphore
 from asyncio import timeout as time_limit
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Unreachable
 from bridge.settings import Evcc
 
 _KEEPALIVE = 120.0
+_CALLS_AT_ONCE = 20
 _REASON_LENGTH = 200
 
 
@@ -80,11 +82,13 @@ class Client:
     def __init__(self, settings: Evcc) -> None:
         self._settings = settings
         self._base = httpx.URL(settings.url)
+        # not the pool's own limit: a call that is cancelled while it waits there takes a place with it for ever
+        self._places = Semaphore(_CALLS_AT_ONCE)
         self._http = httpx.AsyncClient(
             auth=login(settings),
             transport=httpx.AsyncHTTPTransport(
                 verify=tls_context(settings),
-                limits=httpx.Limits(max_connections=20, keepalive_expiry=_KEEPALIVE),
+                limits=httpx.Limits(keepalive_expiry=_KEEPALIVE),
             ),
             headers={"Accept-Encoding": "identity", "User-Agent": "evcc-mqtt-bridge"},
             timeout=None,  # noqa: S113 - every request has one time limit over all its parts
@@ -128,7 +132,7 @@ class Client:
         )
         limit = self._settings.timeout if timeout is None else timeout
         try:
-            async with time_limit(limit):
+            async with time_limit(limit), self._places:
                 return await self._exchange(request)
         except TimeoutError:
             raise Unreachable(f"evcc did not answer within {limit:g} s") from None
