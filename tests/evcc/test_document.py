@@ -228,7 +228,7 @@ def _holed(value: Any, random: Random) -> Any:
     """`value` as an evcc that starts has it: without some of its keys and devices."""
     if isinstance(value, dict):
         return {key: _holed(child, random) for key, child in value.items() if random.random() < 0.7}
-    if isinstance(value, list) and any(isinstance(item, dict) for item in value) and not is_series(value):
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value) and not is_series(value):
         return [_holed(item, random) for item in value[: random.randint(1, len(value))]]
     return value
 

@@ -29,7 +29,7 @@ class FakeLink:
     def fits(self, topic: str, payload: bytes) -> bool:
         return len(topic) + len(payload) <= self.largest
 
-    def send(self, message: Message, done: Done | None = None) -> None:
+    def send(self, message: Message, done: Done | None = None, **_: bool) -> None:
         self.sent.append(message)
         if self.at_once and done:
             done(None)

@@ -27,7 +27,7 @@ class _Wire(FakeLink):
         super().__init__()
         self.unacknowledged: list[str] = []
 
-    def send(self, message: Message, done: Done | None = None) -> None:
+    def send(self, message: Message, done: Done | None = None, **_: bool) -> None:
         assert message.topic not in self.unacknowledged, "two payloads of one topic in flight"
         self.unacknowledged.append(message.topic)
         assert len(self.unacknowledged) <= _WINDOW
