@@ -5,6 +5,7 @@ here each message has a callback, so that one window serves the whole tree and a
 """
 
 import asyncio
+import socket
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -27,6 +28,7 @@ _PACKET_OVERHEAD = 64  # bytes of a PUBLISH beside topic and payload, at most
 
 _UNSUPPORTED_VERSION = 0x84
 _GOODBYE = 1.0  # seconds for a clean DISCONNECT
+_QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 
 T = TypeVar("T")
 Done = Callable[[str | None], None]  # called with None, or with the broker's reason to refuse
@@ -97,6 +99,7 @@ class Link:
         self._acknowledgement = asyncio.Event()
         protocol = aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311
         self._client = _Client(protocol=protocol, max_inflight_messages=0, **options)
+        self._over_tcp = options.get("transport", "tcp") == "tcp"
         self._client.link = self
         self._loop = asyncio.get_running_loop()
 
@@ -186,10 +189,12 @@ class Link:
 
     def received(self, message: Message) -> None:
         """Take a message off the wire."""
+        self._confirm_receipt()
         self._receive(message)
 
     def acknowledged(self, mid: int, reason: str | None) -> None:
         """Take the broker's acknowledgement of the message `mid`."""
+        self._confirm_receipt()
         self.last_acknowledgement = time.monotonic()
         self._acknowledgement.set()
         if (done := self._waiting.pop(mid, None)) is None:
@@ -199,6 +204,16 @@ class Link:
         if (self._urgent or self._outbox) and not self._pump_planned:
             self._pump_planned = True
             self._loop.call_soon(self._pump)
+
+    def _confirm_receipt(self) -> None:
+        """Let the kernel confirm at once what came.
+
+        It may wait for 40 ms, and a broker with Nagle's algorithm (mosquitto, unless told otherwise) holds back the
+        next command or acknowledgement for as long.
+        """
+        connected: Any = self._client._client.socket()  # noqa: SLF001 - aiomqtt does not show it
+        if self._over_tcp and _QUICK_ACK is not None and connected is not None:
+            connected.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
     def _pump(self) -> None:
         self._pump_planned = False
