@@ -1,6 +1,7 @@
 """From a `/set` to evcc, to the answer, and to the new state."""
 
 import itertools
+import socket
 import time
 from http.client import HTTPConnection
 from statistics import median
@@ -129,6 +130,7 @@ def _flood(port: int, count: int) -> dict[str, int]:
 def _client(port: int) -> paho.Client:
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
     client.connect(HOST, port, keepalive=3600)
+    client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # type: ignore[union-attr]
     while not client.is_connected():
         client.loop(1)
     return client

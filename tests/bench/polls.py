@@ -82,12 +82,12 @@ async def _round(evcc: Evcc, site: Site, client: Client, bare: httpx.AsyncClient
     async def poll_and_publish() -> None:
         await poll()
         await site.copy.publisher.settled()
-        site._list_commands()  # what the next tick does because of the change
+        site._about.tick()  # the list of commands shows values too
 
     await get()
     changed = await _cost(poll_and_publish)
     costs = [(await _cost(get), await _cost(poll)) for _ in range(_TURNS)]
-    return Cost(*map(median, zip(*costs, strict=True)), changed)
+    return Cost(median(each[0] for each in costs), median(each[1] for each in costs), changed)
 
 
 async def _cost(work: Callable[[], Awaitable[None]]) -> float:

@@ -89,7 +89,7 @@ class Bridge(Program):
     """The bridge as a user starts it; it has published everything when its context begins."""
 
     def __init__(
-        self, evcc: Evcc, broker: Mosquitto, root: str = "evcc", *, python: str = sys.executable, **env: str
+        self, evcc: Evcc, broker: Mosquitto, root: str = "evcc", *, python: str = sys.executable, **more: str
     ) -> None:
         self._ready = Observer(mqtt, broker.port, [f"{root}/status"])
         environment = {"EVCC_URL": evcc.url, "MQTT_URL": broker.url, "MQTT_ROOT": root, "LOG_LEVEL": "error"}
