@@ -18,7 +18,7 @@ _LABELS = {
     "off": "Off", "pv": "Solar", "minpv": "Min + solar", "now": "Fast", "smart": "Smart",
     "normal": "Normal", "hold": "Hold", "charge": "Charge", "none": "(none)", CLEAR: "(automatic)",
 }  # fmt: skip
-_PHASES = {"0": "automatic"}
+_PHASES = {"0": "(automatic)"}
 
 
 @dataclass(frozen=True, slots=True)

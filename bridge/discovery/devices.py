@@ -4,15 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from unicodedata import normalize
 from zlib import crc32
 
 from bridge.catalogue.setting import Scope
 from bridge.topics.names import escape
 
 _NO_WORD = re.compile(r"[^a-z0-9]+")
-# German spelling, as that is where most of evcc's houses are
-_LETTERS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +43,6 @@ def slug(name: str) -> str:
     """A name in small letters, digits and single underscores; a name that had to be changed is told apart by a sum."""
     plain = _NO_WORD.sub("_", name.lower()).strip("_")
     return plain if plain == name else f"{plain}_{crc32(name.encode(errors='replace')):08x}".lstrip("_")
-
-
-def ascii_words(text: str) -> list[str]:
-    """The words of a title in plain letters, for names that may hold nothing else."""
-    plain = normalize("NFKD", text.translate(_LETTERS)).encode("ascii", "ignore").decode()
-    return re.findall(r"[A-Za-z0-9]+", plain)
 
 
 def _title(part: Any, key: str, instead: str) -> str:

@@ -107,6 +107,17 @@ class HomeAssistant:
         except TimeoutError:
             raise AssertionError(f"{entity} is {state!r} after {wait} s:\n{self.process.log[-3000:]}") from None
 
+    async def finish_onboarding(self) -> None:
+        """Answer the rest of its first questions, so that it shows its pages."""
+        client = {"client_id": f"{self.url}/", "redirect_uri": f"{self.url}/"}
+        for step, answer in {"core_config": {}, "analytics": {}, "integration": client}.items():
+            reply = await self._http.post(f"/api/onboarding/{step}", json=answer)
+            assert reply.is_success, reply.text
+
+    def tokens(self) -> dict[str, Any]:
+        """What a browser keeps in `hassTokens` when it is logged in."""
+        return self.login | {"hassUrl": self.url, "clientId": f"{self.url}/", "expires": 4_000_000_000_000}
+
     def complaints(self) -> list[str]:
         """Lines of its log that find fault with what comes by MQTT."""
         lines = self.process.log.splitlines()
@@ -130,5 +141,5 @@ class HomeAssistant:
         created = await self._http.post("/api/onboarding/users", json={"client_id": client, **user})
         code = created.json()["auth_code"]
         form = {"grant_type": "authorization_code", "code": code, "client_id": client}
-        self.login = (await self._http.post("/auth/token", data=form)).json()
+        self.login: dict[str, Any] = (await self._http.post("/auth/token", data=form)).json()
         self._http.headers["Authorization"] = f"Bearer {self.login['access_token']}"

@@ -16,11 +16,14 @@ _START = 20.0  # seconds
 
 
 class House:
-    """evcc, broker and bridge; everything is announced once it has been entered."""
+    """evcc, broker and bridge; everything is announced once it has been entered.
 
-    def __init__(self, broker: Mosquitto, recorder: Recorder, directory: Path, era: str = "0.313.2") -> None:
+    Meters stand still, unless `start` (seconds since 1970) sets the house's clock.
+    """
+
+    def __init__(self, broker: Mosquitto, recorder: Recorder, directory: Path, *, start: float | None = None) -> None:
         self.broker, self.recorder = broker, recorder
-        self.evcc = Evcc(era, interval=1, still=True)
+        self.evcc = Evcc(interval=1, still=start is None, start=start)
         self._log = directory / "bridge.log"
         self.bridge: Process
 

@@ -32,8 +32,9 @@ class NodeRed:
             "uiHost": "127.0.0.1",
             "uiPort": self.port,
             "flowFile": "flows.json",
-            "editorTheme": {"tours": False},
+            "telemetry": {"enabled": False},
         }
+        settings |= {"editorTheme": {"tours": False}}
         (directory / "settings.js").write_text(f"module.exports = {json.dumps(settings)};")
         red = str(node_modules / "node-red/red.js")
         self.process = Process(["node", red, "--userDir", str(directory)], directory / "node-red.log")

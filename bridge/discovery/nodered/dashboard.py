@@ -23,6 +23,14 @@ _COLORS = {
     "groupOutline": "#e0e0e8",
 }
 _SIZES = {"pagePadding": "12px", "groupGap": "12px", "groupBorderRadius": "8px", "widgetGap": "8px"}
+# JSONata, with the moment.js that Node-RED adds to it
+_SHOWN = {
+    Nature.NUMBER: 'ROUNDED & "UNIT"',
+    Nature.FLAG: 'payload ? "yes" : "no"',
+    Nature.MOMENT: '$moment(payload * 1000).format("DD.MM. HH:mm")',
+    Nature.TEXT: "payload",
+    Nature.SERIES: "$count(payload)",
+}
 
 
 def dashboard(entities: Sequence[Entity], root: str, broker_url: str) -> list[Node]:
@@ -86,13 +94,14 @@ def _datatype(kind: str) -> str:
 
 
 def _reading(entity: Entity) -> tuple[str, dict[str, Any]]:
-    quantity = entity.quantity
-    unit = f" {quantity.unit}" if quantity.unit and not quantity.share else ""
-    formats = {
-        Nature.MOMENT: "{{msg.payload ? new Date(msg.payload * 1000).toLocaleString() : '–'}}",
-        Nature.NUMBER: f"{{{{msg.payload === '' ? '–' : msg.payload}}}}{unit}",
-    }
-    return "ui-text", {"format": formats.get(quantity.nature, "{{msg.payload}}"), "layout": "row-spread"}
+    """A text: `value` is for the dashboard from 1.25 on, `format` for older ones."""
+    unit = f" {entity.quantity.unit}" if entity.quantity.unit else ""
+    part = "payload * 100" if entity.quantity.share else "payload"
+    rounded = f"$round({part}, {entity.quantity.decimals})" if unit else "payload"
+    shown = _SHOWN[entity.quantity.nature].replace("ROUNDED", rounded).replace("UNIT", unit)
+    value = f'payload = "" ? "–" : ({shown})'
+    plain = "{{msg.payload}}" + ("" if entity.quantity.share else unit)
+    return "ui-text", {"value": value, "valueType": "jsonata", "format": plain, "layout": "row-spread"}
 
 
 def _control(control: Control) -> tuple[str, dict[str, Any]]:

@@ -9,6 +9,9 @@ _CHEAP = (
     'msg.payload = msg.payload <= limit ? "now" : "pv";\n'
     "return msg;"
 )
+_CHANGES = {
+    "func": "rbe", "gap": "", "start": "", "inout": "out", "septopics": False, "property": "payload", "topi": "topic",
+}  # fmt: skip
 _TEXT = (
     "{{payload.vehicle}} at {{payload.title}}: {{payload.energy}} kWh for {{payload.cost}}"
     " in {{payload.duration}} seconds."
@@ -22,7 +25,7 @@ def cheap_power(root: str, broker_url: str) -> list[Node]:
         flow.reads("price", "Grid price", "site/tariffGrid", "decide"),
         flow.node("function", "decide", "Cheap?", ["changes"], func=_CHEAP, outputs=1),
         # only when the answer changes: somebody may have chosen another mode since
-        flow.node("rbe", "changes", "When it changes", ["mode"], func="rbe", property="payload", septopics=False),
+        flow.node("rbe", "changes", "When it changes", ["mode"], **_CHANGES),
         flow.sends("mode", "Mode of loadpoint 1", "loadpoints/1/mode/set"),
     ]
     groups = [("Charge now while power is cheap", [watch, answers(flow)])]
