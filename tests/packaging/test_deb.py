@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,6 +15,7 @@ from tests.broker.client import retained
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
 from tests.packaging.machine import Machine, bootstrap, missing
+from tests.site.running import expected, state_topics
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "/etc/evcc-bridge.toml"
@@ -26,21 +28,38 @@ pytestmark = [
 ]
 
 
-def build(out: Path, revision: int) -> Path:
-    environment = {**os.environ, "REVISION": str(revision), "SOURCE_DATE_EPOCH": "1700000000"}
-    command = [str(ROOT / "packaging/deb/build"), str(out)]
+def build(source: Path, out: Path) -> Path:
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}
+    command = [str(source / "packaging/deb/build"), str(out)]
     done = subprocess.run(command, check=True, env=environment, stdout=subprocess.PIPE, text=True)
     return Path(done.stdout.strip())
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("deb"), 1)
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the package is made of, as it is now."""
+    copy = tmp_path_factory.mktemp("source")
+    for name in ("bridge", "packaging", "requirements"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
+    return copy
 
 
 @pytest.fixture(scope="module")
-def next_package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("deb"), 2)
+def package(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(source, tmp_path_factory.mktemp("deb"))
+
+
+@pytest.fixture(scope="module")
+def next_package(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same under a higher revision: building it anew would take long and show no more."""
+    tree = tmp_path_factory.mktemp("next") / "tree"
+    subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
+    control = tree / "DEBIAN/control"
+    control.write_text(control.read_text().replace("-1~", "-2~", 1))
+    subprocess.run(["dpkg-deb", "-z1", "--build", tree, tree.with_suffix(".deb")], check=True, capture_output=True)
+    return tree.with_suffix(".deb")
 
 
 @pytest.fixture
@@ -125,8 +144,8 @@ def test_removing_keeps_the_configuration_and_purging_leaves_nothing(machine: Ma
     assert state(machine, "LoadState") == ["not-found"]
 
 
-def test_the_same_input_gives_the_same_package(package: Path, tmp_path: Path) -> None:
-    assert build(tmp_path, 1).read_bytes() == package.read_bytes()
+def test_the_same_input_gives_the_same_package(source: Path, package: Path, tmp_path: Path) -> None:
+    assert build(source, tmp_path).read_bytes() == package.read_bytes()
 
 
 @pytest.fixture
@@ -162,11 +181,9 @@ async def inside(machine: Machine, *command: str) -> str:
 Service = tuple[Machine, Mosquitto]
 
 
-async def test_it_is_ready_when_all_is_there(service: Service) -> None:
+async def test_it_is_ready_when_all_is_there(service: Service, evcc: Evcc) -> None:
     machine, broker = service
-    held = await retained(broker, "evcc/#")
-    assert held["evcc/status"] == b"online"
-    assert "evcc/loadpoints/1/mode" in held
+    assert state_topics(await retained(broker)).keys() == expected(evcc.state).keys()
     active, status = state(machine, "ActiveState", "StatusText")
     assert active == "active"
     assert "topics" in status

@@ -14,6 +14,8 @@ from bridge.demo import Evcc
 from tests.broker.client import retained
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.ports import free_port
+from tests.broker.recorder import Recorder
+from tests.site.running import expected, state_topics
 
 WATCHDOG = 0.6  # seconds within which a sign of life is wanted
 PATIENCE = 20.0
@@ -89,12 +91,15 @@ async def supervise(tmp_path: Path, broker: Mosquitto) -> AsyncIterator[Callable
 Supervise = Callable[..., Supervisor]
 
 
-async def test_ready_comes_when_the_tree_is_there(supervise: Supervise, evcc: Evcc, broker: Mosquitto) -> None:
+async def test_ready_comes_when_the_tree_is_there(
+    supervise: Supervise, evcc: Evcc, broker: Mosquitto, recorder: Recorder
+) -> None:
     bridge = supervise(evcc.url)
     await bridge.start()
     at = await bridge.until(READY="1")
-    assert (await retained(broker))["evcc/status"] == b"online"
+    assert state_topics(await retained(broker)).keys() == expected(evcc.state).keys()
     assert "topics" in bridge.heard[at]["STATUS"]
+    await recorder.value("evcc/status", "online")
 
 
 async def test_signs_of_life_come_in_time(supervise: Supervise, evcc: Evcc) -> None:
