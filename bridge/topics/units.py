@@ -7,6 +7,7 @@ name, so that two keys that come to one topic are two units, and the tree sees w
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -25,6 +26,7 @@ from bridge.topics.names import (
 _SPLIT = frozenset({"forecast"})
 _MISSING = object()
 _KEY = "\0"  # no topic holds it
+_NAMES = 4096  # an evcc has some hundred keys
 
 
 class Topics(NamedTuple):
@@ -95,6 +97,7 @@ def topics(unit: str, value: Any, selection: Selection, *, aliases: bool = True)
     return Topics(_selected(own, selection), _selected(other, selection))
 
 
+@lru_cache(_NAMES)
 def _name(key: str) -> str:
     level = escape(key)
     return f"{level}{_KEY}{key}" if "%" in level else level
