@@ -34,7 +34,7 @@ def test_no_command_is_retained_and_every_one_is_answered(name: str) -> None:
             if node["type"] == "mqtt out":
                 assert node["retain"] == "false"
                 assert node["topic"].endswith("/set")
-                assert node["respTopic"] == "evcc/clients/nodered/answer"
+                assert node["respTopic"] == "evcc-answers/nodered"
 
 
 def test_nothing_is_sent_by_itself() -> None:

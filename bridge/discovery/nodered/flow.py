@@ -40,7 +40,11 @@ class Flow:
 
     def reads(self, key: str, name: str, topic: str, *targets: str, datatype: str = "auto-detect") -> Node:
         """A node that listens on a topic below the root."""
-        whole = {"topic": f"{self.root}/{topic}", "qos": "1", "datatype": datatype, "broker": self.broker}
+        return self.listens(key, name, f"{self.root}/{topic}", *targets, datatype=datatype)
+
+    def listens(self, key: str, name: str, topic: str, *targets: str, datatype: str) -> Node:
+        """A node that listens on an absolute topic."""
+        whole = {"topic": topic, "qos": "1", "datatype": datatype, "broker": self.broker}
         # rap: without it, what was retained looks as if it had just been sent
         return self.node("mqtt in", key, name, targets, **whole, nl=False, rap=True, rh=0, inputs=0)
 
@@ -64,7 +68,7 @@ class Flow:
     @property
     def answers(self) -> str:
         """The topic that the bridge answers these flows' commands on."""
-        return f"{self.root}/clients/nodered/answer"
+        return f"{self.root}-answers/nodered"
 
 
 def broker(root: str, url: str) -> Iterator[Node]:

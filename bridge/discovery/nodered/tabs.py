@@ -36,7 +36,7 @@ def tabs(entities: Sequence[Entity], root: str, broker_url: str) -> list[Node]:
 
 def answers(flow: Flow) -> list[Node]:
     """A row that shows the answer of each command; the topic is one for all tabs of a root."""
-    listens = flow.reads("answer", "Answers", "clients/nodered/answer", "answered", datatype="json")
+    listens = flow.listens("answer", "Answers", flow.answers, "answered", datatype="json")
     reads = flow.node("function", "answered", "Answer", ["answer shown"], func=_ANSWER, outputs=1)
     return [listens, reads, flow.shows("answer shown", "Show", sidebar=True)]
 
