@@ -5,16 +5,16 @@ import time
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from bridge import __version__
 from bridge.commands.inbox import Inbox
 from bridge.commands.listing import listing
 from bridge.evcc.reader import Reader
 from bridge.mqtt.copy import Copy
 from bridge.settings import Settings
+from bridge.topics.payload import text
 
 HEALTH_EVERY = 60.0
+_CLOCK_SET_BACK = 5  # seconds; less is rounding
 _PAGE = resource.getpagesize()
 
 
@@ -43,6 +43,7 @@ class About:
         self._commands()
         if self.uptime >= self._next_health and self._copy.connected:
             self._next_health = self.uptime + HEALTH_EVERY
+            self._facts = {}  # said again for its uptime
             self._say("bridge/health", {**self._counters(), "memory": resident_memory()})
 
     def info(self) -> None:
@@ -64,7 +65,8 @@ class About:
         """`updated`: unix seconds of the last moment at which evcc was known fresh, at most once a second."""
         health = self._reader.health
         seen = int(time.time() - (time.monotonic() - health.seen))
-        if health.fresh and seen > self._updated:
+        just_said = self._updated - _CLOCK_SET_BACK < seen <= self._updated
+        if health.fresh and not just_said:
             self._updated = seen
             self._copy.want("updated", {"updated": b"%d" % seen})
 
@@ -88,7 +90,7 @@ class About:
         }
 
     def _say(self, topic: str, value: Any) -> None:
-        self._copy.want(topic, {topic: orjson.dumps(value)})
+        self._copy.want(topic, {topic: text(value)})
 
 
 def resident_memory() -> int:

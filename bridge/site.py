@@ -42,6 +42,7 @@ class Site:
         self._log = structlog.get_logger()
         self._selection = Selection(settings.topics.include, settings.topics.exclude)
         self.reader = Reader(client, settings.evcc, self)
+        self._by_title = ByTitle() if settings.topics.by_title else None
         self._announcer, annexes = self._announce_to_homeassistant()
         self.copy = Copy(
             settings.mqtt,
@@ -50,9 +51,9 @@ class Site:
             state=lambda: self.reader.state,
             settled=self._settled,
             annexes=annexes,
+            beside=self._beside,
         )
         self.problem = Problems(lambda text: self.copy.want(PROBLEM, {PROBLEM: text.encode()}))
-        self._by_title = ByTitle() if settings.topics.by_title else None
         zone = settings.commands.zone()
         self.inbox = Inbox(
             client,
@@ -106,8 +107,6 @@ class Site:
             unit: _NOTHING if value is None else topics(unit, value, self._selection, aliases=aliases)
             for unit, value in changes
         }
-        if self._by_title is not None:
-            changed |= self._by_title.beside(self.reader.state, changed, self.copy.tree.sources)
         self.copy.want_all(changed)
 
     def document(self, old: State, new: State) -> None:
@@ -200,6 +199,12 @@ class Site:
             maker.prefix, publisher, maker.filter, lambda *held: self._settled("") and maker.ours(*held), maker.birth
         )
         return Announcer(maker, lambda: self.reader.state, lambda: self.copy.tree.topics, annex.want), [annex]
+
+    def _beside(self, sources: Mapping[str, Topics]) -> Mapping[str, Topics]:
+        """The second tree, by title."""
+        if self._by_title is None:
+            return {}
+        return self._by_title.beside(self.reader.state, sources, self.copy.tree.sources)
 
     def _settled(self, topic: str) -> bool:
         """Whether what evcc does not have by now is gone, and not only late."""

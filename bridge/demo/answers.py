@@ -36,7 +36,7 @@ class Answer:
     delivery: Delivery = Delivery.WHOLE
 
 
-class Refusal(Exception):  # noqa: N818 - evcc's no, not an error of ours
+class Refusal(Exception):
     """evcc says no: 400 with the reason as JSON, unless stated otherwise."""
 
     def __init__(self, reason: str, status: int = 400) -> None:

@@ -134,11 +134,16 @@ class Document:
         loadpoints = self.state.get("loadpoints")
         return ((len(loadpoints) if isinstance(loadpoints, list) else 0) + 2) * self.interval
 
-    def suspect(self) -> None:
-        """A sign of a restart was seen: until evcc is complete, nothing that is missing counts as gone."""
+    def suspect(self, *, away: bool = True) -> None:
+        """A sign of a restart was seen: until evcc is complete, nothing that is missing counts as gone.
+
+        `away`: evcc does not answer, so the grace period begins when it does again. A `/ws` that only closes again
+        and again must not make it endless.
+        """
         if self.state:
+            if away or not self.starting:
+                self._deadline = math.inf
             self.starting = True
-            self._deadline = math.inf
 
     def replace(self, new: State, now: float) -> None:
         """Take a full document; `now` is in seconds of a monotonic clock."""

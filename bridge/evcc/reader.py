@@ -151,7 +151,7 @@ class Reader:
     def push_down(self, reason: EvccError) -> None:
         """Note that `/ws` is not there: polling takes over, and evcc may be restarting."""
         if self._connected:
-            self._document.suspect()
+            self._document.suspect(away=False)
             self._sink.evcc_restarted()
             self._poller.now()
         self._connected = self.push_alive = False

@@ -13,7 +13,7 @@ from bridge.extras import questions, sessions
 from bridge.extras.ledger import each
 from bridge.extras.rest import Rest
 from bridge.mqtt.message import Message
-from bridge.topics.names import is_secret
+from bridge.topics.payload import text
 
 PREFIX = "bridge/request/"
 _RESPONSE = "bridge/response/"
@@ -109,7 +109,7 @@ class Requests:
             return {"status": "failed", "data": None, "error": str(error)}
 
     def _answer(self, message: Message, answer: Answer) -> None:
-        payload = orjson.dumps(answer)
+        payload = text(answer)
         topic = message.response_topic
         room = self._room(message)
         if room is not None and len(payload) > room:
@@ -131,7 +131,7 @@ class Requests:
 
     async def _of_state(self, fields: Mapping[str, Any]) -> Any:
         reply = await self._rest.get("/api/state", {"jq": fields["jq"]})
-        return _without_secrets(reply.json())
+        return reply.json()
 
     async def _of_tariff(self, fields: Mapping[str, Any]) -> Any:
         return (await self._rest.get(f"/api/tariff/{fields['type']}")).json()
@@ -162,11 +162,3 @@ class Requests:
 
 def _refused(reason: str) -> Answer:
     return {"status": "refused", "data": None, "error": reason}
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_secrets(below) for key, below in value.items() if not is_secret(key)}
-    if isinstance(value, list):
-        return [_without_secrets(item) for item in value]
-    return value

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import socket
 import ssl
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from bridge.settings import Mqtt
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 _TIMEOUT = 10.0
 _SETTLED = 20.0  # seconds a connection must hold before the next pause is short again
+_LATELY, _SUSPICIOUS = 600.0, 3  # so many losses in so many seconds, and never a failed attempt between them
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _SESSION_TAKEN_OVER = 0x8E
 _MAXIMUM_PACKET = 0x95
@@ -44,7 +46,13 @@ class Connection:
         self._settings = settings
         self._will = will
         self._pause = Pause(_FIRST_PAUSE, _LONGEST_PAUSE)
-        self._taken_over = False
+        self._losses: list[float] = []
+        self._client_id = settings.client_id or client_id(settings.root)
+
+    @property
+    def rivalled(self) -> str | None:
+        """Our client id, when another client seems to use it too."""
+        return self._client_id if len(self._lately()) >= _SUSPICIOUS else None
 
     async def run(self, session: Callable[[], Awaitable[None]], observer: Observer) -> None:
         """Hold `session` again and again, for ever; it ends with a BrokerError when its connection does."""
@@ -54,7 +62,7 @@ class Connection:
             try:
                 await session()
             except BrokerError as error:
-                if now() - began > _SETTLED and not self._taken_over:
+                if now() - began > _SETTLED and not self.rivalled:
                     self._pause.reset()
                 observer.broker_lost(str(error))
             await asyncio.sleep(self._pause.next())
@@ -66,9 +74,7 @@ class Connection:
         try:
             yield link
         except aiomqtt.MqttError as error:
-            code = getattr(link.farewell, "value", 0)
-            self._taken_over = code == _SESSION_TAKEN_OVER
-            raise BrokerError(_FAREWELLS.get(code, f"the connection to the broker was lost: {error}")) from None
+            raise BrokerError(self._loss(link, error)) from None
         finally:
             await link.close()
 
@@ -82,6 +88,7 @@ class Connection:
             except VersionRefused as error:
                 refusal = error
             except aiomqtt.MqttError as error:
+                self._losses.clear()  # the broker was away
                 self._fit_will(error)
                 raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
             except TimeoutError:
@@ -89,6 +96,16 @@ class Connection:
             else:
                 return link
         raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {refusal}")
+
+    def _loss(self, link: Link, error: aiomqtt.MqttError) -> str:
+        """Why a connection that stood has ended; brokers before MQTT 5 throw a client out without a word."""
+        code = getattr(link.farewell, "value", 0)
+        if code != _MAXIMUM_PACKET:
+            self._losses = [*self._lately(), time.monotonic()]
+        return _FAREWELLS.get(code, f"the connection to the broker was lost: {error}")
+
+    def _lately(self) -> list[float]:
+        return [when for when in self._losses if time.monotonic() - when < _LATELY]
 
     def _fit_will(self, error: aiomqtt.MqttError) -> None:
         """Make the will one that the broker takes next time: it refuses the whole connection for it."""
@@ -100,7 +117,7 @@ class Connection:
         options: dict[str, Any] = {
             "hostname": address.path if address.scheme == "unix" else address.host,
             "port": address.port or 1,
-            "identifier": settings.client_id or client_id(settings.root),
+            "identifier": self._client_id,
             "username": settings.user,
             "password": settings.password.get_secret_value() if settings.password else None,
             "keepalive": settings.keepalive,

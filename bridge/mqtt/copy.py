@@ -30,6 +30,8 @@ _OUTSIDE_SCOPES = frozenset({STATUS, "updated"})
 _PATIENCE = 30.0  # seconds for the broker to acknowledge the whole tree
 _FAREWELL = 1.0  # seconds for the last words
 _ECHO = 30.0  # seconds in which a copy of our own message may come back by another broker
+_MOST_FOREIGN = 1000
+_SPARE = 500  # topics that are remembered beyond those that are there
 _FORGET = 60.0  # seconds without a foreign write until it is no problem any more
 
 
@@ -59,7 +61,8 @@ class Copy:
     """What the broker is to hold below the root, and the way in and out.
 
     `state` gives evcc's newest document and `settled` whether it is complete: leaves that only the broker knows
-    are erased when it is, vehicles and loadpoints that evcc does not list at once.
+    are erased when it is, vehicles and loadpoints that evcc does not list at once. `beside` gives the sources that
+    go along with those that changed.
     """
 
     def __init__(  # noqa: PLR0913 - what a copy depends on, each of another kind
@@ -71,6 +74,7 @@ class Copy:
         state: Callable[[], Mapping[str, Any]],
         settled: Callable[[str], bool],
         annexes: Sequence[Annex] = (),
+        beside: Callable[[Mapping[str, Topics]], Mapping[str, Topics]] = lambda _: {},
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._root = settings.root
@@ -78,6 +82,7 @@ class Copy:
         self._state = state
         self._settled = settled
         self._annexes = annexes
+        self._beside = beside
         self._now = now
         self._tree = Tree(limit)
         self._published: set[str] = set()
@@ -106,7 +111,7 @@ class Copy:
     def want_all(self, sources: Mapping[str, Topics]) -> None:
         """The same for many sources at once."""
         changed: set[str] = set()
-        for source, topics in sources.items():
+        for source, topics in {**sources, **self._beside(sources)}.items():
             changed |= self._tree.replace(source, topics.own, topics.alias)
         self._remember(topic for topic in changed if self._tree.get(topic))
         self.publisher.changed(sorted(changed))
@@ -148,6 +153,7 @@ class Copy:
         self._foreign = {topic: seen for topic, seen in self._foreign.items() if now - seen < _FORGET}
         self._tell_foreign()
         self._give_way(now)
+        self._desk.problem("client id", troubles.client_id(self._connection.rivalled))
         self._tell(troubles.of_report(self._root, self.publisher.report) | troubles.of_tree(self._root, self._tree))
 
     async def run(self) -> None:
@@ -204,6 +210,8 @@ class Copy:
         new = {topic for topic in topics if topic != PUBLISHED} - self._published
         if new:
             self._published |= new
+            if len(self._published) > 2 * len(self._tree.topics) + _SPARE:  # over years of other names
+                self._published &= self._tree.topics.keys() | self.publisher.held.keys()
             names = orjson.dumps(sorted(self._published))
             self.publisher.changed(self._tree.replace(PUBLISHED, {PUBLISHED: names}))
 
@@ -250,7 +258,7 @@ class Copy:
         if topic.startswith(MARKER):
             return
         wrong = self.publisher.observe(topic, message.payload, ours=self._erasable(topic))
-        if wrong and topic not in _OUTSIDE_SCOPES and not self.publisher.paused:
+        if wrong and topic not in _OUTSIDE_SCOPES and not self.publisher.paused and len(self._foreign) < _MOST_FOREIGN:
             self._foreign[topic] = now
             self._tell_foreign()
 

@@ -76,7 +76,8 @@ class _Client(aiomqtt.Client):
         """Close the socket whatever state the connection is in: aiomqtt leaves it open after a failed attempt."""
         self._client._sock_close()  # noqa: SLF001 - paho has no public way without a DISCONNECT
         for future in (self._connected, self._disconnected):
-            if future.done() and not future.cancelled():
+            future.cancel()  # what comes late is nobody's business
+            if not future.cancelled():
                 future.exception()  # seen: nobody may be waiting any more
 
 

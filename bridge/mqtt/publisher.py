@@ -16,6 +16,7 @@ from bridge.topics.tree import ERASED, differences
 
 ABOUT_US = "bridge/"
 _CORRECTIONS_AT_ONCE = 3
+_MOST_CORRECTIONS = 1000
 _LONGEST_PAUSE = 600.0
 _FORGIVEN_AFTER = 3600.0
 
@@ -66,6 +67,7 @@ class Publisher:
         self._largest_acknowledged = 0
         self._suspects: list[int] = []
         self._learnt_maximum = math.inf
+        self._learnt = -math.inf
         self._settled = asyncio.Event()
         self._sent: dict[str, float] = {}
         self.paused = False
@@ -126,13 +128,17 @@ class Publisher:
         `ours`: whether a topic that is not wanted is the bridge's to erase. The first few corrections of a
         topic are at once, later ones after growing pauses: an echo must not be answered for ever.
         """
-        self._held[topic] = payload
-        self._doubted.discard(topic)
         wanted = self._wanted.get(topic, ERASED)
-        if payload == wanted or not (wanted or ours):
+        if not (wanted or ours):
+            return False  # nor remembered: strangers must not fill our memory
+        self._note(topic, payload)
+        self._doubted.discard(topic)
+        if payload == wanted:
             return False
         if topic in self._in_flight:
             self._doubted.add(topic)  # who came last is unknown, whatever the acknowledgement says
+        if topic not in self._corrections and len(self._corrections) >= _MOST_CORRECTIONS:
+            return True
         correction = self._corrections.setdefault(topic, _Correction())
         correction.last = self._now()
         if correction.due <= self._now():
@@ -142,6 +148,9 @@ class Publisher:
     def tick(self) -> None:
         """Put right what had to wait; forget corrections of long ago. Called about once a second."""
         now = self._now()
+        if now - self._learnt > _FORGIVEN_AFTER:
+            self._learnt_maximum = math.inf
+            self._suspects.clear()
         for topic, correction in list(self._corrections.items()):
             if now - correction.last > _FORGIVEN_AFTER:
                 del self._corrections[topic]
@@ -214,10 +223,18 @@ class Publisher:
         else:
             self.report.refused[topic] = reason
         if topic not in self._doubted:
-            self._held[topic] = payload
+            self._note(topic, payload)
         if self._differs(topic) and not self._must_wait(topic):
             self._dirty[topic] = None
         self._pump()
+
+    def _note(self, topic: str, payload: bytes) -> None:
+        """Note what the broker holds; what was erased is forgotten whole, over years of other names."""
+        if payload:
+            self._held[topic] = payload
+        else:
+            self._held.pop(topic, None)
+            self._sent.pop(topic, None)
 
     def _must_wait(self, topic: str) -> bool:
         """Whether it has been put right so often that the next time is not yet."""
@@ -231,3 +248,4 @@ class Publisher:
         self._suspects.append(size)
         if self._suspects.count(size) >= 2:
             self._learnt_maximum = min(self._learnt_maximum, size)
+            self._learnt = self._now()

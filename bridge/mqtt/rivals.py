@@ -4,6 +4,7 @@ import math
 
 _WINDOW = 60.0  # seconds in which so many topics are evidence
 _TOPICS = 10
+_MOST = 1000  # more topics are no better evidence
 _QUIET = 150.0  # seconds of silence after which the other one is taken to be gone
 _EVCC_SPEAKS = frozenset({"updated"})
 _BRIDGES_SPEAK = ("bridge/info", "bridge/health", "bridge/evcc", "bridge/marker/")
@@ -26,12 +27,12 @@ class Rivals:
             return
         if topic.startswith(_BRIDGES_SPEAK):
             self._bridge_seen = now
-        elif not topic.startswith("bridge/"):
+        elif not topic.startswith("bridge/") and len(self._topics) < _MOST:
             self._topics[topic] = now
-            self._judge(now)
 
     def evcc(self, now: float) -> bool:
-        """Whether evcc's own MQTT integration publishes below our root."""
+        """Whether evcc's own MQTT integration publishes below our root; asked about once a second."""
+        self._judge(now)
         return now - self._evcc_seen < _QUIET and not self.bridge(now)
 
     def bridge(self, now: float) -> bool:
@@ -39,8 +40,6 @@ class Rivals:
         return now - self._bridge_seen < _QUIET
 
     def _judge(self, now: float) -> None:
-        if len(self._topics) < _TOPICS:
-            return
         self._topics = {topic: seen for topic, seen in self._topics.items() if now - seen < _WINDOW}
         if len(self._topics) >= _TOPICS and now - self._updated < _WINDOW:
-            self._evcc_seen = now
+            self._evcc_seen = max(self._topics.values())

@@ -36,6 +36,13 @@ def of_rivals(root: str, *, evcc: bool, bridge: bool) -> dict[str, str | None]:
     }
 
 
+def client_id(shared: str | None) -> str | None:
+    """Who throws whom out."""
+    if shared is None:
+        return None
+    return f"another client seems to use our client id {shared}: give one of the two its own (mqtt.client_id)"
+
+
 def foreign(root: str, topics: Collection[str]) -> str | None:
     """Who wrote on the bridge's topics, and where he should."""
     if not topics:

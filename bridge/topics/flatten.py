@@ -34,7 +34,7 @@ def _walk(prefix: str, value: Any) -> Iterator[tuple[str, bytes]]:
 
 def _walk_list(prefix: str, value: list[Any]) -> Iterator[tuple[str, bytes]]:
     if is_series(value) or (not value and _is_series_topic(prefix)):
-        yield prefix, text(_without_secrets(value))
+        yield prefix, text(value)
     elif _is_of_phases(prefix, value):
         yield prefix, payload(sum(value))
         yield from ((f"{prefix}/{phase}", payload(item)) for phase, item in zip(_PHASES, value, strict=True))
@@ -42,12 +42,6 @@ def _walk_list(prefix: str, value: list[Any]) -> Iterator[tuple[str, bytes]]:
         yield prefix, payload(len(value))
         for number, item in enumerate(value, start=1):
             yield from _walk(f"{prefix}/{number}", item)
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_secrets(child) for key, child in value.items() if not is_secret(key)}
-    return list(map(_without_secrets, value)) if isinstance(value, list) else value
 
 
 def _is_of_phases(prefix: str, value: list[Any]) -> bool:

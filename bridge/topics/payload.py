@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 
+from bridge.topics.names import is_secret
+
 _TIME = re.compile(r"(\d{4})-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)")
 _FRACTION = re.compile(r"\.\d+")
 _SERIES_KEYS = ({"start", "end"}, {"ts", "val"})
@@ -35,8 +37,8 @@ def payload(value: Any) -> bytes:
 
 
 def text(value: Any) -> bytes:
-    """A value as compact JSON, which is how time series are published."""
-    return orjson.dumps(value)
+    """A value as compact JSON, which is how time series are published; without what a key says is a secret."""
+    return orjson.dumps(_without_secrets(value))
 
 
 def is_number(value: Any) -> bool:
@@ -58,6 +60,12 @@ def unix_seconds(value: str) -> int | None:
         return None
     moment = datetime.fromisoformat(_FRACTION.sub("", value))
     return math.floor((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
+
+
+def _without_secrets(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_secrets(child) for key, child in value.items() if not is_secret(key)}
+    return list(map(_without_secrets, value)) if isinstance(value, list) else value
 
 
 def _is_slot(item: Any) -> bool:

@@ -1,0 +1,35 @@
+"""A second client with our client id: the pauses grow, and it is named, also by a broker that throws out in silence."""
+
+from typing import Any
+
+import pytest
+
+from bridge.demo import Evcc
+from bridge.pause import Pause
+from tests.broker.client import client
+from tests.broker.mosquitto import Mosquitto
+from tests.broker.recorder import Recorder
+from tests.site.running import running, settings
+
+pytestmark = pytest.mark.broker
+
+
+async def test_another_client_with_our_client_id_is_named(
+    broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    real = Pause.next
+
+    def quick(pause: Pause, *longest: Any) -> float:
+        pauses.append(real(pause, *longest))
+        return 0.01
+
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt={"client_id": "ours"})):
+        await recorder.value("evcc/status", "online")
+        monkeypatch.setattr(Pause, "next", quick)
+        for _ in range(4):
+            recorder.clear()
+            async with client(broker, identifier="ours"):
+                await recorder.value("evcc/status", "online")
+        await recorder.until(lambda: b"client id ours" in (recorder.last("evcc/bridge/problem") or b""))
+        assert pauses[-1] > pauses[0]
