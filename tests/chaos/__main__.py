@@ -1,0 +1,57 @@
+"""`scripts/chaos`: one run after another, each with the next seed, and what came of them."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.chaos.broken import Broken
+from tests.chaos.programs import Ended
+from tests.chaos.run import Report, chaos
+
+
+def main() -> int:
+    """Run; 1 when a promise was not kept."""
+    options = _parser().parse_args()
+    return asyncio.run(_all(options))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scripts/chaos", description="The bridge among faults of every kind.")
+    parser.add_argument("--seed", type=int, default=1, help="which faults, which commands, which variant (default 1)")
+    parser.add_argument("--seeds", type=int, default=1, help="how many seeds, one after another (default 1)")
+    parser.add_argument("--minutes", type=float, default=0, help="how long, over all seeds")
+    parser.add_argument("--seconds", type=float, default=0, help="the same in seconds")
+    parser.add_argument("--keep", type=Path, help="a directory for logs and stores, kept (default: none is kept)")
+    return parser
+
+
+async def _all(options: argparse.Namespace) -> int:
+    seconds = (options.minutes * 60 + options.seconds or 60) / options.seeds
+    total, failures = Report(), 0
+    began = time.monotonic()
+    for seed in range(options.seed, options.seed + options.seeds):
+        try:
+            total += await _one(seed, seconds, options.keep)
+        except (Broken, Ended) as error:
+            failures += 1
+            _say("\n".join([f"BROKEN with seed {seed}: {error}", *getattr(error, "__notes__", ())]))
+    _say(f"{options.seeds} seeds in {(time.monotonic() - began) / 60:.1f} min, broken: {failures}\n{total}")
+    return 1 if failures else 0
+
+
+async def _one(seed: int, seconds: float, keep: Path | None) -> Report:
+    with tempfile.TemporaryDirectory(prefix="chaos") as scratch:
+        directory = Path(scratch) if keep is None else keep / str(seed)
+        directory.mkdir(parents=True, exist_ok=True)
+        return await chaos(directory, seed, seconds, _say)
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)  # noqa: T201 - a program's output
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,270 @@
+"""Every fault that a run can inject: what it hits, how it begins and how it ends."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+from typing import TYPE_CHECKING
+
+from bridge.demo.faults import FAULTS
+from bridge.demo.push import PushFault
+from tests.broker.proxy import Faults, Proxy
+from tests.chaos.broken import OFFLINE_BRIDGE, OFFLINE_EVCC
+
+if TYPE_CHECKING:
+    from tests.chaos.world import World
+
+Run = Callable[["World", Random], AbstractAsyncContextManager[None]]
+_HOUR = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One kind of fault. `place` is what it hits: there is one fault at a time in a place."""
+
+    name: str
+    place: str
+    run: Run
+    offline: float | None = None
+    """Seconds after which `status` must be `offline`, where it takes evcc or the bridge away."""
+    harmless: bool = False
+    """Whether it leaves that promise alone."""
+    slow: bool = False
+    """Whether messages may be under way for long."""
+    lies: bool = False
+    """Whether bytes become other bytes, which nobody can see."""
+
+
+@asynccontextmanager
+async def _bridge_killed(world: "World", _: Random) -> AsyncIterator[None]:
+    await world.bridge.kill()
+    yield
+    await world.bridge.start()
+
+
+@asynccontextmanager
+async def _bridge_restarted(world: "World", _: Random) -> AsyncIterator[None]:
+    await world.bridge.stop()
+    yield
+    await world.bridge.start()
+
+
+@asynccontextmanager
+async def _bridge_frozen(world: "World", _: Random) -> AsyncIterator[None]:
+    world.bridge.pause()
+    yield
+    world.bridge.resume()
+
+
+@asynccontextmanager
+async def _configuration_read(world: "World", _: Random) -> AsyncIterator[None]:
+    await world.reload(good=True)
+    yield
+
+
+@asynccontextmanager
+async def _configuration_wrong(world: "World", _: Random) -> AsyncIterator[None]:
+    await world.reload(good=False)
+    yield
+    await world.reload(good=True)
+
+
+@asynccontextmanager
+async def _clock_jumps(world: "World", random: Random) -> AsyncIterator[None]:
+    await world.bridge.surround(shift=random.choice((-1.0, 1.0)) * random.choice((5.0, _HOUR, 400 * 24 * _HOUR)))
+    yield
+    await world.bridge.surround(shift=0.0)
+
+
+@asynccontextmanager
+async def _names_lost(world: "World", random: Random) -> AsyncIterator[None]:
+    await world.bridge.surround(names=False)
+    for link in random.sample((world.broker_link, world.evcc_link), random.choice((1, 2))):
+        link.cut()
+    yield
+    await world.bridge.surround(names=True)
+
+
+@asynccontextmanager
+async def _broker_killed(world: "World", _: Random, *, keep: bool = True) -> AsyncIterator[None]:
+    world.broker.kill()
+    yield
+    await world.start_broker(keep=keep)
+
+
+@asynccontextmanager
+async def _broker_restarted(world: "World", _: Random, *, keep: bool = True) -> AsyncIterator[None]:
+    world.broker.stop()
+    yield
+    await world.start_broker(keep=keep)
+
+
+@asynccontextmanager
+async def _broker_frozen(world: "World", _: Random) -> AsyncIterator[None]:
+    world.broker.pause()
+    yield
+    world.broker.resume()
+
+
+@asynccontextmanager
+async def _disk_full(world: "World", random: Random) -> AsyncIterator[None]:
+    with world.disk.full():
+        if random.random() < 0.5:
+            world.broker.kill()
+            await world.start_broker()
+        yield
+
+
+@asynccontextmanager
+async def _certificate_expired(world: "World", _: Random) -> AsyncIterator[None]:
+    await world.certify(expired=True)
+    yield
+    await world.certify(expired=False)
+
+
+@asynccontextmanager
+async def _cut(link: Proxy, random: Random) -> AsyncIterator[None]:
+    link.cut(reset=random.random() < 0.5)
+    yield
+
+
+@asynccontextmanager
+async def _refused(link: Proxy, _: Random) -> AsyncIterator[None]:
+    link.refuse()
+    link.cut()
+    yield
+    await link.accept()
+
+
+@asynccontextmanager
+async def _bad(link: Proxy, faults: Faults) -> AsyncIterator[None]:
+    link.faults = faults
+    yield
+    await link.heal()
+
+
+def _mute(link: Proxy, _: Random) -> AbstractAsyncContextManager[None]:
+    link.faults = Faults(mute=True)
+    link.cut()
+    return _bad(link, Faults(mute=True))
+
+
+def _link(run: Callable[[Proxy, Random], AbstractAsyncContextManager[None]], place: str) -> Run:
+    def on(world: "World", random: Random) -> AbstractAsyncContextManager[None]:
+        return run(world.links[place], random)
+
+    return on
+
+
+@asynccontextmanager
+async def _half_open(world: "World", _: Random, *, place: str) -> AsyncIterator[None]:
+    world.broke(place)
+    async with _bad(world.links[place], Faults(half_open=True)):
+        yield
+
+
+_SHAPES: dict[str, Callable[[Proxy, Random], AbstractAsyncContextManager[None]]] = {
+    "cut": _cut,
+    "refused": _refused,
+    "mute": _mute,
+    "delayed": lambda link, random: _bad(link, Faults(delay=random.uniform(0.02, 0.3))),
+    "throttled": lambda link, random: _bad(link, Faults(rate=random.choice((20_000, 60_000, 200_000)))),
+    "corrupted": lambda link, random: _bad(link, Faults(corrupt=random.uniform(0.01, 0.3))),
+}
+
+
+def _links(place: str, offline: float, *, lies: bool) -> list[Fault]:
+    gone = {"refused": offline, "mute": offline}
+    return [
+        Fault(f"{place} {name}", place, _link(run, place), gone.get(name), slow=True, lies=lies and name == "corrupted")
+        for name, run in _SHAPES.items()
+    ] + [Fault(f"{place} half-open", place, partial(_half_open, place=place), offline)]
+
+
+@asynccontextmanager
+async def _evcc_killed(world: "World", _: Random) -> AsyncIterator[None]:
+    await world.evcc.kill()
+    yield
+    await world.evcc.start()
+
+
+@asynccontextmanager
+async def _evcc_frozen(world: "World", _: Random) -> AsyncIterator[None]:
+    world.evcc.pause()
+    yield
+    world.evcc.resume()
+
+
+@asynccontextmanager
+async def _evcc_restarts(world: "World", random: Random) -> AsyncIterator[None]:
+    await world.evcc.act("restart", scale=random.choice((0.02, 0.1, 0.3)))
+    yield
+    await world.evcc.complete()
+
+
+@asynccontextmanager
+async def _evcc_answers(world: "World", random: Random, *, name: str) -> AsyncIterator[None]:
+    path, times = random.choice((("/", None), ("/", None), ("/api/state", None), ("/", random.randrange(1, 6))))
+    await world.evcc.act("fault", name=name, path=path, times=times)
+    yield
+    await world.evcc.act("fault", name=None)
+
+
+@asynccontextmanager
+async def _push_fault(world: "World", _: Random, *, name: str) -> AsyncIterator[None]:
+    await world.evcc.act("push_fault", name=name)
+    yield
+    await world.evcc.act("push_fault", name=None)
+
+
+@asynccontextmanager
+async def _sockets_dropped(world: "World", _: Random) -> AsyncIterator[None]:
+    await world.evcc.act("drop_sockets")
+    yield
+
+
+_BROKER = [
+    Fault("broker killed, store kept", "broker", _broker_killed),
+    Fault("broker killed, store lost", "broker", partial(_broker_killed, keep=False)),
+    Fault("broker restarted, store kept", "broker", _broker_restarted),
+    Fault("broker restarted, store lost", "broker", partial(_broker_restarted, keep=False)),
+    Fault("broker frozen", "broker", _broker_frozen, slow=True),
+]
+_DISK = Fault("broker's disk full", "broker", _disk_full)
+_CERTIFICATE = Fault("broker's certificate expired", "broker", _certificate_expired, OFFLINE_BRIDGE)
+_BRIDGE = [
+    Fault("bridge killed", "bridge", _bridge_killed, OFFLINE_BRIDGE),
+    Fault("bridge restarted", "bridge", _bridge_restarted, OFFLINE_BRIDGE),
+    Fault("bridge frozen", "bridge", _bridge_frozen, OFFLINE_BRIDGE),
+    Fault("configuration read again", "bridge", _configuration_read),
+    Fault("configuration wrong", "bridge", _configuration_wrong),
+    Fault("clock jumps", "bridge", _clock_jumps, harmless=True),
+    Fault("names do not resolve", "bridge", _names_lost),
+]
+_EVCC = [
+    Fault("evcc killed", "evcc", _evcc_killed, OFFLINE_EVCC),
+    Fault("evcc frozen", "evcc", _evcc_frozen, OFFLINE_EVCC),
+    Fault("evcc restarts", "evcc", _evcc_restarts),
+    Fault("push dropped", "evcc", _sockets_dropped, harmless=True),
+    *(Fault(f"push {one.value}", "evcc", partial(_push_fault, name=one.value), harmless=True) for one in PushFault),
+    *(Fault(f"evcc answers: {name}", "evcc", partial(_evcc_answers, name=name)) for name in FAULTS),
+]
+
+
+def faults(*, tls: bool, disk: bool) -> list[Fault]:
+    """All that can go wrong where the broker is reached by TLS, or not, and where its disk can be filled, or not.
+
+    Bytes to the broker are only corrupted within TLS, which shows it: else they would be somebody's true words.
+    """
+    to_broker = _links("link to broker", OFFLINE_BRIDGE, lies=False)
+    to_evcc = _links("link to evcc", OFFLINE_EVCC, lies=True)
+    if not tls:
+        to_broker = [fault for fault in to_broker if fault.name != "link to broker corrupted"]
+    special = [*([_DISK] if disk else []), *([_CERTIFICATE] if tls else [])]
+    return [*_BROKER, *special, *_BRIDGE, *_EVCC, *to_broker, *to_evcc]
+
+
+def weight(fault: Fault, among: list[Fault]) -> float:
+    """Every place is hit as often as any other, whatever number of faults it has."""
+    return 1 / sum(1 for other in among if other.place == fault.place)

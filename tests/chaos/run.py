@@ -1,0 +1,277 @@
+"""One run: bursts of faults, calm between them, and the promises that are checked all the time."""
+
+import asyncio
+import time
+from asyncio import TaskGroup
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from typing import Self
+
+from tests.broker.client import retained
+from tests.broker.recorder import Recorder
+from tests.chaos import broken, verdict
+from tests.chaos.broken import Broken
+from tests.chaos.commander import ANSWERS
+from tests.chaos.faults import Fault, faults
+from tests.chaos.programs import Ended
+from tests.chaos.schedule import Burst, Planned, bursts
+from tests.chaos.world import World
+from tests.site.running import expected, state_topics
+
+_PROBE = 0.05  # seconds between two looks at what has no event
+_SHOWN = 60  # messages shown when something is broken
+Say = Callable[[str], None]
+
+
+@dataclass(slots=True)
+class Report:
+    """What a run did and saw."""
+
+    faults: Counter[str] = field(default_factory=Counter)
+    commands: int = 0
+    answers: Counter[str] = field(default_factory=Counter)
+    bursts: int = 0
+    online: list[float] = field(default_factory=list)
+    """Seconds from the end of the faults of a burst until `status` was online."""
+    equal: list[float] = field(default_factory=list)
+    memory: list[int] = field(default_factory=list)
+    """Resident bytes in each calm."""
+
+    def __iadd__(self, other: "Report") -> Self:
+        self.faults += other.faults
+        self.commands += other.commands
+        self.answers += other.answers
+        self.bursts += other.bursts
+        self.online += other.online
+        self.equal += other.equal
+        self.memory += other.memory
+        return self
+
+    def __str__(self) -> str:
+        kinds = "".join(f"\n  {count:5} {kind}" for kind, count in sorted(self.faults.items()))
+        return (
+            f"{self.bursts} bursts, {self.faults.total()} faults, {self.commands} commands acknowledged, "
+            f"answers: {dict(self.answers)}\n"
+            f"online after at most {max(self.online, default=0):.1f} s, equal after at most "
+            f"{max(self.equal, default=0):.1f} s, memory {_megabytes(self.memory)}{kinds}"
+        )
+
+
+async def chaos(directory: Path, seed: int, seconds: float, say: Say) -> Report:
+    """Run for about so long; Broken or Ended says which promise was not kept, with what led to it."""
+    async with World(directory, seed) as world:
+        run = Run(world, seed, say)
+        try:
+            await run.whole(seconds)
+        except (BaseExceptionGroup, Broken, Ended) as group:
+            error = _first(group)
+            error.add_note(run.story())
+            raise error from None
+        return run.report
+
+
+class Run:
+    """The world through one run."""
+
+    def __init__(self, world: World, seed: int, say: Say) -> None:
+        self.report = Report()
+        self._world = world
+        self._seed = seed
+        self._say = say
+        self._told: list[str] = []
+        self._active: dict[str, tuple[Fault, float]] = {}
+        self._unsettled = 0.0
+        self._slow: list[tuple[float, float]] = []
+        self._base: dict[int, tuple[int, int, int]] = {}
+
+    async def whole(self, seconds: float) -> None:
+        world = self._world
+        self._tell(f"seed {self._seed}: {world.variant}")
+        if world.disk.reason:
+            self._tell(f"no full disk: {world.disk.reason}")
+        end = time.monotonic() + seconds
+        await self._calm(time.monotonic() + broken.ONLINE, began=time.monotonic())
+        kinds = faults(tls=world.variant.tls, disk=world.disk.reason is None)
+        for burst in bursts(self._seed, kinds):
+            if time.monotonic() >= end:
+                break
+            await self._burst(burst)
+
+    def story(self) -> str:
+        """What led here: the schedule so far, the last messages, the ends of the logs."""
+        world = self._world
+        last = "\n".join(
+            f"  {one.time:.2f} {one.topic} {one.payload[:120]!r}{' (stored)' * one.stored}"
+            for one in [one for one in world.recorder.records if not one.topic.startswith(ANSWERS)][-_SHOWN:]
+        )
+        calls = "\n".join(f"  {call.at:.2f} {call.method} {call.path}" for call in world.evcc_link.calls[-20:])
+        schedule = "\n".join(self._told)
+        now = f"now {time.monotonic():.2f}"
+        return f"{schedule}\n{now}\nlast messages:\n{last}\nlast calls:\n{calls}\nbridge:\n{world.bridge.tail()}"
+
+    async def _burst(self, burst: Burst) -> None:
+        began = time.monotonic()
+        self._tell(f"{began:.2f} " + "; ".join(map(str, burst)))
+        self.report.bursts += 1
+        async with TaskGroup() as group:
+            around = [group.create_task(work) for work in (self._world.live(), self._world.command(), self._watch())]
+            async with TaskGroup() as inner:
+                for planned in burst:
+                    inner.create_task(self._inject(planned))
+            for task in around:
+                task.cancel()
+        over = time.monotonic()
+        await self._calm(over, began=began, lies=any(planned.fault.lies for planned in burst))
+
+    async def _inject(self, planned: Planned) -> None:
+        fault = planned.fault
+        await asyncio.sleep(planned.begin)
+        async with self._noted(fault), fault.run(self._world, Random(planned.seed)):
+            self.report.faults[fault.name] += 1
+            await asyncio.sleep(planned.seconds)
+
+    @asynccontextmanager
+    async def _noted(self, fault: Fault) -> AsyncIterator[None]:
+        began = time.monotonic()
+        self._active[fault.place] = (fault, began)
+        try:
+            yield
+        finally:
+            del self._active[fault.place]
+            if fault.slow:
+                self._slow.append((began, time.monotonic()))
+            if not fault.harmless:
+                self._unsettled = time.monotonic()
+
+    async def _watch(self) -> None:
+        """What must hold while faults are there: nobody dies by himself, and `status` tells who is gone."""
+        while True:
+            self._world.bridge.check()
+            self._world.evcc.check()
+            self._check_offline()
+            await asyncio.sleep(_PROBE)
+
+    def _check_offline(self) -> None:
+        active = [(fault, began) for fault, began in self._active.values() if not fault.harmless]
+        if not active or not all(fault.offline for fault, _ in active):
+            return
+        fault, began = min(active, key=lambda one: one[1])
+        waited = time.monotonic() - max(began, self._unsettled)
+        status = self._world.recorder.tree().get("evcc/status")
+        if waited > max(fault.offline or 0 for fault, _ in active) and status == b"online":
+            raise Broken(4, f"status is {status!r}, {waited:.1f} s after: {fault.name}")
+
+    async def _calm(self, over: float, *, began: float, lies: bool = False) -> None:
+        """All faults are over: everything comes right within its time."""
+        recorder = self._world.recorder
+        await self._until(4, over + broken.ONLINE, lambda: recorder.tree().get("evcc/status") == b"online", "online")
+        self.report.online.append(time.monotonic() - over)
+        await self._equal(over)
+        self.report.equal.append(time.monotonic() - over)
+        await self._judge(began, lies=lies)
+        await self._settled(over)
+        await self._until(4, over + broken.EQUAL, self._is_fresh, "updated")
+
+    async def _equal(self, over: float) -> None:
+        """Invariant 1, at a client that was there and at one that comes now."""
+        world = self._world
+        while True:
+            tree = expected(await world.evcc.ask("state"))
+            with suppress(AssertionError):
+                await world.recorder.until(lambda tree=tree: state_topics(world.recorder.tree()) == tree, 0.3)  # type: ignore[misc]
+                if state_topics(await retained(world.broker, "evcc/#")) == tree:
+                    return
+            if time.monotonic() > over + broken.EQUAL:
+                raise Broken(1, _difference(tree, world.recorder))
+
+    async def _judge(self, began: float, *, lies: bool) -> None:
+        """Invariants 2 and 3, of what was recorded since the last time."""
+        world = self._world
+        v5 = world.variant.version == "5"
+        commands = [command for commander in world.commanders for command in commander.commands]
+        while True:
+            answered = verdict.answers(world.recorder.records, commands, v5=v5)
+            due = verdict.one_answer(commands, answered, reached=self._reached, now=time.monotonic(), v5=v5)
+            if not due:
+                break
+            world.bridge.check()
+            await asyncio.sleep(_PROBE)
+        world.read_diary()
+        if not lies:
+            verdict.values(world.recorder.records, world.truth, began - broken.EQUAL)
+            verdict.calls(world.evcc_link.calls, commands, answered, late=self._late)
+        self.report.commands += sum(command.acknowledged is not None for command in commands)
+        self.report.answers += verdict.statuses(answered)
+        world.truth.forget(began - 2 * broken.EQUAL)
+        world.recorder.clear()
+        world.evcc_link.calls.clear()
+        for commander in world.commanders:
+            commander.commands.clear()
+
+    def _reached(self, begin: float, end: float) -> bool:
+        slow = any(begin < until and since < end for since, until in self._slow)
+        held = self._world.broker_link.continuity.held(begin, end)
+        return held and not slow and not any(begin <= lost <= end for lost in self._world.recorder.losses)
+
+    def _late(self, begin: float, end: float) -> bool:
+        return any(begin < until and since < end for since, until in self._slow)
+
+    async def _settled(self, over: float) -> None:
+        """Invariant 5: what the bridge holds is what it held in its first calm."""
+        world = self._world
+        await self._until(3, over + broken.EQUAL, lambda: not _left_set(world.recorder), "no command left in the store")
+        pid = world.bridge.pid
+        while True:
+            files = world.bridge.files() - world.evcc_link.connections
+            found = (await world.bridge.surround(), files, world.bridge.memory())
+            base = self._base.setdefault(pid, found)
+            if found[:2] == base[:2] and found[2] <= base[2] + broken.MARGIN:
+                break
+            if time.monotonic() > over + broken.EQUAL:
+                raise Broken(5, f"tasks, files, memory: {found}, and at first {base}")
+            await asyncio.sleep(_PROBE)
+        self.report.memory.append(found[2])
+
+    def _is_fresh(self) -> bool:
+        updated = self._world.recorder.tree().get("evcc/updated", b"0")
+        return abs(time.time() - int(updated)) < 4
+
+    async def _until(self, invariant: int, end: float, holds: Callable[[], object], what: str) -> None:
+        while not holds():
+            self._world.bridge.check()
+            if time.monotonic() > end:
+                raise Broken(invariant, f"not in time: {what}")
+            await asyncio.sleep(_PROBE)
+
+    def _tell(self, text: str) -> None:
+        self._told.append(text)
+        self._say(text)
+
+
+def _first(error: BaseException) -> BaseException:
+    """The error within groups of errors."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _left_set(recorder: Recorder) -> list[str]:
+    return [topic for topic in recorder.tree() if topic.endswith("/set")]
+
+
+def _difference(tree: dict[str, bytes], recorder: Recorder) -> str:
+    seen = state_topics(recorder.tree())
+    wrong = [topic for topic in {**tree, **seen} if tree.get(topic) != seen.get(topic)]
+    shown = ", ".join(f"{topic}: {seen.get(topic)!r}, not {tree.get(topic)!r}" for topic in sorted(wrong)[:8])
+    return f"{len(wrong)} topics differ: {shown}"
+
+
+def _megabytes(values: list[int]) -> str:
+    if not values:
+        return "unknown"
+    least, most = (f"{value / 2**20:.1f}" for value in (min(values), max(values)))
+    return f"{least} to {most} MB"
