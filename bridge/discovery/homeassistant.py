@@ -18,6 +18,7 @@ from bridge.discovery.devices import Device, slug
 from bridge.discovery.entities import BESIDE, entities
 from bridge.discovery.entity import Entity
 from bridge.topics.names import Selection
+from bridge.topics.payload import text
 
 ORIGIN = "evcc-mqtt-bridge"
 EVERYTHING = Selection()
@@ -57,7 +58,7 @@ class HomeAssistant:
     def configs(self, state: Mapping[str, Any], others: Mapping[str, bytes] = BESIDE) -> dict[str, bytes]:
         """The configurations for a complete state, by topic; what is not among them is to be erased."""
         return {
-            f"{self.prefix}/{component}/{slug(self.root)}/{entity.device.id}_{entity.id}/config": orjson.dumps(config)
+            f"{self.prefix}/{component}/{slug(self.root)}/{entity.device.id}_{entity.id}/config": text(config)
             for entity in entities(state, self.selection, others)
             for component, config in self._configs(entity)
         }

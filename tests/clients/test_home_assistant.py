@@ -52,6 +52,7 @@ def test_every_configuration_is_valid_and_every_template_works(
 
 async def test_entities_have_states_and_services_reach_evcc(house: House, home_assistant: HomeAssistant) -> None:
     await home_assistant.until("select.carport_sud_mode", lambda state: state == "pv")
+    await home_assistant.until("sensor.haus_sud_charged_energy_total", lambda state: state == "52.9")
     states = await home_assistant.states()
     assert states["sensor.carport_sud_charge_power"]["attributes"]["device_class"] == "power"
     assert states["sensor.haus_sud_grid_import"]["attributes"]["state_class"] == "total_increasing"

@@ -1,6 +1,7 @@
 """The exported flows in a real Node-RED: values, commands, answers, and nothing stale."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -8,7 +9,6 @@ import pytest
 from bridge.discovery import export
 from bridge.discovery.nodered.flow import Flow
 from bridge.discovery.nodered.flow import broker as broker_node
-from tests.broker.client import publish
 from tests.clients.house import House
 from tests.clients.node_red import NodeRed
 
@@ -72,10 +72,9 @@ async def test_cheap_power_charges_fast(house: House, node_red: NodeRed) -> None
 
 async def test_the_end_of_a_session_is_told(house: House, node_red: NodeRed) -> None:
     await node_red.deploy(exported(house)["example-notify-on-session-end.json"])
-    event = {"event": "session_end", "loadpoint": 1, "title": "Carport", "vehicle": "Blauer e-Golf", "energy": 12.3}
-    await publish(house.broker, "evcc/events", json.dumps(event | {"cost": 3.2, "duration": 3600}))
+    house.evcc.finish_session(0)
     await node_red.until(node_red.shown)
-    assert node_red.shown()[-1] == "Blauer e-Golf at Carport: 12.3 kWh for 3.2 in 3600 seconds."
+    assert re.fullmatch(r".* at Carport \+ Süd: [\d.]+ kWh for [\d.]* in \d+ seconds\.", node_red.shown()[-1])
 
 
 async def test_wiring_in_to_out_with_retain_leaves_no_stale_command(house: House, node_red: NodeRed) -> None:

@@ -12,9 +12,10 @@ _CHEAP = (
 _CHANGES = {
     "func": "rbe", "gap": "", "start": "", "inout": "out", "septopics": False, "property": "payload", "topi": "topic",
 }  # fmt: skip
+# three braces: two would write a quotation mark in a title as &quot;
 _TEXT = (
-    "{{payload.vehicle}} at {{payload.title}}: {{payload.energy}} kWh for {{payload.cost}}"
-    " in {{payload.duration}} seconds."
+    "{{{payload.vehicle}}} at {{{payload.title}}}: {{{payload.energy}}} kWh for {{{payload.cost}}}"
+    " in {{{payload.duration}}} seconds."
 )
 
 
