@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from aiomqtt import MqttError
 
 from bridge.demo import Evcc
 from bridge.pause import Pause
@@ -29,7 +30,9 @@ async def test_another_client_with_our_client_id_is_named(
         monkeypatch.setattr(Pause, "next", quick)
         for _ in range(4):
             recorder.clear()
-            async with client(broker, identifier="ours"):
+            async with client(broker, identifier="ours") as other:
                 await recorder.value("evcc/status", "online")
+                with pytest.raises(MqttError):  # it was thrown out in its turn
+                    await anext(aiter(other.messages))
         await recorder.until(lambda: b"client id ours" in (recorder.last("evcc/bridge/problem") or b""))
         assert pauses[-1] > pauses[0]
