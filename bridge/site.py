@@ -43,14 +43,14 @@ class Site:
         self._selection = Selection(settings.topics.include, settings.topics.exclude)
         self.reader = Reader(client, settings.evcc, self)
         self._by_title = ByTitle() if settings.topics.by_title else None
-        self._announcer, annexes = self._announce_to_homeassistant()
+        self._announcer, annex = self._homeassistant()
         self.copy = Copy(
             settings.mqtt,
             self,
             limit=settings.topics.limit,
             state=lambda: self.reader.state,
             settled=self._settled,
-            annexes=annexes,
+            annexes=[annex],
             beside=self._beside,
         )
         self.problem = Problems(lambda text: self.copy.want(PROBLEM, {PROBLEM: text.encode()}))
@@ -186,19 +186,22 @@ class Site:
         link = self.copy.link
         return polled and (link is None or now - link.last_acknowledgement <= 2 * HEALTH_EVERY)
 
-    def _announce_to_homeassistant(self) -> tuple[Announcer | None, list[Annex]]:
+    def _homeassistant(self) -> tuple[Announcer | None, Annex]:
+        """What announces everything to Home Assistant; switched off, what was announced before is taken back."""
         settings = self._settings
-        if not settings.discovery.homeassistant:
-            return None, []
         maker = HomeAssistant(settings.mqtt.root, settings.discovery.prefix, self._selection)
 
         def publisher(root: str, wanted: Mapping[str, bytes]) -> Publisher:
             return Publisher(root, wanted, qos=settings.mqtt.qos, window=settings.mqtt.window, now=time.monotonic)
 
-        annex = Annex(
-            maker.prefix, publisher, maker.filter, lambda *held: self._settled("") and maker.ours(*held), maker.birth
-        )
-        return Announcer(maker, lambda: self.reader.state, lambda: self.copy.tree.topics, annex.want), [annex]
+        def ours(topic: str, payload: bytes) -> bool:
+            return self._settled("") and maker.ours(topic, payload)
+
+        annex = Annex(maker.prefix, publisher, maker.filter, ours, maker.birth)
+        if settings.discovery.homeassistant:
+            return Announcer(maker, lambda: self.reader.state, lambda: self.copy.tree.topics, annex.want), annex
+        annex.want({})
+        return None, annex
 
     def _beside(self, sources: Mapping[str, Topics]) -> Mapping[str, Topics]:
         """The second tree, by title."""

@@ -176,3 +176,18 @@ async def test_a_broken_configuration_is_fatal_and_keeps_values(broker: Mosquitt
         assert not [
             one.topic for one in recorder.records if not one.payload and one.topic.startswith("evcc/loadpoints")
         ]
+
+
+async def test_what_was_announced_is_taken_back_when_discovery_is_switched_off(
+    broker: Mosquitto, recorder: Recorder
+) -> None:
+    def announced() -> list[str]:
+        return [topic for topic in recorder.tree() if topic.startswith("homeassistant/")]
+
+    async with Evcc(still=True) as evcc:
+        async with running(settings(evcc, broker, evcc={"grace": 0.3})):
+            await recorder.until(announced)
+        await publish(broker, "homeassistant/sensor/evcc/theirs/config", "{}", retain=True)
+        off = settings(evcc, broker, evcc={"grace": 0.3}, discovery={"homeassistant": False})
+        async with running(off):
+            await recorder.until(lambda: announced() == ["homeassistant/sensor/evcc/theirs/config"])
