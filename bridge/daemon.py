@@ -1,6 +1,7 @@
 """The process: signals, reloads, and what systemd is told."""
 
 import asyncio
+import gc
 import signal
 import threading
 from asyncio import TaskGroup
@@ -28,6 +29,8 @@ def run(load: Load) -> int:
     `load` reads the configuration; it is called again on SIGHUP.
     """
     settings = load()
+    gc.collect()
+    gc.freeze()  # what has been imported stays: looking through it again and again takes longer than all else
     with asyncio.Runner() as runner:
         runner.get_loop().set_default_executor(_Expendable())
         runner.run(Daemon(load, settings).run())

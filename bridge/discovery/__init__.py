@@ -5,7 +5,6 @@ from typing import Any
 
 import orjson
 
-from bridge.discovery import nodered, openhab
 from bridge.discovery.entities import entities
 from bridge.discovery.homeassistant import HomeAssistant
 
@@ -20,5 +19,7 @@ def export(target: str, *, root: str, broker_url: str, state: Mapping[str, Any])
     if target == "homeassistant":
         configs = {topic: orjson.loads(config) for topic, config in HomeAssistant(root).configs(state).items()}
         return {"homeassistant.json": orjson.dumps(configs, option=orjson.OPT_INDENT_2).decode() + "\n"}
+    from bridge.discovery import nodered, openhab  # noqa: PLC0415 - a running bridge has no use for them
+
     files = {"openhab": openhab.files, "nodered": nodered.files}[target]
     return files(entities(state), root, broker_url)

@@ -143,7 +143,7 @@ class Requests:
         reply = await self._rest.get(sessions.PATH, params, timeout=sessions.TIMEOUT)
         if params.get("format") == "csv":
             return reply.body.decode(errors="replace")
-        listed = [orjson.dumps(row) async for row in each(reply.body)]
+        listed = [text(row) async for row in each(reply.body)]
         return orjson.Fragment(b"[" + b",".join(listed) + b"]")
 
     async def _of_plan(self, fields: Mapping[str, Any]) -> Any:

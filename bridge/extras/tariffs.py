@@ -34,7 +34,7 @@ class Tariffs:
         self._state = state
         self._want = want
         self._now = now
-        self._lists: dict[str, list[Any]] = {}
+        self._texts: dict[str, bytes] = {}
         self._rates: dict[str, list[Rate]] = {}
         self._quarter = -1.0
 
@@ -68,11 +68,12 @@ class Tariffs:
         except Refused:
             reply = None
         if reply is None:
-            self._lists.pop(kind, None)
+            self._texts.pop(kind, None)
             self._rates.pop(kind, None)
         else:
-            self._lists[kind] = listed(reply.json())
-            self._rates[kind] = rates(self._lists[kind])
+            found = listed(reply.json())
+            self._texts[kind] = text(found)
+            self._rates[kind] = rates(found)
 
     def _is_in_state(self, kind: str) -> bool:
         """Whether evcc's forecast holds the very rates that are known, and so nothing else need be asked."""
@@ -86,6 +87,6 @@ class Tariffs:
         for kind, known in self._rates.items():
             low, high = bounds(known)
             figures = {"now": current(known, self._now()), "min": low, "max": high}
-            topics[f"tariffs/{kind}"] = text(self._lists[kind])
+            topics[f"tariffs/{kind}"] = self._texts[kind]
             topics |= {f"tariffs/{kind}/{name}": payload(value) for name, value in figures.items()}
         self._want(SOURCE, topics)

@@ -20,6 +20,7 @@ from bridge.mqtt.watch import MARKER, Watch
 from bridge.settings import Mqtt
 from bridge.topics.ghosts import SCOPES, is_ours, is_unlisted
 from bridge.topics.known import KEYS
+from bridge.topics.payload import text
 from bridge.topics.tree import ERASED, Tree
 from bridge.topics.units import Topics
 
@@ -212,7 +213,7 @@ class Copy:
             self._published |= new
             if len(self._published) > 2 * len(self._tree.topics) + _SPARE:  # over years of other names
                 self._published &= self._tree.topics.keys() | self.publisher.held.keys()
-            names = orjson.dumps(sorted(self._published))
+            names = text(sorted(self._published))
             self.publisher.changed(self._tree.replace(PUBLISHED, {PUBLISHED: names}))
 
     def _erasable(self, topic: str) -> bool:
@@ -278,8 +279,8 @@ class Copy:
             self._foreign.clear()
 
     def _tell(self, problems: Mapping[str, str | None]) -> None:
-        for key, text in problems.items():
-            self._desk.problem(key, text)
+        for key, sentence in problems.items():
+            self._desk.problem(key, sentence)
 
 
 def _names(payload: bytes) -> list[str]:
