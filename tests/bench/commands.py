@@ -41,14 +41,21 @@ def delay_figures(count: int) -> list[Figure]:
         house("--still", COMMANDS_RATE="10000") as (evcc, broker, _),
         Observer(mqtt, broker.port, [_TOPIC]) as state,
         Observer(mqtt, broker.port, [_ANSWERS]) as answers,
+        httpx.Client(base_url=evcc.url, trust_env=False) as bare_httpx,
     ):
         client = _client(broker.port)
-        pairs = [(_trip(evcc, client, state, answers, 2 * n), _post(evcc, 2 * n + 1)) for n in range(count)]
-    trips, bare = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+        rounds = [
+            (_trip(evcc, client, state, answers, 3 * n), _post(evcc, 3 * n + 1), _by_httpx(evcc, bare_httpx, 3 * n + 2))
+            for n in range(count)
+        ]
+    trips, bare, by_httpx = zip(*rounds, strict=True)
     after_evcc = [trip.answered - trip.requested - median(bare) for trip in trips]
+    httpx_takes = f"a bare httpx POST: {median(by_httpx) * 1_000:.2f} ms"
     evcc_takes = f"evcc's answer to a bare POST, from its arrival: {median(bare) * 1_000:.2f} ms"
     return [
-        *milliseconds("command -> request at evcc", [trip.requested - trip.published for trip in trips], 1.5),
+        *milliseconds(
+            "command -> request at evcc", [trip.requested - trip.published for trip in trips], 1.5, httpx_takes
+        ),
         *milliseconds("evcc's answer -> answer at the client", after_evcc, 1, evcc_takes),
         *milliseconds("command -> answer at the client", [trip.answered - trip.published for trip in trips]),
         *milliseconds("command -> state topic at a subscriber", [trip.state - trip.published for trip in trips], 6),
@@ -64,12 +71,12 @@ def _trip(evcc: Evcc, client: paho.Client, state: Observer, answers: Observer, v
     new = state.wait(str(value))
     answered, text = answers.next()
     assert orjson.loads(text)["status"] == "ok", text
-    requested = next(each["at"] for each in evcc.requests(before) if each["method"] == "POST")
-    return Trip(published, requested, answered, new)
+    return Trip(published, _arrival(evcc, before), answered, new)
 
 
 def _post(evcc: Evcc, value: int) -> float:
     """Seconds from the arrival of a POST at evcc to its answer at a client that does nothing else."""
+    time.sleep(_PAUSE)
     connection = HTTPConnection(HOST, evcc.port)
     connection.connect()
     before = len(evcc.requests())
@@ -77,7 +84,21 @@ def _post(evcc: Evcc, value: int) -> float:
     connection.getresponse().read()
     end = time.monotonic()
     connection.close()
-    return end - float(next(each["at"] for each in evcc.requests(before) if each["method"] == "POST"))
+    return end - _arrival(evcc, before)
+
+
+def _by_httpx(evcc: Evcc, client: httpx.Client, value: int) -> float:
+    """Seconds from a call of httpx to the arrival of its POST at evcc."""
+    time.sleep(_PAUSE)
+    before = len(evcc.requests())
+    began = time.monotonic()
+    client.post(f"{_PATH}/{value}")
+    return _arrival(evcc, before) - began
+
+
+def _arrival(evcc: Evcc, before: int) -> float:
+    """When the first POST after so many requests arrived."""
+    return float(next(each["at"] for each in evcc.requests(before) if each["method"] == "POST"))
 
 
 def rate_figures(count: int) -> list[Figure]:

@@ -13,6 +13,7 @@ from tests.bench.observers import Observer, mqtt, push
 from tests.bench.programs import Evcc, cpu_seconds, house
 
 _CALM = 0.5  # seconds after the last frame
+_START = 5.0  # seconds in which a bridge reads tariffs and sessions, and announces all to Home Assistant
 _REPEATS = 9  # frames in ten that repeat the last value
 _END = "end"
 
@@ -20,6 +21,7 @@ _END = "end"
 def cost_figures(count: int) -> list[Figure]:
     """(d), the frames of evcc's own control cycle with a change after every ninth."""
     with house("--still", "--interval", "3600") as (evcc, _, bridge), Observer(push, evcc.url, _END) as bare:
+        time.sleep(_START)
         own, reference = cpu_seconds(bridge.pid), cpu_seconds(bare.pid)
         sent = _send(evcc, count)
         evcc.act("set", path=_END, value=_END)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from tests.bench.figures import Figure
-from tests.bench.programs import Bridge, Evcc, broker, resident_megabytes
+from tests.bench.programs import Bridge, Evcc, Program, broker, resident_megabytes
 
 _OPTIMIZE = {"": "", "PYTHONOPTIMIZE=2": "2"}
 
@@ -14,6 +14,9 @@ _OPTIMIZE = {"": "", "PYTHONOPTIMIZE=2": "2"}
 def figures(seconds: float, loadpoints: Sequence[int]) -> list[Figure]:
     """(f), and (g) with other numbers of loadpoints, all at the same time; `BENCH_PYTHON` has what a user installs."""
     python = os.environ["BENCH_PYTHON"]
+    for level in _OPTIMIZE.values():  # compiles what is not yet
+        with Program("-c", "import bridge.daemon, bridge.settings", python=python, PYTHONOPTIMIZE=level) as once:
+            once.process.wait()
     runs = [(name, None) for name in _OPTIMIZE] + [("", number) for number in loadpoints]
     with ExitStack() as stack:
         mosquitto = stack.enter_context(broker())

@@ -1,6 +1,7 @@
 """CPU time of a poll, against a bare GET of the same bytes."""
 
 import asyncio
+import gc
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from copy import deepcopy
@@ -63,6 +64,8 @@ def measure(rounds: int, *options: str) -> tuple[Cost, int]:
         environment = settings(evcc.url, mosquitto.url, evcc={"interval": _FAR, "push": "off"})
 
         async def measured() -> list[Cost]:
+            gc.collect()
+            gc.freeze()  # as the daemon does
             async with running(environment) as site, Client(environment.evcc) as client, _bare() as bare:
                 return [await _round(evcc, site, client, bare, bodies[number % 2]) for number in range(rounds)]
 

@@ -19,6 +19,8 @@ from tests.bench.observers import Observer, mqtt
 from tests.broker.mosquitto import HOST, Config, Mosquitto
 
 PATIENCE = 60.0  # seconds until everything is up
+# the user's own options; and compiling at every start takes memory that an installed program does not take
+_NOT_INHERITED = ("EVCC_", "MQTT_", "PYTHONDONTWRITEBYTECODE")
 _TOLD = re.compile(rb"at http://[^:]+:(\d+), driven at http://[^:]+:(\d+)/")
 
 
@@ -38,7 +40,7 @@ class Program:
     """A Python program that ends with its context."""
 
     def __init__(self, *arguments: str, python: str = sys.executable, **environment: str) -> None:
-        inherited = {name: text for name, text in os.environ.items() if not name.startswith(("EVCC_", "MQTT_"))}
+        inherited = {name: text for name, text in os.environ.items() if not name.startswith(_NOT_INHERITED)}
         command = [python, *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, env=inherited | environment)
 
