@@ -52,6 +52,13 @@ class _Client(aiomqtt.Client):
     """aiomqtt's client with the parts of the protocol that it swallows handed on."""
 
     link: "Link"
+    _disposed = False
+
+    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
+        if self._disposed:  # the thread that connects was still at it when the attempt was given up
+            sock.close()
+            raise ConnectionAbortedError("the attempt was given up")
+        super()._on_socket_open(client, userdata, sock)
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
         if properties is not None:
@@ -74,7 +81,10 @@ class _Client(aiomqtt.Client):
 
     def dispose(self) -> None:
         """Close the socket whatever state the connection is in: aiomqtt leaves it open after a failed attempt."""
-        self._client._sock_close()  # noqa: SLF001 - paho has no public way without a DISCONNECT
+        self._disposed = True
+        # behind what a connecting thread has asked of the loop: a reader or writer on a closed socket is an error,
+        # and perhaps on another's socket. paho has no public way to close without a DISCONNECT
+        self._loop.call_soon(self._client._sock_close)  # noqa: SLF001
         for future in (self._connected, self._disconnected):
             future.cancel()  # what comes late is nobody's business
             if not future.cancelled():

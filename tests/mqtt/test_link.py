@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -207,6 +208,28 @@ async def test_who_is_no_broker(monkeypatch: pytest.MonkeyPatch, reply: bytes) -
 async def test_a_web_server_is_no_broker() -> None:
     async with server(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as web:
         assert await _reason(web.url(scheme="ws"))
+
+
+async def test_an_attempt_that_was_given_up_does_not_connect_after_all(
+    broker: Mosquitto, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate, connected, create = threading.Event(), threading.Event(), socket.create_connection
+
+    def late(*address: Any, **options: Any) -> socket.socket:
+        assert gate.wait(_LIMIT)
+        made = create(*address, **options)
+        connected.set()
+        return made
+
+    monkeypatch.setattr(socket, "create_connection", late)
+    monkeypatch.setattr(module, "_TIMEOUT", 0.1)
+    assert "does not answer" in await _reason(f"mqtt://{HOST}:{proxy.port}")
+    gate.set()
+    assert await asyncio.to_thread(connected.wait, _LIMIT)
+    async with asyncio.timeout(_LIMIT):
+        while not proxy.accepted or proxy.connections:  # noqa: ASYNC110 - the other end has no event
+            await asyncio.sleep(0.01)
+    assert "New client connected" not in broker.log
 
 
 @pytest.mark.parametrize("url", ["mqtt://broker.invalid", "mqtts://broker.invalid", "unix:///nowhere/mqtt.sock"])
