@@ -10,6 +10,7 @@ from bridge.commands.text import shown
 from bridge.commands.times import read_time, written
 from bridge.commands.value import Context, Value
 from bridge.errors import Refused
+from bridge.parsed import parsed
 
 
 def read_plan(kind: Plan, text: str, context: Context) -> Value:
@@ -35,8 +36,8 @@ def read_json(kind: Json, text: str) -> Value:
 
 def _json(text: str) -> Any:
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return parsed(text)
+    except ValueError:
         raise Refused(f"takes JSON, got {shown(text)}") from None
 
 

@@ -12,6 +12,7 @@ import httpx
 import orjson
 
 from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Unreachable
+from bridge.parsed import parsed
 from bridge.settings import Evcc
 
 _KEEPALIVE = 120.0
@@ -40,17 +41,17 @@ class Reply:
     def json(self) -> Any:
         """The body without the `result` around it that evcc had before 0.207; Invalid when it is no JSON."""
         try:
-            value = orjson.loads(self.body)
-        except orjson.JSONDecodeError as error:
+            value = parsed(self.body)
+        except ValueError as error:
             raise Invalid(f"evcc's answer is no JSON: {error}") from None
         return value["result"] if isinstance(value, dict) and value.keys() == {"result"} else value
 
     def error(self) -> str:
         """The reason in an answer that refuses, as one short line."""
         try:
-            value = orjson.loads(self.body)
+            value = parsed(self.body)
             reason = str(value["error"])
-        except (orjson.JSONDecodeError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError):
             reason = "" if "<" in self.body[:100].decode(errors="replace") else self.body.decode(errors="replace")
         line = " ".join(reason.split())[:_REASON_LENGTH]
         return line or f"HTTP {self.status}"

@@ -9,9 +9,8 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from bridge.errors import Invalid
+from bridge.parsed import parsed
 from bridge.plain import plain
 from bridge.topics.payload import is_series
 from bridge.topics.units import changed, loadpoint_unit, same
@@ -35,9 +34,8 @@ def parse(body: bytes) -> dict[str, Any]:
     Invalid when it is no JSON, no object, nested too deeply, or no state of evcc at all.
     """
     try:
-        value = orjson.loads(body)
-        orjson.dumps(value)  # refuses what is nested more deeply than topics can be
-    except (orjson.JSONDecodeError, TypeError) as error:
+        value = parsed(body)
+    except ValueError as error:
         raise Invalid(f"evcc's state cannot be read: {error}") from None
     if isinstance(value, dict) and isinstance(value.get("result"), dict):
         value = value["result"]

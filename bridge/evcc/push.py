@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
-import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
 from bridge.evcc.client import login, tls_context
+from bridge.parsed import parsed
 from bridge.pause import Pause
 from bridge.settings import Evcc
 
@@ -109,9 +109,8 @@ class _Connect(connect):
 
 def _read(message: str | bytes) -> dict[str, Any]:
     try:
-        frame = orjson.loads(message)
-        orjson.dumps(frame)  # refuses what is nested more deeply than topics can be
-    except (orjson.JSONDecodeError, TypeError) as error:
+        frame = parsed(message)
+    except ValueError as error:
         raise Invalid(f"evcc's /ws sent what cannot be read: {error}") from None
     if not isinstance(frame, dict):
         raise Invalid("evcc's /ws sent what is no object")

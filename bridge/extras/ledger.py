@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
 
-import orjson
-
 from bridge.errors import Invalid
+from bridge.parsed import parsed
 from bridge.topics.flatten import flatten
 from bridge.topics.payload import is_number, payload, text, unix_seconds
 
@@ -132,8 +131,8 @@ class Ledger:
 
 def _row(raw: bytes) -> Row:
     try:
-        row: dict[str, Any] = orjson.loads(raw)
-    except orjson.JSONDecodeError as error:
+        row: dict[str, Any] = parsed(raw)
+    except ValueError as error:
         raise Invalid(f"evcc's list of sessions cannot be read: {error}") from None
     duration = _number(row, "chargeDuration")
     if duration is not None:

@@ -9,6 +9,7 @@ import orjson
 
 from bridge.commands.text import shown
 from bridge.errors import Refused
+from bridge.parsed import parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +50,8 @@ def read(name: str, payload: bytes) -> dict[str, Any]:
     if name not in QUESTIONS:
         raise Refused(f"there is no request {shown(name)}: there are {', '.join(QUESTIONS)}")
     try:
-        values = orjson.loads(payload)
-    except orjson.JSONDecodeError as error:
+        values = parsed(payload)
+    except ValueError as error:
         raise Refused(f"the request is no JSON: {error}") from None
     if not isinstance(values, dict):
         raise Refused('the request is no JSON object, such as {} or {"type": "grid"}')

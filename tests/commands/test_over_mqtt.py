@@ -174,6 +174,7 @@ async def test_a_setting_of_another_era_is_refused_and_no_longer_listed(broker: 
 BAD_INPUT = [
     ("loadpoints/1/limitSoc", b"8" * 1_000_000),
     ("vehicles/bike/repeatingPlans", b"[" * 60_000),
+    ("vehicles/bike/planStrategy", b'{"a":' * 300 + b"1" + b"}" * 300),
     ("loadpoints/1/priority", b"\xff\xfe\x00"),
     ("loadpoints/1/minSoc", b"../../../api/system/shutdown"),
     ("loadpoints/1/vehicle", b"%2e%2e%2fmode%2fnow"),

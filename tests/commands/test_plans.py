@@ -90,6 +90,8 @@ def test_json_is_handed_on_as_it_is() -> None:
         (kinds.STRATEGY, "continuous", "takes JSON, got continuous"),
         (kinds.STRATEGY, "[" * 60_000, "takes JSON, got [[["),
         (kinds.STRATEGY, '{"a":' * 10_000, 'takes JSON, got {"a":'),
+        (kinds.REPEATING, "[" * 300 + "]" * 300, "takes JSON, got [[["),
+        (kinds.STRATEGY, '{"a":' * 300 + "1" + "}" * 300, 'takes JSON, got {"a":'),
     ],
 )
 def test_json_of_another_shape_is_refused(kind: kinds.Json, text: str, reason: str) -> None:

@@ -111,7 +111,18 @@ def test_no_sessions(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "OK", '[{"id":1}', '[{"id":1},{"id"', "[1,2]", '[{"id":1} x]', '[{"a" 1}]', "{'a"]
+    "text",
+    [
+        "",
+        "OK",
+        '[{"id":1}',
+        '[{"id":1},{"id"',
+        "[1,2]",
+        '[{"id":1} x]',
+        '[{"a" 1}]',
+        "{'a",
+        f'[{{"a":{"[" * 300}{"]" * 300}}}]',
+    ],
 )
 def test_what_is_no_list_of_sessions_is_invalid(text: str) -> None:
     with pytest.raises(Invalid):

@@ -14,6 +14,8 @@ from bridge.mqtt.message import Message
 from tests.extras.outlet import Outlet
 from tests.extras.recorded import ERAS, NO_ROUTE, FakeEvcc, body, reply
 
+DEEP = b"[" * 300 + b"]" * 300
+
 
 class Bridge:
     """Requests, with a fake evcc behind and an outlet before them."""
@@ -111,6 +113,7 @@ async def test_refresh_has_everything_read() -> None:
         ("health", {}, {"health": Reply(500, "text/plain", b"no")}, "failed", "500"),
         ("tariff", {"type": "grid"}, {"tariff/grid": Reply(200, "text/html", b"<")}, "failed", "no answer of evcc"),
         ("plan", {"loadpoint": 1}, {"loadpoints/1/plan": Reply(200, "application/json", b"{")}, "failed", "no JSON"),
+        ("state", {"jq": "."}, {"state": Reply(200, "application/json", DEEP)}, "failed", "no JSON"),
     ],
 )
 async def test_what_cannot_be_answered_has_a_reason(

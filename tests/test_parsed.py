@@ -1,0 +1,33 @@
+"""JSON from elsewhere: what is read can be written again."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+
+from bridge.parsed import parsed
+from bridge.topics.payload import text
+from tests.topics.documents import VALUES
+
+
+@given(VALUES)
+def test_json_is_read_as_it_was_written(value: Any) -> None:
+    assert parsed(orjson.dumps(value)) == value
+
+
+@pytest.mark.parametrize("nested", ["[" * 252 + "]" * 252, '{"a":' * 252 + "1" + "}" * 252])
+def test_what_is_read_can_be_written_within_something_else(nested: str) -> None:
+    assert orjson.loads(text({"status": "ok", "data": parsed(nested)}))["data"] == parsed(nested)
+
+
+@pytest.mark.parametrize("depth", [253, 300, 1000, 60_000])
+def test_what_is_nested_too_deeply_is_refused(depth: int) -> None:
+    with pytest.raises(ValueError, match=r"nested too deeply|line 1"):
+        parsed("[" * depth + "]" * depth)
+
+
+@pytest.mark.parametrize("wrong", ["", "{", "NaN", "1e400", b"\xff", b'"\xff"'])
+def test_what_is_no_json_is_refused(wrong: str | bytes) -> None:
+    with pytest.raises(ValueError, match="line 1"):
+        parsed(wrong)
