@@ -81,7 +81,6 @@ class Site:
         self._certain = False
         self._next_refresh = settings.mqtt.refresh or math.inf
         self._words: tuple[str, bool] = (self.reader.health.word, False)
-        self.ready = asyncio.Event()
         self.to_be_replaced = False
 
     async def run(self) -> None:
@@ -159,7 +158,6 @@ class Site:
         self._ghosts = self.copy.sweep()
         self._about.info()
         self.health()
-        self.ready.set()
 
     def broker_lost(self, reason: str) -> None:
         """Note that there is no connection to the broker."""
@@ -172,6 +170,11 @@ class Site:
         self.copy.connected = False
         if not self.to_be_replaced:
             self.copy.want("status", {"status": b"offline"})
+
+    @property
+    def ready(self) -> asyncio.Event:
+        """Set once the broker has everything."""
+        return self.copy.complete
 
     def summary(self) -> str:
         """How all is, in one line."""

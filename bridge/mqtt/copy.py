@@ -93,6 +93,8 @@ class Copy:
         self._connection = Connection(settings, Message(f"{settings.root}/{STATUS}", b"offline", retain=True))
         self.publisher = Publisher(settings.root, self._tree.topics, qos=settings.qos, window=settings.window, now=now)
         self.connected = False
+        self.complete = asyncio.Event()
+        """Whether the broker has acknowledged everything once, `status` included."""
         self.connects = 0
 
     @property
@@ -185,11 +187,16 @@ class Copy:
         self._desk.problem("read", None if held is not None else f"the broker does not let us read {self._root}/#")
         self._adopt(link, held or {})
         self._desk.problem("subscribe", await watch.go_live(link))
+        await self._settle(link)
+        self.connected = True
+        self._desk.broker_found()
+        await self._settle(link)
+        self.complete.set()
+
+    async def _settle(self, link: Link) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
                 await link.unless_ended(self.publisher.settled())
-        self.connected = True
-        self._desk.broker_found()
 
     def _adopt(self, link: Link, held: Mapping[str, bytes]) -> None:
         below = {name: payload for topic, payload in held.items() if (name := self._below(topic)) is not None}
