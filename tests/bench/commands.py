@@ -20,7 +20,7 @@ from tests.bench.programs import Evcc, house
 from tests.broker.mosquitto import HOST
 
 _TOPIC, _PATH = "evcc/site/residualPower", "/api/residualpower"
-_ANSWERS = "answers/bench"
+_ANSWERS, _HOP = "answers/bench", "bench/hop"
 _LOADPOINTS = 16
 _LEAVES = ("limitSoc", "minCurrent", "priority")
 _PAUSE = 0.02
@@ -41,17 +41,20 @@ def delay_figures(count: int) -> list[Figure]:
         house("--still", COMMANDS_RATE="10000") as (evcc, broker, _),
         Observer(mqtt, broker.port, [_TOPIC]) as state,
         Observer(mqtt, broker.port, [_ANSWERS]) as answers,
+        Observer(mqtt, broker.port, [_HOP]) as hops,
         httpx.Client(base_url=evcc.url, trust_env=False) as bare_httpx,
     ):
         client = _client(broker.port)
+        hop = median(_hop(client, hops, n) for n in range(count))
         rounds = [
             (_trip(evcc, client, state, answers, 3 * n), _post(evcc, 3 * n + 1), _by_httpx(evcc, bare_httpx, 3 * n + 2))
             for n in range(count)
         ]
     trips, bare, by_httpx = zip(*rounds, strict=True)
     after_evcc = [trip.answered - trip.requested - median(bare) for trip in trips]
-    httpx_takes = f"a bare httpx POST: {median(by_httpx) * 1_000:.2f} ms"
-    evcc_takes = f"evcc's answer to a bare POST, from its arrival: {median(bare) * 1_000:.2f} ms"
+    hop_takes = f"a message through the broker: {hop * 1_000:.2f}"
+    httpx_takes = f"{hop_takes}, a bare httpx POST: {median(by_httpx) * 1_000:.2f} ms"
+    evcc_takes = f"{hop_takes}, evcc's answer to a bare POST: {median(bare) * 1_000:.2f} ms"
     return [
         *milliseconds(
             "command -> request at evcc", [trip.requested - trip.published for trip in trips], 1.5, httpx_takes
@@ -60,6 +63,14 @@ def delay_figures(count: int) -> list[Figure]:
         *milliseconds("command -> answer at the client", [trip.answered - trip.published for trip in trips]),
         *milliseconds("command -> state topic at a subscriber", [trip.state - trip.published for trip in trips], 6),
     ]
+
+
+def _hop(client: paho.Client, hops: Observer, value: int) -> float:
+    """Seconds that a message takes from one client to another, without the bridge."""
+    time.sleep(_PAUSE)
+    began = time.monotonic()
+    client.publish(_HOP, str(value))
+    return hops.wait(str(value)) - began
 
 
 def _trip(evcc: Evcc, client: paho.Client, state: Observer, answers: Observer, value: int) -> Trip:
