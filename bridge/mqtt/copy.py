@@ -13,7 +13,7 @@ from bridge.mqtt import troubles
 from bridge.mqtt.annex import Annex
 from bridge.mqtt.connection import Connection
 from bridge.mqtt.link import Link
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import Message, may_respond
 from bridge.mqtt.publisher import Publisher
 from bridge.mqtt.rivals import Rivals
 from bridge.mqtt.watch import MARKER, Watch
@@ -121,14 +121,12 @@ class Copy:
 
     def send(self, message: Message) -> None:
         """Publish a message that is not retained, on a topic below the root; lost without a connection."""
-        if self._link is not None:
-            absolute = Message(f"{self._root}/{message.topic}", message.payload, qos=message.qos)
-            self._link.send(absolute, first=True)
+        self._say(Message(f"{self._root}/{message.topic}", message.payload, qos=message.qos))
 
     def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
-        """Publish an answer on the absolute topic that a client named."""
-        if self._link is not None and _may_respond(topic):
-            self._link.send(Message(topic, payload, correlation=correlation), first=True)
+        """Publish an answer on the absolute topic that a client named; not in the place of a value of ours."""
+        if may_respond(topic) and not self._tree.get(self._below(topic) or ""):
+            self._say(Message(topic, payload, correlation=correlation))
 
     def erase(self, topic: str) -> None:
         """Erase a retained message that somebody left on a topic below the root."""
@@ -213,6 +211,12 @@ class Copy:
                 await self.publisher.settled()
                 await link.drained()
 
+    def _say(self, message: Message) -> None:
+        """Send what is not retained, unless the broker would end the connection for its size."""
+        content = message.payload + (message.correlation or b"")
+        if self._link is not None and self._link.fits(message.topic, content):
+            self._link.send(message, first=True)
+
     def _remember(self, topics: Iterable[str]) -> None:
         """Remember in the broker itself what was published, before it is: a later run can erase it."""
         new = {topic for topic in topics if topic != PUBLISHED} - self._published
@@ -296,7 +300,3 @@ def _names(payload: bytes) -> list[str]:
     except orjson.JSONDecodeError:
         return []
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-
-
-def _may_respond(topic: str) -> bool:
-    return 0 < len(topic) <= 1024 and not any(character in topic for character in "+#\0")

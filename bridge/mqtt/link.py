@@ -24,6 +24,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from bridge.errors import BrokerError
 from bridge.mqtt.message import Message
 
+_LONGEST_TOPIC = 65_535  # bytes
 _PACKET_OVERHEAD = 64  # bytes of a PUBLISH beside topic and payload, at most
 
 _UNSUPPORTED_VERSION = 0x84
@@ -144,9 +145,10 @@ class Link:
         return len(self._waiting) + len(self._urgent) + len(self._outbox)
 
     def fits(self, topic: str, payload: bytes) -> bool:
-        """Whether a message is within the broker's Maximum Packet Size."""
+        """Whether a message is within the broker's Maximum Packet Size, and its topic within MQTT's."""
         limit = self.limits.maximum_packet
-        return limit is None or len(topic.encode()) + len(payload) + _PACKET_OVERHEAD <= limit
+        length = len(topic.encode())
+        return length <= _LONGEST_TOPIC and (limit is None or length + len(payload) + _PACKET_OVERHEAD <= limit)
 
     def send(self, message: Message, done: Done | None = None, *, first: bool = False) -> None:
         """Publish; `done` is called once with None or the broker's reason, or never if the connection ends before.

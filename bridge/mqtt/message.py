@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from bridge.topics.names import DEEPEST_TOPIC, LONGEST_TOPIC
+
 
 @dataclass(frozen=True, slots=True)
 class Message:
@@ -18,3 +20,10 @@ class Message:
     response_topic: str | None = None
     correlation: bytes | None = None
     expiry: int | None = None
+
+
+def may_respond(topic: str) -> bool:
+    """Whether an answer may go to a topic: a wrong one ends the connection, and a command it must not become."""
+    if not 0 < len(topic) <= LONGEST_TOPIC or topic.count("/") > DEEPEST_TOPIC:
+        return False
+    return not topic.endswith("/set") and not any(character in topic for character in "+#\0")

@@ -74,6 +74,37 @@ async def test_the_answer_comes_to_the_response_topic_with_its_correlation(
         assert received(evcc) == []
 
 
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "+/x",
+        "#",
+        "x" * 1025,
+        "a/" * 300,
+        "$SYS/x",
+        "$share/g/x",
+        f"{LIMIT}/set",
+        "evcc/status",
+        "evcc/site/pvPower",
+    ],
+)
+async def test_a_response_topic_that_does_harm_is_not_used(broker: Mosquitto, recorder: Recorder, topic: str) -> None:
+    async with Evcc() as evcc, running(settings(evcc, broker)) as site:
+        await publish(broker, f"{LIMIT}/set", "77", response_topic=topic)
+        assert await answered(recorder, LIMIT) == ["ok"]
+        await settled(broker, recorder)
+        assert [record for record in recorder.history(topic) if b'"status"' in record.payload] == []
+        assert site.copy.connects == 1
+
+
+async def test_a_topic_too_long_to_be_answered_does_no_harm(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc() as evcc, running(settings(evcc, broker)) as site:
+        await publish(broker, f"evcc/{'x' * (65_535 - len('evcc//set'))}/set", "1", qos=0)
+        await settled(broker, recorder)
+        assert site.copy.connects == 1
+
+
 async def test_the_value_is_there_at_once_without_push(broker: Mosquitto, recorder: Recorder) -> None:
     slow = {"push": "off", "interval": 60, "push_interval": 60}
     async with Evcc() as evcc, running(settings(evcc, broker, evcc=slow | {"url": evcc.url})):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.mqtt.copy import PUBLISHED, Copy, _may_respond, _names
-from bridge.mqtt.message import Message
+from bridge.mqtt.copy import PUBLISHED, Copy, _names
+from bridge.mqtt.message import Message, may_respond
 from bridge.settings import Mqtt
 from tests.mqtt.fakes import Clock, FakeLink
 
@@ -281,10 +281,41 @@ def test_without_a_connection_answers_are_lost() -> None:
 
 @pytest.mark.parametrize(
     ("topic", "may"),
-    [("answers/1", True), ("ü", True), ("", False), ("a/#", False), ("+", False), ("a\0", False), ("x" * 1025, False)],
+    [
+        ("answers/1", True),
+        ("ü", True),
+        ("x" * 1024, True),
+        ("", False),
+        ("a/#", False),
+        ("+", False),
+        ("a\0", False),
+        ("x" * 1025, False),
+        ("a/" * 300, False),  # mosquitto ends the connection for more than 200 levels
+        ("zigbee2mqtt/lamp/set", False),
+    ],
 )
 def test_where_an_answer_may_go(topic: str, *, may: bool) -> None:
-    assert _may_respond(topic) is may
+    assert may_respond(topic) is may
+
+
+@pytest.mark.parametrize(("topic", "may"), [("site/x", False), ("site/y", True), ("bridge/response/7", True)])
+def test_an_answer_does_not_take_the_place_of_a_value(topic: str, *, may: bool) -> None:
+    world = _World({})
+    world.copy.want("a", {"site/x": b"1"})
+    world.sent()
+    world.copy.respond(f"home/evcc/{topic}", b"{}", None)
+
+    assert world.sent() == ({topic: b"{}"} if may else {})
+
+
+def test_an_answer_that_the_broker_would_end_the_connection_for_is_not_sent() -> None:
+    world = _World({})
+    world.link.largest = 100
+    world.copy.respond("answers", b"{}", b"c" * 99)
+    world.copy.send(Message("x" * 99, b"{}"))
+    world.copy.respond("answers", b"{}", b"c" * 9)
+
+    assert [message.topic for message in world.link.sent] == ["answers"]
 
 
 @pytest.mark.parametrize(

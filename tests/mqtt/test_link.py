@@ -350,6 +350,12 @@ async def test_what_does_not_fit_and_is_sent_all_the_same_ends_the_connection(st
             await link.ended()
 
 
+async def test_a_topic_longer_than_mqtts_fits_nowhere(broker: Mosquitto) -> None:
+    async with _open(broker.url) as (link, _):
+        assert link.fits("x" * 65_535, b"")
+        assert not link.fits("x" * 65_536, b"")
+
+
 async def test_3_1_1_announces_nothing(broker: Mosquitto) -> None:
     async with _open(broker.url, version="3.1.1") as (link, _):
         assert link.limits.maximum_packet is None
