@@ -54,9 +54,9 @@ class Annex:
         }
         self._publisher.attach(link, below, self._erasable)
 
-    def detach(self) -> None:
-        """Note that the connection has ended."""
-        self._publisher.detach()
+    def detach(self) -> bool:
+        """Note that the connection has ended; whether because a message was too large."""
+        return self._publisher.detach()
 
     def take(self, message: Message) -> None:
         """Take a live message of somebody else."""

@@ -54,6 +54,11 @@ class Connection:
         """Our client id, when another client seems to use it too."""
         return self._client_id if len(self._lately()) >= _SUSPICIOUS else None
 
+    def explained(self) -> None:
+        """Note that it is known, and not to happen again, why the connections of late have ended."""
+        self._losses.clear()
+        self._pause.reset()
+
     async def run(self, session: Callable[[], Awaitable[None]], observer: Observer) -> None:
         """Hold `session` again and again, for ever; it ends with a BrokerError when its connection does."""
         now = asyncio.get_running_loop().time

@@ -176,9 +176,8 @@ class Copy:
             finally:
                 self._link = None
                 self.connected = False
-                self.publisher.detach()
-                for annex in self._annexes:
-                    annex.detach()
+                if any([self.publisher.detach(), *(annex.detach() for annex in self._annexes)]):
+                    self._connection.explained()
 
     async def _establish(self, link: Link, watch: Watch) -> None:
         held = await watch.read(link)

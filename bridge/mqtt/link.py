@@ -22,6 +22,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridge.errors import BrokerError
+from bridge.mqtt import receipts
 from bridge.mqtt.message import Message
 
 _LONGEST_TOPIC = 65_535  # bytes
@@ -61,6 +62,14 @@ class _Client(aiomqtt.Client):
             raise ConnectionAbortedError("the attempt was given up")
         super()._on_socket_open(client, userdata, sock)
 
+    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
+        # aiomqtt adds the writer later, whatever became of the socket until then: it may be closed, its number another's
+        self._loop.call_soon_threadsafe(self._add_writer, client, sock)
+
+    def _add_writer(self, client: Any, sock: Any) -> None:
+        if client.socket() is sock:
+            self._loop.add_writer(sock.fileno(), client.loop_write)
+
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
         if properties is not None:
             self.link.limits = _limits(properties)
@@ -71,6 +80,8 @@ class _Client(aiomqtt.Client):
         if not self._connected.done():  # aiomqtt would wait for its whole timeout
             self._connected.set_exception(VersionRefused("it closed the connection without an answer"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
+        if self._disconnected.done():
+            self._disconnected.exception()  # seen: aiomqtt may put another future in its place
 
     def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
         self.link.acknowledged(mid, str(reason_code) if reason_code.is_failure else None)
@@ -111,6 +122,7 @@ class Link:
         self._acknowledgement = asyncio.Event()
         protocol = aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311
         self._client = _Client(protocol=protocol, max_inflight_messages=0, **options)
+        receipts.heed(self._client._client)  # noqa: SLF001 - as there
         self._over_tcp = options.get("transport", "tcp") == "tcp"
         self._client.link = self
         self._loop = asyncio.get_running_loop()

@@ -19,6 +19,7 @@ _CORRECTIONS_AT_ONCE = 3
 _MOST_CORRECTIONS = 1000
 _LONGEST_PAUSE = 600.0
 _FORGIVEN_AFTER = 3600.0
+_LEARNT_FOR = 86_400.0  # seconds; trying again means to be cut off again
 
 
 @dataclass(slots=True)
@@ -67,7 +68,7 @@ class Publisher:
         self._largest_acknowledged = 0
         self._suspects: list[int] = []
         self._learnt_maximum = math.inf
-        self._learnt = -math.inf
+        self._suspected = -math.inf
         self._settled = asyncio.Event()
         self._sent: dict[str, float] = {}
         self.paused = False
@@ -98,13 +99,16 @@ class Publisher:
         self._dirty = dict.fromkeys(topic for topic, payload in changes.items() if payload or erase(topic))
         self._pump()
 
-    def detach(self) -> None:
-        """Note that the connection has ended; what the broker holds is read again on the next one."""
-        if self._link is not None and self._in_flight and not self._link.v5:
-            self._suspect(max(map(len, self._in_flight.values())))
+    def detach(self) -> bool:
+        """Note that the connection has ended, and what the broker holds is read again on the next one.
+
+        Returns whether it ended because a message was too large.
+        """
+        too_large = self._link is not None and not self._link.v5 and self._learn()
         self._link = None
         self._in_flight.clear()
         self._dirty.clear()
+        return too_large
 
     def changed(self, topics: Iterable[str]) -> None:
         """Publish these topics, whose wanted payload may have changed."""
@@ -148,7 +152,7 @@ class Publisher:
     def tick(self) -> None:
         """Put right what had to wait; forget corrections of long ago. Called about once a second."""
         now = self._now()
-        if now - self._learnt > _FORGIVEN_AFTER:
+        if now - self._suspected > _LEARNT_FOR:
             self._learnt_maximum = math.inf
             self._suspects.clear()
         for topic, correction in list(self._corrections.items()):
@@ -241,11 +245,14 @@ class Publisher:
         correction = self._corrections.get(topic)
         return topic in self._doubted and correction is not None and correction.due > self._now()
 
-    def _suspect(self, size: int) -> None:
+    def _learn(self) -> bool:
         """Learn a 3.1.1 broker's largest packet: it only cuts the connection, and would do so for ever."""
+        size = max(map(len, self._in_flight.values()), default=0)
         if size <= self._largest_acknowledged:
-            return
+            return False
         self._suspects.append(size)
-        if self._suspects.count(size) >= 2:
-            self._learnt_maximum = min(self._learnt_maximum, size)
-            self._learnt = self._now()
+        self._suspected = self._now()
+        if self._suspects.count(size) < 2:
+            return False
+        self._learnt_maximum = min(self._learnt_maximum, size)
+        return True

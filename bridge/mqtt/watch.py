@@ -77,12 +77,12 @@ class Watch:
 
         Returns the broker's reason where it refuses some of it; what it does not refuse is taken all the same.
         """
+        if not link.v5:
+            for topic in self._filters:  # first: it brings our own messages too, which nobody else has published
+                await link.unsubscribe(topic)
         self._held = None
         if link.v5 and await _refusal(link, self._filters, retained=False, own=False) is None:
             return None
-        if not link.v5:
-            for topic in self._filters:
-                await link.unsubscribe(topic)
         commands = (f"{self._root}/{'+/' * depth}set" for depth in range(1, _DEEPEST_COMMAND))
         return await _refusal(link, (*commands, f"{self._root}/bridge/request/+", f"{self._root}/status"))
 

@@ -263,10 +263,11 @@ def test_what_is_no_more_wanted_is_not_too_large() -> None:
 def test_the_largest_packet_of_a_3_1_1_broker_is_learnt_from_its_cutting_us_off() -> None:
     world = _World(window=1)
     world.wanted.update(large=b"x" * 100, larger=b"x" * 101, small=b"x")
-    for _ in range(2):
+    for learnt in (False, True):
         world.link = FakeLink(v5=False)
         world.attach()
-        world.publisher.detach()
+        world.publisher.tick()
+        assert world.publisher.detach() is learnt
     world.link = FakeLink(v5=False)
     world.attach()
 

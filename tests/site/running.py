@@ -41,13 +41,13 @@ def settings(evcc: Evcc | str, broker: Mosquitto | str, /, **sections: Mapping[s
 
 
 @asynccontextmanager
-async def running(options: Settings) -> AsyncIterator[Site]:
+async def running(options: Settings, wait: float = 10) -> AsyncIterator[Site]:
     """A site that has brought the whole tree to the broker; it ends as on SIGTERM."""
     async with Client(options.evcc) as client, TaskGroup() as group:
         site = Site(options, client)
         task = group.create_task(site.run())
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(wait):
                 await site.ready.wait()
             yield site
         finally:

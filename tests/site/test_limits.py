@@ -1,0 +1,87 @@
+"""What the broker does not take: large packets, high quality, retained messages, topics that an ACL refuses."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from bridge.demo import Evcc
+from tests.broker.mosquitto import Config, Mosquitto
+from tests.broker.recorder import Recorder
+from tests.site.running import expected, running, settings, state_topics, until_equal
+
+pytestmark = pytest.mark.broker
+Start = Callable[[Config], Awaitable[Mosquitto]]
+Record = Callable[..., Awaitable[Recorder]]
+
+_LIMIT = 60_000  # bytes; what a usual evcc has to say is shorter
+_ACL = """\
+user bridge
+topic read evcc/#
+topic write evcc/site/#
+topic write evcc/bridge/#
+topic write evcc/status
+topic write evcc/updated
+"""
+
+
+def problem(recorder: Recorder) -> str:
+    """What is wrong at present."""
+    return (recorder.last("evcc/bridge/problem") or b"").decode()
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_values_that_are_too_large_are_left_out_and_named(
+    start_broker: Start, record: Record, version: str
+) -> None:
+    """An MQTT 5 broker announces its limit; with 3.1.1 it only cuts the connection, which must come to an end."""
+    broker = await start_broker(Config(store=False, max_packet_size=_LIMIT))
+    recorder = await record(broker)
+    async with Evcc(still=True) as evcc:
+        evcc.set("siteTitle", "x" * 2 * _LIMIT)
+        evcc.set("loadpoints.0.title", "x" * 3 * _LIMIT)
+        options = settings(evcc, broker, mqtt={"version": version}, discovery={"homeassistant": False})
+        async with running(options, wait=30) as site:
+            await recorder.until(lambda: "evcc/loadpoints/1/title, evcc/site/siteTitle" in problem(recorder))
+            assert "client id" not in problem(recorder)
+            connects = site.copy.connects
+            evcc.set("homePower", 4711)
+            await recorder.value("evcc/site/homePower", "4711")
+            evcc.set("siteTitle", "short")
+            evcc.set("loadpoints.0.title", "short too")
+            await recorder.value("evcc/bridge/problem", b"")
+            await until_equal(recorder, evcc)
+            assert site.copy.connects == connects
+
+
+@pytest.mark.parametrize("qos", [0, 2])
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_any_quality_brings_the_whole_tree(broker: Mosquitto, record: Record, version: str, qos: int) -> None:
+    recorder = await record(broker, qos=2)
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt={"version": version, "qos": qos})):
+        await until_equal(recorder, evcc)
+        assert {one.qos for one in recorder.history("evcc/site/homePower")} == {qos}
+        assert "somebody" not in problem(recorder)
+
+
+@pytest.mark.parametrize("line", ["max_qos 0", "max_qos 1", "retain_available false"])
+async def test_less_is_asked_of_a_broker_that_can_do_less(start_broker: Start, record: Record, line: str) -> None:
+    broker = await start_broker(Config(store=False, lines=(line,)))
+    recorder = await record(broker)
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt={"qos": 2})) as site:
+        await recorder.value("evcc/status", "online")
+        evcc.set("homePower", 4711)
+        await recorder.value("evcc/site/homePower", "4711")
+        assert not problem(recorder)
+        assert site.copy.connects == 1
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+async def test_topics_that_an_acl_refuses_are_named(start_broker: Start, record: Record, qos: int) -> None:
+    broker = await start_broker(Config(store=False, users={"bridge": "secret"}, acl=_ACL))
+    recorder = await record(broker)
+    login = {"user": "bridge", "password": "secret", "qos": qos}
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt=login)):
+        await recorder.until(lambda: "such as evcc/loadpoints" in problem(recorder))
+        assert "Not authorized" in problem(recorder)
+        allowed = {topic: payload for topic, payload in expected(evcc.state).items() if topic.startswith("evcc/site/")}
+        await recorder.until(lambda: state_topics(recorder.tree()) == allowed)
