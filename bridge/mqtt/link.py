@@ -62,8 +62,8 @@ class _Client(aiomqtt.Client):
             raise ConnectionAbortedError("the attempt was given up")
         super()._on_socket_open(client, userdata, sock)
 
-    def _on_socket_register_write(self, client: Any, userdata: Any, sock: Any) -> None:
-        # aiomqtt adds the writer later, whatever became of the socket until then: it may be closed, its number another's
+    def _on_socket_register_write(self, client: Any, _userdata: Any, sock: Any) -> None:
+        # aiomqtt adds the writer later, even if the socket is closed until then, and its number perhaps another's
         self._loop.call_soon_threadsafe(self._add_writer, client, sock)
 
     def _add_writer(self, client: Any, sock: Any) -> None:

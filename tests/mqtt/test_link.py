@@ -232,6 +232,17 @@ async def test_an_attempt_that_was_given_up_does_not_connect_after_all(
     assert "New client connected" not in broker.log
 
 
+async def test_a_socket_that_is_closed_before_anything_could_be_written_to_it(broker: Mosquitto) -> None:
+    errors: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    async with _open(broker.url) as (link, _):
+        paho = link._client._client
+        link.send(Message("a", b"1"))
+        paho._sock_close()
+        await asyncio.sleep(0.01)
+    assert not errors
+
+
 @pytest.mark.parametrize("url", ["mqtt://broker.invalid", "mqtts://broker.invalid", "unix:///nowhere/mqtt.sock"])
 async def test_where_nobody_is(url: str) -> None:
     assert url in await _reason(url)
