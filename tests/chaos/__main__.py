@@ -35,7 +35,7 @@ async def _all(options: argparse.Namespace) -> int:
     for seed in range(options.seed, options.seed + options.seeds):
         try:
             total += await _one(seed, seconds, options.keep)
-        except (Broken, Ended) as error:
+        except (Broken, Ended, TimeoutError) as error:
             failures += 1
             _say("\n".join([f"BROKEN with seed {seed}: {error}", *getattr(error, "__notes__", ())]))
     _say(f"{options.seeds} seeds in {(time.monotonic() - began) / 60:.1f} min, broken: {failures}\n{total}")

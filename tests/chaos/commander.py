@@ -85,10 +85,10 @@ class Commander:
 
     async def run(self) -> None:
         """Send until cancelled, over one connection after another."""
-        while True:
+        while not _cancelled():
             with suppress(MqttError):
                 async with client(self._broker, timeout=_TIMEOUT) as connection:
-                    while True:
+                    while not _cancelled():
                         await self._some(connection)
             await asyncio.sleep(0.1)
 
@@ -122,6 +122,12 @@ class Commander:
     def _odd(self) -> Command:
         topic, payload = self._random.choice(_ODD_TOPICS), self._random.choice(_ODD_VALUES)
         return Command(next(self._numbers), topic, payload, retain=self._random.random() < 0.1)
+
+
+def _cancelled() -> bool:
+    """Whether this task was cancelled, though aiomqtt (or `wait_for` of Python 3.11) has swallowed that."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _properties(number: int) -> Any:

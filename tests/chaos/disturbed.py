@@ -46,7 +46,8 @@ class Surroundings:
 
 
 def tasks() -> int:
-    """How many tasks of asyncio are not done, whatever loop they are in."""
+    """How many tasks of asyncio are not done, whatever loop they are in; what is garbage is collected before."""
+    gc.collect()
     return sum(issubclass(type(thing), asyncio.Task) and not thing.done() for thing in gc.get_objects())
 
 

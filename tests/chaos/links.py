@@ -13,7 +13,7 @@ _CALL = re.compile(rb"(POST|DELETE|PATCH) (\S+) HTTP/1\.1\r\n")
 
 @dataclass(slots=True)
 class Continuity:
-    """When messages could reach the bridge: from a marker of its own that came through until something broke."""
+    """When messages could reach the bridge: from the moment when it said that it listens until something broke."""
 
     _turns: list[tuple[float, bool]] = field(default_factory=list)
 

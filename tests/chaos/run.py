@@ -23,6 +23,7 @@ from tests.chaos.world import World
 from tests.site.running import expected, state_topics
 
 _PROBE = 0.05  # seconds between two looks at what has no event
+_LONGEST_BURST = 60.0  # seconds that no burst needs, however slow the machine
 _SHOWN = 60  # messages shown when something is broken
 Say = Callable[[str], None]
 
@@ -61,13 +62,16 @@ class Report:
         )
 
 
-async def chaos(directory: Path, seed: int, seconds: float, say: Say) -> Report:
-    """Run for about so long; Broken or Ended says which promise was not kept, with what led to it."""
+async def chaos(directory: Path, seed: int, seconds: float, say: Say, *, long: float = 0.25) -> Report:
+    """Run for about so long; Broken or Ended says which promise was not kept, with what led to it.
+
+    `long` is the share of bursts in which faults last so long that others notice; the others take two seconds.
+    """
     async with World(directory, seed) as world:
         run = Run(world, seed, say)
         try:
-            await run.whole(seconds)
-        except (BaseExceptionGroup, Broken, Ended) as group:
+            await run.whole(seconds, long)
+        except (BaseExceptionGroup, Broken, Ended, TimeoutError) as group:
             error = _first(group)
             error.add_note(run.story())
             raise error from None
@@ -88,7 +92,7 @@ class Run:
         self._slow: list[tuple[float, float]] = []
         self._base: dict[int, tuple[int, int, int]] = {}
 
-    async def whole(self, seconds: float) -> None:
+    async def whole(self, seconds: float, long: float) -> None:
         world = self._world
         self._tell(f"seed {self._seed}: {world.variant}")
         if world.disk.reason:
@@ -96,7 +100,7 @@ class Run:
         end = time.monotonic() + seconds
         await self._calm(time.monotonic() + broken.ONLINE, began=time.monotonic())
         kinds = faults(tls=world.variant.tls, disk=world.disk.reason is None)
-        for burst in bursts(self._seed, kinds):
+        for burst in bursts(self._seed, kinds, long=long):
             if time.monotonic() >= end:
                 break
             await self._burst(burst)
@@ -117,7 +121,7 @@ class Run:
         began = time.monotonic()
         self._tell(f"{began:.2f} " + "; ".join(map(str, burst)))
         self.report.bursts += 1
-        async with TaskGroup() as group:
+        async with asyncio.timeout(_LONGEST_BURST), TaskGroup() as group:
             around = [group.create_task(work) for work in (self._world.live(), self._world.command(), self._watch())]
             async with TaskGroup() as inner:
                 for planned in burst:

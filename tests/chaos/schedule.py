@@ -26,7 +26,7 @@ class Planned:
 Burst = tuple[Planned, ...]
 
 
-def bursts(seed: int, kinds: Sequence[Fault], *, long: float = 0.25) -> Iterator[Burst]:
+def bursts(seed: int, kinds: Sequence[Fault], *, long: float) -> Iterator[Burst]:
     """Burst after burst, without end; `long` is the share of bursts that take up to a quarter of a minute."""
     random = Random(f"schedule {seed}")
     while True:

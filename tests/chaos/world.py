@@ -28,7 +28,7 @@ from tests.chaos.truth import Truth
 
 EVCC_INTERVAL = 0.3  # seconds between control cycles
 _COMMANDERS = 2
-_MARKER = "evcc/bridge/marker/"
+_MARKER, _STATUS = "evcc/bridge/marker/", "evcc/status"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,9 @@ class World:
         target = self.broker.tls_port if self.variant.tls else self.broker.port
         self.broker_link = await self._stack.enter_async_context(BrokerLink(target, self._seed))
         self.evcc_link = await self._stack.enter_async_context(EvccLink(self.evcc.port, self._seed))
-        self.recorder = await self._stack.enter_async_context(_Watcher(self.broker, self.broker_link))
+        self.recorder = await self._stack.enter_async_context(
+            _Watcher(self.broker, self.broker_link, v5=self.variant.version == "5")
+        )
         self.bridge = Bridge(self._directory / "bridge.log", self._environment())
         self._stack.push_async_callback(self.bridge.kill)
         await self.bridge.start()
@@ -177,11 +179,15 @@ class World:
 
 
 class _Watcher(Recorder):
-    """Records everything, and knows by the bridge's markers since when it listens."""
+    """Records everything, and notes since when the bridge takes commands.
 
-    def __init__(self, broker: Mosquitto, link: BrokerLink) -> None:
+    With MQTT 5 that is so from the marker on that it sends itself on a new connection; with 3.1.1 it changes its
+    subscriptions after that, and only `online` says that it is done.
+    """
+
+    def __init__(self, broker: Mosquitto, link: BrokerLink, *, v5: bool) -> None:
         super().__init__(broker)
-        self._link = link
+        self._link, self._v5 = link, v5
         self.losses: list[float] = []
 
     async def _record(self, connection: Any) -> None:
@@ -191,6 +197,7 @@ class _Watcher(Recorder):
             self.losses.append(time.monotonic())
 
     def _add(self, record: Any) -> None:
-        if record.topic.startswith(_MARKER):
+        online = record.topic == _STATUS and record.payload == b"online" and not record.stored
+        if online or (self._v5 and record.topic.startswith(_MARKER)):
             self._link.continuity.proved(time.monotonic())
         super()._add(record)
