@@ -12,6 +12,8 @@ from bridge.commands.call import Target
 from bridge.commands.text import shown
 from bridge.commands.vehicles import OUTSIDE, choices, titles
 from bridge.errors import Refused
+from bridge.topics.ghosts import SCOPES
+from bridge.topics.known import KEYS
 from bridge.topics.names import escape
 
 # where the settings of a scope are, whatever the target
@@ -45,6 +47,19 @@ def _rows() -> dict[Scope, dict[str, Setting]]:
 
 
 ROWS = _rows()
+# what evcc has values and settings below
+_OF_EVCC = frozenset(word.partition("/")[0].lower() for words in (*KEYS.values(), *ROWS.values()) for word in words)
+
+
+def is_evccs(topic: str) -> bool:
+    """Whether a topic below the root that ends with `/set` lies where evcc's settings and values are.
+
+    Elsewhere people have what is their own, such as a home-made charger below `loadpoints/1/charger/`: nothing of
+    evcc's is set there, and what is retained there stays.
+    """
+    scope, *below = topic.removesuffix("/set").split("/")
+    names = below if scope == Scope.SITE else below[1:]
+    return scope in SCOPES and (len(names) < 2 or names[0].lower() in _OF_EVCC)
 
 
 def find(topic: str, state: Mapping[str, Any], by_title: Callable[[str], Target | None] | None = None) -> Found:

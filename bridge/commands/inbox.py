@@ -14,7 +14,7 @@ import structlog
 from bridge.catalogue.setting import Scope
 from bridge.commands.answer import STALE, STOPPING, SUPERSEDED, Outcome, Status, fields_of
 from bridge.commands.call import Target, call_for
-from bridge.commands.find import find
+from bridge.commands.find import find, is_evccs
 from bridge.commands.keeper import Keeper
 from bridge.commands.lane import Command, Lane
 from bridge.commands.pace import Pace
@@ -124,6 +124,8 @@ class Inbox:
         """
         if not message.topic.endswith(_SET) or not message.payload:
             return
+        if stale and not is_evccs(message.topic):  # it is kept for somebody else, and stays
+            return
         if stale or self._stopped:
             self._answer(message, self._monotonic(), STALE if stale else STOPPING)
             return
@@ -221,7 +223,7 @@ class Inbox:
         if message.response_topic is not None:
             self._outlet.respond(message.response_topic, payload, message.correlation)
         self._outlet.want(LAST, {LAST: orjson.dumps({"topic": topic, **fields})})
-        if message.retain and outcome is not STALE:
+        if message.retain and is_evccs(message.topic):
             self._outlet.erase(message.topic)
         if self._quota.allows(now):
             self._report(topic, fields)

@@ -251,8 +251,6 @@ class Copy:
             message.correlation,
             message.expiry,
         )
-        if stale and message.retain and message.payload:
-            self.erase(name)
         take = self._desk.command if name.endswith("/set") else self._desk.request
         take(below, stale=stale)
 

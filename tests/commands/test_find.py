@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from bridge.catalogue.settables import SETTINGS
 from bridge.catalogue.setting import Scope
 from bridge.commands.call import Target
-from bridge.commands.find import Found, find, topic_of
+from bridge.commands.find import ROWS, Found, find, is_evccs, topic_of
 from bridge.errors import Refused
 from tests.commands.house import TODAY
 
@@ -139,6 +139,38 @@ def found_or_reason(topic: str) -> Found | str:
         return find(topic, TODAY)
     except Refused as error:
         return str(error)
+
+
+@pytest.mark.parametrize(
+    ("topic", "evccs"),
+    [
+        ("site/prioritySoc", True),
+        ("site/misspelt", True),
+        ("site/grid/power", True),
+        ("loadpoints/1/mode", True),
+        ("loadpoints/1/Enable/Threshold", True),
+        ("loadpoints/9/plan/energy", True),
+        ("loadpoints/1/plan/1/value", True),
+        ("vehicles/bike/plan/soc", True),
+        ("by-title/garage/disable/delay", True),
+        ("bridge/info", True),
+        ("loadpoints", True),
+        ("loadpoints/1/charger/current", False),
+        ("vehicles/bike/tracker/interval", False),
+        ("site/heating/pump", False),
+        ("by-title/garage/lamp/1", False),
+        ("charger/mode", False),
+        ("greenhouse", False),
+        ("", False),
+    ],
+)
+def test_what_is_evccs_and_what_is_somebodys(topic: str, *, evccs: bool) -> None:
+    assert is_evccs(f"{topic}/set") is evccs
+
+
+def test_every_name_of_a_setting_is_evccs() -> None:
+    assert all(is_evccs(f"{scope}/x/{name}/set") for scope in ("loadpoints", "vehicles") for name in ROWS[Scope(scope)])
+    assert all(is_evccs(f"site/{name}/set") for name in ROWS[Scope.SITE])
 
 
 def test_a_topic_as_long_as_mqtt_allows_is_compared_quickly() -> None:

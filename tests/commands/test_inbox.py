@@ -202,7 +202,16 @@ async def test_a_stale_command_is_answered_and_not_executed() -> None:
         assert answer["status"] == "stale"
         assert answer["value"] == "now"
         assert house.evcc.calls == []
-        assert house.outlet.erased == []  # the one who found it erases it
+        assert house.outlet.erased == ["loadpoints/1/mode/set"]
+
+
+async def test_what_is_retained_in_somebodys_own_subtree_stays_and_a_live_one_is_refused() -> None:
+    async with running() as house:
+        house.set("loadpoints/1/charger/current", "6", stale=True, retain=True)
+        assert house.outlet.sent == []
+        answer = await house.answered("loadpoints/1/charger/current", "6", retain=True)
+        assert answer["status"] == "refused"
+        assert house.outlet.erased == []
 
 
 async def test_a_live_retained_command_is_executed_once_and_erased() -> None:

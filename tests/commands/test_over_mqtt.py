@@ -161,6 +161,20 @@ async def test_a_live_retained_command_is_executed_once_over_any_number_of_resta
         assert await answered(recorder, MODE) == ["ok"]
 
 
+async def test_what_is_retained_in_somebodys_own_subtree_stays(
+    broker: Mosquitto, recorder: Recorder, mqtt: dict[str, str]
+) -> None:
+    theirs = {"evcc/loadpoints/1/charger/current/set": b"6", "evcc/greenhouse/set": b"on", "evcc/my/lamp/set": b"1"}
+    await plant(broker, theirs)
+    async with Evcc() as evcc, running(settings(evcc, broker, mqtt=mqtt | {"url": broker.url})):
+        for topic, payload in theirs.items():
+            await publish(broker, topic, payload, retain=True)
+        await settled(broker, recorder)
+        assert [await answered(recorder, topic.removesuffix("/set")) for topic in theirs] == [["refused"]] * 3
+        assert received(evcc) == ["POST /api/loadpoints/2/priority/4"]
+    assert (await retained(broker, "evcc/#")).items() >= theirs.items()
+
+
 async def test_a_message_past_its_expiry_is_not_executed(broker: Mosquitto, recorder: Recorder) -> None:
     async with Evcc() as evcc, running(settings(evcc, broker)):
         await evcc.refuse()
