@@ -28,7 +28,7 @@ class About:
         self._inbox = inbox
         self._started = time.monotonic()
         self._facts: dict[str, Any] = {}
-        self._listed: object = None
+        self._listed: tuple[object, frozenset[object]] = None, frozenset()
         self._next_health = 0.0
         self._updated = 0
 
@@ -71,11 +71,12 @@ class About:
             self._copy.want("updated", {"updated": b"%d" % seen})
 
     def _commands(self) -> None:
-        """`bridge/commands`: every set-topic that exists now; a document is never changed in place."""
-        state = self._reader.state
-        if state is not self._listed:
-            self._listed = state
-            self._say("bridge/commands", listing(state, self._inbox.missing))
+        """`bridge/commands`: every set-topic that exists now, as soon as evcc has said which there are."""
+        state, missing = self._reader.state, self._inbox.missing
+        known, lacking = self._listed
+        if state and (state is not known or missing != lacking):  # a document is never changed in place
+            self._listed = state, missing
+            self._say("bridge/commands", listing(state, missing))
 
     def _counters(self) -> dict[str, Any]:
         report = self._copy.publisher.report

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.catalogue.setting import Scope
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
 from bridge.evcc.client import Client
 from bridge.evcc.document import parse
@@ -274,3 +275,17 @@ async def test_the_commands_that_exist_follow_the_state(world: _World) -> None:
 
     assert "loadpoints/2/mode/set" in world.tree["bridge/commands"]
     assert "loadpoints/2/" not in before
+
+
+async def test_the_commands_that_exist_are_not_said_before_evcc_is_known_and_follow_what_it_turns_out_not_to_have(
+    world: _World,
+) -> None:
+    world.connect({"bridge/commands": b"[]"})
+    world.site._about.tick()
+    assert "bridge/commands" not in world.tree
+    world.poll()
+    world.site._about.tick()
+    assert "loadpoints/1/mode/set" in world.tree["bridge/commands"]
+    world.site.inbox._sender.missing.add((Scope.LOADPOINT, "mode"))
+    world.site._about.tick()
+    assert "loadpoints/1/mode/set" not in world.tree["bridge/commands"]
