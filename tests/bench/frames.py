@@ -69,6 +69,8 @@ def message_figures(seconds: float) -> list[Figure]:
 
 def _share(seconds: float, what: str, aim: float | None, *options: str) -> Figure:
     with house("--interval", "4", *options) as (evcc, broker, _), Observer(mqtt, broker.port, ["evcc/#"]) as observer:
+        time.sleep(_START)
+        observer.taken()
         own = _own_messages(evcc, seconds)
         ours = len(observer.taken())
     per_minute = 60 / seconds
