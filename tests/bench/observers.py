@@ -66,9 +66,14 @@ class Observer:
 
 
 def mqtt(pipe: Connection, port: int, topics: list[str]) -> None:
-    """Tell the payloads on these topics."""
+    """Tell the payloads on these topics as they are published."""
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-    client.on_message = lambda _client, _data, message: pipe.send((time.monotonic(), message.payload.decode()))
+
+    def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
+        if not message.retain:  # not one that was stored
+            pipe.send((time.monotonic(), message.payload.decode()))
+
+    client.on_message = on_message
     client.on_subscribe = lambda *_: pipe.send((time.monotonic(), _READY))
     client.connect(HOST, port)
     client.subscribe([(topic, 0) for topic in topics])
