@@ -174,6 +174,48 @@ async def test_expressions_become_topics(broker: Mosquitto, recorder: Recorder) 
         await recorder.until(lambda: b"jq broken" in recorder.tree().get("evcc/bridge/problem", b""))
 
 
+async def test_of_fifty_expressions_a_broken_one_stops_no_other(broker: Mosquitto, recorder: Recorder) -> None:
+    sound = {f"house{number}": f".homePower + {number} - .homePower" for number in range(47)} | {"power": ".homePower"}
+    broken = {"syntax": ".[", "running": ".siteTitle | tonumber"}
+    async with bridge(broker, topics={"jq": sound | broken}) as evcc:
+        for number in (0, 46):
+            await recorder.value(f"evcc/jq/house{number}", str(number))
+        assert {"evcc/jq/syntax", "evcc/jq/running"} & recorder.tree().keys() == set()
+        for name in (b"jq syntax", b"jq running"):
+            await recorder.until(lambda name=name: name in recorder.tree().get("evcc/bridge/problem", b""))  # type: ignore[misc]
+        evcc.requests.clear()
+        evcc.set("homePower", 4711)
+        await recorder.value("evcc/jq/power", "4711")
+        asked = [request.target for request in evcc.requests if "jq=" in request.target]
+        assert asked
+        assert all("house0" in target and "power" in target and "syntax" not in target for target in asked)
+
+
+@pytest.mark.parametrize("keep_store", [True, False])
+async def test_restarts_of_broker_and_bridge_are_no_events(
+    start_broker: Callable[[Config], Awaitable[Mosquitto]],
+    record: Callable[..., Awaitable[Recorder]],
+    keep_store: bool,
+) -> None:
+    broker = await start_broker(Config(store=True))
+    recorder = await record(broker)
+    async with Evcc(still=True) as evcc:
+        options = settings(evcc, broker)
+        async with running(options):
+            await recorder.value("evcc/status", "online")
+            seen = recorder.connections
+            broker.kill()
+            await broker.restart(keep_store=keep_store)
+            await recorder.reconnected(seen)
+            await recorder.value("evcc/status", "online")
+        evcc.finish_session(0)
+        async with running(options):
+            await recorder.value("evcc/status", "online")
+            evcc.set("loadpoints.1.mode", "off")
+            await recorder.until(lambda: events(recorder))
+    assert events(recorder) == ["mode_changed"]
+
+
 async def test_a_loadpoint_is_found_and_set_by_its_title(broker: Mosquitto, recorder: Recorder) -> None:
     async with bridge(broker, topics={"by_title": True}) as evcc:
         await recorder.value("evcc/by-title/garage/mode", "minpv")
