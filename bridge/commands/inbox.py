@@ -126,6 +126,9 @@ class Inbox:
             return
         if stale and not is_evccs(message.topic):  # it is kept for somebody else, and stays
             return
+        if stale and self._has(message):
+            self._outlet.erase(message.topic)
+            return
         if stale or self._stopped:
             self._answer(message, self._monotonic(), STALE if stale else STOPPING)
             return
@@ -157,6 +160,11 @@ class Inbox:
     def evcc_restarted(self) -> None:
         """Forget which settings evcc does not have: it may be another release now."""
         self._sender.missing.clear()
+
+    def _has(self, message: Message) -> bool:
+        """Whether a command is here already: it came live, before the connection was lost, and will have its answer."""
+        here = (command.message for lane in self._lanes.values() for command in lane.commands())
+        return any(one and (one.topic, one.payload) == (message.topic, message.payload) for one in here)
 
     def _command(self, message: Message, arrived: float) -> Command:
         if len(message.payload) > self._settings.max_payload:

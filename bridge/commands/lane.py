@@ -57,8 +57,12 @@ class Lane:
             del self.waiting[command.found.setting.leaf]
         return late
 
+    def commands(self) -> list[Command]:
+        """Everything that has no answer yet, the one that evcc has included."""
+        return [*([self.current] if self.current else []), *self.waiting.values()]
+
     def drain(self) -> list[Command]:
-        """Take out everything, the one that evcc has included."""
-        commands = [*([self.current] if self.current else []), *self.waiting.values()]
+        """Take out everything."""
+        commands = self.commands()
         self.waiting, self.current = {}, None
         return commands

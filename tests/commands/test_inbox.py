@@ -205,6 +205,19 @@ async def test_a_stale_command_is_answered_and_not_executed() -> None:
         assert house.outlet.erased == ["loadpoints/1/mode/set"]
 
 
+async def test_what_is_found_after_a_reconnect_and_is_being_executed_already_gets_one_answer() -> None:
+    async with running() as house:
+        house.evcc.gate.clear()
+        house.set(MODE, "now", retain=True)
+        await settle()
+        house.set(MODE, "now", stale=True, retain=True)
+        assert house.outlet.sent == []
+        assert house.outlet.erased == ["loadpoints/1/mode/set"]
+        house.evcc.gate.set()
+        await settle()
+        assert house.outlet.statuses == ["ok"]
+
+
 async def test_what_is_retained_in_somebodys_own_subtree_stays_and_a_live_one_is_refused() -> None:
     async with running() as house:
         house.set("loadpoints/1/charger/current", "6", stale=True, retain=True)
