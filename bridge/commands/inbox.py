@@ -17,6 +17,7 @@ from bridge.commands.call import Target, call_for
 from bridge.commands.find import find, is_evccs
 from bridge.commands.keeper import Keeper
 from bridge.commands.lane import Command, Lane
+from bridge.commands.listing import targets
 from bridge.commands.pace import Pace
 from bridge.commands.permission import Permission
 from bridge.commands.quota import Quota
@@ -176,7 +177,8 @@ class Inbox:
         if (found.setting.scope, found.setting.leaf) in self._sender.missing:
             raise Refused(no_such(found.setting))
         moment = datetime.fromtimestamp(self._now(), UTC)
-        value = read(found.setting, message.payload, Context(moment, self._zone, state))
+        context = Context(moment, self._zone, state, dict(targets(state)).get(found.target, {}))
+        value = read(found.setting, message.payload, context)
         patience = self._settings.deadline
         if message.expiry is not None:
             patience = min(patience, message.expiry)

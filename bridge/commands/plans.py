@@ -1,5 +1,6 @@
 """Values that are JSON: plans, and what is handed to evcc as it is."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -8,20 +9,29 @@ from bridge.catalogue.kinds import Json, Plan
 from bridge.commands.numbers import read_number
 from bridge.commands.text import shown
 from bridge.commands.times import read_time, written
-from bridge.commands.value import Context, Value
+from bridge.commands.value import Context, Value, plain
 from bridge.errors import Refused
 from bridge.parsed import parsed
 
 
 def read_plan(kind: Plan, text: str, context: Context) -> Value:
-    """A goal and a time to come, like `{"value":80,"time":"07:00"}`."""
+    """A goal and a time to come, like `{"value":80,"time":"07:00"}`.
+
+    One of them alone changes the plan in force; where there is none, it makes one with what is in `or`, as in
+    `{"time":"07:00","or":{"soc":100}}`.
+    """
     plan = _json(text)
-    goals = {"value", kind.goal} & plan.keys() if isinstance(plan, dict) else set()
-    if len(goals) != 1 or plan.keys() != goals | {"time"}:
+    instead = plan.pop("or", None) if isinstance(plan, dict) else None
+    if not _is_plan(kind, plan) or not (instead is None or _is_plan(kind, instead)):
         raise Refused(f'takes {{"{kind.goal}":…,"time":…}}, got {shown(text)}')
-    amount = read_number(kind.amount, _scalar(plan[goals.pop()]))
-    time = written(read_time(_scalar(plan["time"]), context.now, context.zone))
-    return Value({kind.goal: amount.shown, "time": time}, {kind.goal: amount.fields["value"], "time": time})
+    halves = _halves(kind, instead or {}, context) | _in_force(kind, context) | _halves(kind, plan, context)
+    missing = {kind.goal, "time"} - halves.keys()
+    if missing:
+        raise Refused(f'takes "{missing.pop()}" too while there is no plan to change, got {shown(text)}')
+    return Value(
+        {key: half.shown for key, half in halves.items()},
+        {key: half.fields["value"] for key, half in halves.items()},
+    )
 
 
 def read_json(kind: Json, text: str) -> Value:
@@ -32,6 +42,38 @@ def read_json(kind: Json, text: str) -> Value:
             f"takes a JSON {'list' if kind.shape is list else 'object'} like {kind.example}; got {shown(text)}"
         )
     return Value(value, body=value)
+
+
+def _is_plan(kind: Plan, plan: Any) -> bool:
+    """Whether it has a goal by one of its names, a time, or both, and nothing else."""
+    known = {"value", kind.goal, "time"}
+    return isinstance(plan, dict) and 0 < len(plan) <= 2 and plan.keys() <= known and plan.keys() != known - {"time"}
+
+
+def _halves(kind: Plan, plan: Mapping[str, Any], context: Context) -> dict[str, Value]:
+    """The goal and the time of a plan, as far as it has them."""
+    halves = {}
+    for key, value in plan.items():
+        if key == "time":
+            halves["time"] = plain(written(read_time(_scalar(value), context.now, context.zone)))
+        else:
+            halves[kind.goal] = read_number(kind.amount, _scalar(value))
+    return halves
+
+
+def _in_force(kind: Plan, context: Context) -> dict[str, Value]:
+    """The plan that the state has: of a loadpoint, of a vehicle today, and in the old era; none where it is past."""
+    match context.part:
+        case {"planEnergy": amount, "planTime": time} if kind.goal == "energy":
+            pass
+        case {"plan": {"soc": amount, "time": time}} | {"plans": [{"soc": amount, "time": time}, *_]}:
+            pass
+        case _:
+            return {}
+    try:
+        return _halves(kind, {kind.goal: amount, "time": time}, context)
+    except Refused:
+        return {}
 
 
 def _json(text: str) -> Any:

@@ -27,11 +27,15 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What values mean depends on: the moment (aware), the zone of times that name none, evcc's state."""
+    """What values mean depends on: the moment (aware), the zone of times that name none, evcc's state.
+
+    `part` is what the state says about the target alone.
+    """
 
     now: datetime
     zone: tzinfo
     state: Mapping[str, Any] = field(default_factory=dict)
+    part: Mapping[str, Any] = field(default_factory=dict)
 
 
 def plain(text: str) -> Value:

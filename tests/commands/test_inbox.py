@@ -75,6 +75,18 @@ async def test_json_goes_as_the_body() -> None:
         assert answer["value"] == {"continuous": True}
 
 
+async def test_half_a_plan_keeps_the_other_half_of_the_plan_in_force() -> None:
+    async with running() as house:
+        for topic, half in (("vehicles/my.car_2/planSoc", '{"soc":70}'), ("loadpoints/2/planEnergy", '{"energy":20}')):
+            await house.answered(topic, half)
+        assert house.evcc.calls == [
+            "POST vehicles/my.car_2/plan/soc/70/2026-11-26T06:30:00Z",
+            "POST loadpoints/2/plan/energy/20/2026-11-26T05:00:00Z",
+        ]
+        answer = await house.answered("vehicles/bike/planSoc", '{"soc":70}')
+        assert answer["error"] == 'planSoc takes "time" too while there is no plan to change, got {"soc":70}'
+
+
 @pytest.mark.parametrize(
     ("topic", "payload", "error"),
     [

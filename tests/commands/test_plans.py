@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -48,9 +49,15 @@ def test_an_energy_plan_takes_fractions() -> None:
         ("[80]", 'takes {"soc":…,"time":…}'),
         ("null", 'takes {"soc":…,"time":…}'),
         ("{}", 'takes {"soc":…,"time":…}'),
-        ('{"soc":80}', 'takes {"soc":…,"time":…}'),
-        ('{"time":"07:00"}', 'takes {"soc":…,"time":…}'),
+        ('{"soc":80}', 'takes "time" too while there is no plan to change, got {"soc":80}'),
+        ('{"time":"07:00"}', 'takes "soc" too while there is no plan to change'),
+        ('{"time":"07:00","or":{"time":"08:00"}}', 'takes "soc" too while there is no plan to change'),
+        ('{"soc":80,"value":80}', 'takes {"soc":…,"time":…}'),
         ('{"soc":80,"value":80,"time":"07:00"}', 'takes {"soc":…,"time":…}'),
+        ('{"or":{"soc":80,"time":"07:00"}}', 'takes {"soc":…,"time":…}'),
+        ('{"time":"07:00","or":80}', 'takes {"soc":…,"time":…}'),
+        ('{"time":"07:00","or":{"soc":80,"or":{"soc":70}}}', 'takes {"soc":…,"time":…}'),
+        ('{"time":"07:00","or":{"soc":101}}', "takes 0 to 100, got 101"),
         ('{"soc":80,"time":"07:00","precondition":900}', 'takes {"soc":…,"time":…}'),
         ('{"energy":80,"time":"07:00"}', 'takes {"soc":…,"time":…}'),
         ("80 at 07:00", "takes JSON, got 80 at 07:00"),
@@ -71,6 +78,47 @@ def test_what_is_no_plan_is_refused(text: str, reason: str) -> None:
     with pytest.raises(Refused) as refused:
         read_plan(kinds.SOC_PLAN, text, CONTEXT)
     assert str(refused.value).startswith(reason)
+
+
+TODAY = {"plan": {"soc": 90, "time": "2026-11-26T06:30:00Z"}, "repeatingPlans": []}
+OLD_ERA = {"plans": [{"soc": 90, "time": "2026-11-26T07:30:00+01:00"}]}
+LOADPOINT = {"planEnergy": 12.5, "planTime": "2026-11-26T06:30:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "part", "text", "expected"),
+    [
+        (kinds.SOC_PLAN, TODAY, '{"soc":80}', {"soc": "80", "time": "2026-11-26T06:30:00Z"}),
+        (kinds.SOC_PLAN, TODAY, '{"value":"80 %"}', {"soc": "80", "time": "2026-11-26T06:30:00Z"}),
+        (kinds.SOC_PLAN, TODAY, '{"time":"09:00"}', {"soc": "90", "time": "2026-11-26T08:00:00Z"}),
+        (kinds.SOC_PLAN, OLD_ERA, '{"soc":80}', {"soc": "80", "time": "2026-11-26T06:30:00Z"}),
+        (kinds.ENERGY_PLAN, LOADPOINT, '{"energy":20}', {"energy": "20", "time": "2026-11-26T06:30:00Z"}),
+        (kinds.ENERGY_PLAN, LOADPOINT, '{"time":"09:00"}', {"energy": "12.5", "time": "2026-11-26T08:00:00Z"}),
+        (kinds.SOC_PLAN, TODAY, '{"time":"09:00","or":{"soc":70}}', {"soc": "90", "time": "2026-11-26T08:00:00Z"}),
+        (kinds.SOC_PLAN, {}, '{"time":"09:00","or":{"soc":70}}', {"soc": "70", "time": "2026-11-26T08:00:00Z"}),
+        (kinds.SOC_PLAN, {}, '{"soc":80,"or":{"time":"09:00"}}', {"soc": "80", "time": "2026-11-26T08:00:00Z"}),
+    ],
+)
+def test_half_a_plan_keeps_the_other_half(
+    kind: kinds.Plan, part: dict[str, Any], text: str, expected: dict[str, str]
+) -> None:
+    assert read_plan(kind, text, replace(CONTEXT, part=part)).fields == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [
+        (kinds.SOC_PLAN, {"plan": None}),
+        (kinds.SOC_PLAN, {"plans": []}),
+        (kinds.SOC_PLAN, {"plan": {"soc": 90, "time": "2026-11-25T06:30:00Z"}}),
+        (kinds.SOC_PLAN, {"plan": {"soc": "full", "time": None}}),
+        (kinds.ENERGY_PLAN, {"planEnergy": 0, "planTime": None, "plan": [{"start": 1, "end": 2}]}),
+        (kinds.ENERGY_PLAN, {"planEnergy": None, "planTime": "2026-11-26T06:30:00Z"}),
+    ],
+)
+def test_a_plan_that_is_none_or_past_has_no_half_to_keep(kind: kinds.Plan, part: dict[str, Any]) -> None:
+    with pytest.raises(Refused, match="while there is no plan to change"):
+        read_plan(kind, '{"time":"09:00"}', replace(CONTEXT, part=part))
 
 
 def test_json_is_handed_on_as_it_is() -> None:

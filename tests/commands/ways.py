@@ -62,7 +62,7 @@ VALUES: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
         "POST /api/loadpoints/2/plan/energy/*",
         {f'{{"energy":10.5,"time":"{time}"}}': f"10.5/{SOON}" for time in PLAN_TIMES}
         | {'{"value":"10 kWh","time":4099442400}': f"10/{SOON}"},
-        ("10", '{"energy":10}', '{"energy":10,"time":"2020-01-01T00:00:00Z"}', '{"energy":-1,"time":"07:00"}'),
+        ("10", '{"energy":"10 %"}', '{"energy":10,"time":"2020-01-01T00:00:00Z"}', '{"energy":-1,"time":"07:00"}'),
     ),
     "loadpoints/1/vehicle": (
         "POST /api/loadpoints/1/vehicle/*",
@@ -76,7 +76,7 @@ VALUES: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
         "POST /api/vehicles/my.car_2/plan/soc/*",
         {f'{{"value":80,"time":"{time}"}}': f"80/{SOON}" for time in PLAN_TIMES}
         | {'{"soc":"80 %","time":4099442400000}': f"80/{SOON}"},
-        ("80", '{"soc":80}', '{"soc":80,"time":"2020-01-01T00:00:00Z"}', '{"soc":101,"time":"07:00"}', "{"),
+        ("80", '{"soc":"80 W"}', '{"soc":80,"time":"2020-01-01T00:00:00Z"}', '{"soc":101,"time":"07:00"}', "{"),
     ),
 }
 # evcc wants a sponsor for it
