@@ -175,7 +175,9 @@ async def test_expressions_become_topics(broker: Mosquitto, recorder: Recorder) 
 
 
 async def test_of_fifty_expressions_a_broken_one_stops_no_other(broker: Mosquitto, recorder: Recorder) -> None:
-    sound = {f"house{number}": f".homePower + {number} - .homePower" for number in range(47)} | {"power": ".homePower"}
+    sound = {f"house{number}": f".homePower + {number} - .homePower" for number in range(47)} | {
+        "priority": ".prioritySoc"
+    }
     broken = {"syntax": ".[", "running": ".siteTitle | tonumber"}
     async with bridge(broker, topics={"jq": sound | broken}) as evcc:
         for number in (0, 46):
@@ -184,11 +186,11 @@ async def test_of_fifty_expressions_a_broken_one_stops_no_other(broker: Mosquitt
         for name in (b"jq syntax", b"jq running"):
             await recorder.until(lambda name=name: name in recorder.tree().get("evcc/bridge/problem", b""))  # type: ignore[misc]
         evcc.requests.clear()
-        evcc.set("homePower", 4711)
-        await recorder.value("evcc/jq/power", "4711")
+        evcc.set("prioritySoc", 47)
+        await recorder.value("evcc/jq/priority", "47")
         asked = [request.target for request in evcc.requests if "jq=" in request.target]
         assert asked
-        assert all("house0" in target and "power" in target and "syntax" not in target for target in asked)
+        assert all("house0" in target and "priority" in target and "syntax" not in target for target in asked)
 
 
 @pytest.mark.parametrize("keep_store", [True, False])
