@@ -22,6 +22,7 @@ from bridge.extras.tariffs import Tariffs
 from bridge.extras.telemetry import Telemetry
 from bridge.mqtt.message import Message
 from bridge.settings import Settings
+from bridge.topics.names import Selection
 
 _EVENTS = "events"
 _MOST_ENDED = 100
@@ -52,6 +53,7 @@ class Extras:
     ) -> None:
         self._state = state
         self._outlet = outlet
+        self._selection = Selection(settings.topics.include, settings.topics.exclude)
         self._now = now
         self._refresh_state = refresh
         self._complete = asyncio.Event()
@@ -59,9 +61,9 @@ class Extras:
         self._changes = Changes()
         self._ended: Queue[Event] = Queue(_MOST_ENDED)
         self._health = Health(evcc, well, monotonic)
-        self._jq = Jq(settings.topics.jq, self._rest, outlet.want, problem, lambda: settings.evcc.interval)
-        self._sessions = Sessions(self._rest, outlet.want, zone, now)
-        self._plans = Plans(self._rest, state, outlet.want)
+        self._jq = Jq(settings.topics.jq, self._rest, self._want, problem, lambda: settings.evcc.interval)
+        self._sessions = Sessions(self._rest, self._want, zone, now)
+        self._plans = Plans(self._rest, state, self._want)
         self._requests = Requests(
             self._rest, state, outlet, settings.requests.limit, refresh=self.refresh, largest=largest
         )
@@ -72,14 +74,19 @@ class Extras:
         """The parts of which it is not known yet which topics they have."""
         return frozenset(name for name, routine in self._routines.items() if not routine.settled)
 
+    def _want(self, source: str, topics: Mapping[str, bytes]) -> None:
+        """Have topics published, those of them that the user wants."""
+        taken = {topic: payload for topic, payload in topics.items() if self._selection.takes(topic)}
+        self._outlet.want(source, taken)
+
     def _parts(self, settings: Settings) -> Iterator[tuple[str, Routine]]:
         """What there is to be done again and again, by the source of its topics."""
         on = settings.extras
         works = {
-            "tariffs": Tariffs(self._rest, self._state, self._outlet.want, self._now).work if on.tariffs else None,
+            "tariffs": Tariffs(self._rest, self._state, self._want, self._now).work if on.tariffs else None,
             "sessions": self._sessions.work if on.sessions else None,
             "plans": self._plans.work if on.plans else None,
-            "telemetry": Telemetry(self._rest, self._state, self._outlet.want).work,
+            "telemetry": Telemetry(self._rest, self._state, self._want).work,
             "jq": self._jq.work if settings.topics.jq else None,
             "health": self._health.work,
         }

@@ -115,7 +115,7 @@ class Copy:
         """The same for many sources at once."""
         changed: set[str] = set()
         for source, topics in {**sources, **self._beside(sources)}.items():
-            changed |= self._tree.replace(source, topics.own, topics.alias)
+            changed |= self._tree.replace(source, *topics)
         self._remember(topic for topic in changed if self._tree.get(topic))
         self.publisher.changed(sorted(changed))
 

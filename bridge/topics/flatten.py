@@ -15,10 +15,19 @@ def flatten(prefix: str, value: Any) -> dict[str, bytes]:
 
     The first of two sources of one topic wins. Keys that name a secret are left out.
     """
+    return flatten_all(prefix, value)[0]
+
+
+def flatten_all(prefix: str, value: Any) -> tuple[dict[str, bytes], frozenset[str]]:
+    """The same, and the topics that more than one source came to."""
     topics: dict[str, bytes] = {}
+    contested = set()
     for topic, content in _walk(prefix, value):
-        topics.setdefault(topic, content)
-    return topics
+        if topic in topics:
+            contested.add(topic)
+        else:
+            topics[topic] = content
+    return topics, frozenset(contested)
 
 
 def _walk(prefix: str, value: Any) -> Iterator[tuple[str, bytes]]:

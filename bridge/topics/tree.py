@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ERASED = b""
+_ALWAYS = ("bridge/", "status", "updated")  # what the bridge says itself counts, but is never left out
 
 
 @dataclass(slots=True)
@@ -63,6 +64,7 @@ class Tree:
         self._alias = Layer()
         self._limit = limit
         self._topics: dict[str, bytes] = {}
+        self._contested: dict[str, frozenset[str]] = {}
         self.left_out: set[str] = set()
 
     @property
@@ -76,16 +78,27 @@ class Tree:
         return self._own.sources
 
     @property
-    def contested(self) -> Mapping[str, list[str]]:
-        """Topics that a second source claims in vain, with those sources."""
-        return self._own.contested
+    def contested(self) -> frozenset[str]:
+        """Topics that are claimed a second time in vain, by another source or within one."""
+        return frozenset(self._own.contested).union(*self._contested.values())
 
     def get(self, topic: str) -> bytes:
         """The payload that `topic` should have; b"" when it should not be there."""
         return self._topics.get(topic, ERASED)
 
-    def replace(self, source: str, own: Mapping[str, bytes], alias: Mapping[str, bytes] | None = None) -> set[str]:
-        """Put these topics in the place of all that `source` had; returns the topics whose payload changed."""
+    def replace(
+        self,
+        source: str,
+        own: Mapping[str, bytes],
+        alias: Mapping[str, bytes] | None = None,
+        contested: frozenset[str] = frozenset(),
+    ) -> set[str]:
+        """Put these topics in the place of all that `source` had; returns the topics whose payload changed.
+
+        `contested` are those that it claims more than once.
+        """
+        if contested or source in self._contested:
+            self._contested[source] = contested
         touched = self._own.replace(source, own)
         if alias or source in self._alias.sources:
             touched |= self._alias.replace(source, alias or {})
@@ -103,7 +116,7 @@ class Tree:
             return False
         if not payload:
             del self._topics[topic]
-        elif topic not in self._topics and len(self._topics) >= self._limit:
+        elif topic not in self._topics and len(self._topics) >= self._limit and not topic.startswith(_ALWAYS):
             self.left_out.add(topic)
             return False
         else:

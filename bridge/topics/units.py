@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bridge.topics.flatten import flatten
+from bridge.topics.flatten import flatten, flatten_all
 from bridge.topics.names import (
     LOADPOINT_ALIASES,
     LOADPOINT_DEFAULTS,
@@ -30,10 +30,14 @@ _NAMES = 4096  # an evcc has some hundred keys
 
 
 class Topics(NamedTuple):
-    """The topics of one unit: under their own names, and under those of other evcc releases."""
+    """The topics of one unit: under their own names, and under those of other evcc releases.
+
+    `contested` are those of its own to which more than one of its keys came.
+    """
 
     own: dict[str, bytes]
     alias: dict[str, bytes]
+    contested: frozenset[str] = frozenset()
 
 
 def units(state: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -90,11 +94,11 @@ def topics(unit: str, value: Any, selection: Selection, *, aliases: bool = True)
     unit = unit.partition(_KEY)[0]
     scope, slash, _ = unit.partition("/")
     if not slash:
-        return Topics({unit: flatten(unit, value)[unit]}, {})
+        return Topics(_selected(flatten(unit, value), selection), {})
     parent = unit if scope == "vehicles" else unit.rpartition("/")[0]
-    own = flatten(parent, value)
+    own, contested = flatten_all(parent, value)
     other = _aliases(parent, value) if aliases else {}
-    return Topics(_selected(own, selection), _selected(other, selection))
+    return Topics(_selected(own, selection), _selected(other, selection), contested)
 
 
 @lru_cache(_NAMES)

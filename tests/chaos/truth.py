@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.topics.names import Selection
 from bridge.topics.tree import Tree
-from bridge.topics.units import loadpoint_unit, topics, units, units_of
+from bridge.topics.units import Topics, loadpoint_unit, topics, units, units_of
 
 
 class Truth:
@@ -51,8 +51,8 @@ class Truth:
             self._take(unit, new.get(unit), at)
 
     def _take(self, unit: str, value: Any, at: float) -> None:
-        own, alias = ({}, {}) if value is None else topics(unit, value, Selection())
-        for topic in self._tree.replace(unit, own, alias):
+        of_unit = Topics({}, {}) if value is None else topics(unit, value, Selection())
+        for topic in self._tree.replace(unit, *of_unit):
             self._history[topic].append((at, self._tree.get(topic)))
 
 

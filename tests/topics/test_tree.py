@@ -35,12 +35,28 @@ def test_the_first_of_two_sources_has_the_topic_and_the_second_waits() -> None:
     tree.replace("x", {"a": b"1"})
 
     assert tree.replace("y", {"a": b"2"}) == set()
-    assert tree.contested == {"a": ["y"]}
+    assert tree.contested == {"a"}
     assert tree.replace("y", {"a": b"3"}) == set()
-    assert tree.contested == {"a": ["y"]}
+    assert tree.contested == {"a"}
     assert tree.replace("x", {}) == {"a"}
     assert tree.get("a") == b"3"
     assert not tree.contested
+
+
+def test_a_source_may_contest_a_topic_with_itself() -> None:
+    tree = Tree()
+    tree.replace("x", {"a": b"1"}, contested=frozenset({"a"}))
+    assert tree.contested == {"a"}
+    tree.replace("x", {"a": b"1"})
+    assert not tree.contested
+
+
+def test_what_the_bridge_says_itself_is_never_left_out() -> None:
+    tree = Tree(limit=1)
+    tree.replace("x", {"site/a": b"1", "site/b": b"2"})
+    for topic in ("status", "updated", "bridge/problem"):
+        assert tree.replace(topic, {topic: b"1"}) == {topic}
+    assert len(tree.left_out) == 1
 
 
 def test_a_source_that_waited_and_left_gets_nothing() -> None:
@@ -49,7 +65,7 @@ def test_a_source_that_waited_and_left_gets_nothing() -> None:
         tree.replace(source, {"a": source.encode()})
     tree.replace("y", {})
 
-    assert tree.contested == {"a": ["z"]}
+    assert tree.contested == {"a"}
     assert tree.replace("x", {}) == {"a"}
     assert tree.get("a") == b"z"
 

@@ -186,10 +186,11 @@ def test_names_of_other_releases_are_selected_by_themselves() -> None:
 @pytest.mark.parametrize("keys", [("a/b", "a%2Fb"), ("a%2Fb", "a/b"), ("a/b%2F", "a%2Fb/")])
 def test_the_first_of_two_keys_that_come_to_one_topic_has_it_and_the_second_is_known(keys: tuple[str, str]) -> None:
     first, second = keys
-    for state in ({first: 1, second: 2}, {"loadpoints": [{first: 1, second: 2}]}, {"forecast": {first: 1, second: 2}}):
+    two = {first: 1, second: 2}
+    for state in (two, {"loadpoints": [two]}, {"forecast": two}, {"circuits": two}, {"vehicles": {"bike": two}}):
         tree = Tree()
         bring(tree, units(state))
-        [(topic, _)] = tree.contested.items()
+        [topic] = tree.contested
         assert tree.get(topic) == b"1"
         assert list(changed(state, state)) == []
 

@@ -15,8 +15,7 @@ def bring(tree: Tree, changes: Iterable[tuple[str, Any]], selection: Selection =
     """Bring units to a tree, as the site does; the topics that changed."""
     changed: set[str] = set()
     for unit, value in changes:
-        own, alias = NOTHING if value is None else topics(unit, value, selection)
-        changed |= tree.replace(unit, own, alias)
+        changed |= tree.replace(unit, *(NOTHING if value is None else topics(unit, value, selection)))
     return changed
 
 
@@ -24,6 +23,5 @@ def whole(state: Mapping[str, Any], selection: Selection = EVERYTHING, *, aliase
     """The tree of a state document, made from scratch."""
     tree = Tree()
     for unit, value in units(state):
-        own, alias = topics(unit, value, selection, aliases=aliases)
-        tree.replace(unit, own, alias)
+        tree.replace(unit, *topics(unit, value, selection, aliases=aliases))
     return {topic: payload.decode() for topic, payload in tree.topics.items()}

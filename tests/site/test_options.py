@@ -1,0 +1,127 @@
+"""What a user may set, from the address with all that a proxy asks for to the root, seen at a real broker."""
+
+import asyncio
+import ssl
+from collections.abc import Awaitable, Callable
+
+import orjson
+import pytest
+
+from bridge.demo import Evcc
+from tests.broker.authority import Authority
+from tests.broker.client import publish, retained
+from tests.broker.mosquitto import Mosquitto
+from tests.broker.recorder import Recorder
+from tests.site.running import expected, running, settings, state_topics, until_equal
+
+pytestmark = pytest.mark.broker
+Record = Callable[..., Awaitable[Recorder]]
+
+
+def server_context(authority: Authority) -> ssl.SSLContext:
+    """A TLS server's context with a certificate of this authority."""
+    certificate = authority.server()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate.cert, certificate.key)
+    return context
+
+
+async def test_a_proxy_with_a_prefix_a_login_and_a_certificate_of_its_own(
+    broker: Mosquitto, recorder: Recorder, authority: Authority
+) -> None:
+    """State, push and commands all go through it."""
+    login = ("me", "p@ss/word")
+    async with Evcc(still=True, prefix="/evcc", login=login, tls=server_context(authority)) as evcc:
+        url = evcc.url.replace("https://", "https://me:p%40ss%2Fword@") + "/"
+        options = settings(evcc, broker, evcc={"url": url, "ca_file": authority.ca_file, "push_interval": 60})
+        async with running(options) as site:
+            await until_equal(recorder, evcc)
+            async with asyncio.timeout(5):
+                while not site.reader.push_alive:
+                    evcc.set("homePower", evcc.get("homePower") + 1)
+                    await asyncio.sleep(0.01)
+            await publish(broker, "evcc/loadpoints/1/mode/set", "now")
+            await recorder.value("evcc/loadpoints/1/mode", "now")
+            assert b"word" not in b"".join(one.payload for one in recorder.records if b"ss/" in one.payload)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+@pytest.mark.parametrize(("root", "below"), [("/evcc", "/evcc"), ("home/evcc/", "home/evcc"), ("a b/é", "a b/é")])
+async def test_the_root_is_taken_literally(
+    broker: Mosquitto, recorder: Recorder, root: str, below: str, version: str
+) -> None:
+    await publish(broker, f"{below}/vehicles/gone/soc", "1", retain=True)
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt={"root": root, "version": version})):
+        await recorder.value(f"{below}/status", "online")
+        await recorder.value(f"{below}/vehicles/gone/soc", b"")
+        await publish(broker, f"{below}/loadpoints/1/mode/set", "now")
+        await recorder.value(f"{below}/loadpoints/1/mode", "now")
+        await recorder.until(lambda: recorder.last(f"{below}/loadpoints/1/mode/result"))
+        outside = {one.topic for one in recorder.records if not one.topic.startswith((f"{below}/", "homeassistant/"))}
+        assert not outside
+    await recorder.value(f"{below}/status", "offline")
+
+
+async def test_everything_is_published_again_now_and_then(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt={"refresh": 1})):
+        await until_equal(recorder, evcc)
+        topics = set(state_topics(recorder.tree()))
+        recorder.clear()
+        await recorder.until(lambda: topics <= {one.topic for one in recorder.records if not one.stored})
+        assert state_topics(recorder.tree()) == expected(evcc.state)
+        assert all(one.payload for one in recorder.records)
+
+
+async def test_the_limit_leaves_room_for_what_the_bridge_says_itself(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, topics={"limit": 50})):
+        await recorder.value("evcc/status", "online")
+        await recorder.value("evcc/bridge/evcc", "online")
+        await recorder.until(lambda: b"topics.limit" in (recorder.last("evcc/bridge/problem") or b""))
+        await recorder.until(lambda: recorder.last("evcc/bridge/commands"))
+        assert len(state_topics(recorder.tree())) <= 50
+    await recorder.value("evcc/status", "offline")
+
+
+async def test_what_is_excluded_is_not_there_and_what_is_included_is(broker: Mosquitto, recorder: Recorder) -> None:
+    chosen = {
+        "exclude": ["vehicles*", "site/forecast/*", "tariffs/*", "sessions*"],
+        "include": ["site/forecast/solar", "site/network/port", "sessions", "*Token*", "*authDisabled"],
+    }
+    async with Evcc(still=True) as evcc:
+        evcc.set("accessToken", "secret")
+        async with running(settings(evcc, broker, topics=chosen)):
+            await recorder.value("evcc/site/network/port", str(evcc.get("network.port")))
+            await recorder.until(
+                lambda: recorder.last("evcc/sessions") and evcc.requests.matching(path="/api/tariff/grid")
+            )
+            scopes = ("evcc/vehicles", "evcc/site/forecast", "evcc/site/network", "evcc/tariffs", "evcc/sessions")
+            found = {topic for topic in recorder.tree() if topic.startswith(scopes)}
+            assert found <= {"evcc/site/forecast/solar", "evcc/site/network/port", "evcc/sessions"}
+            assert not [one for one in recorder.records if b"secret" in one.payload]
+
+
+async def test_names_that_a_topic_cannot_hold(broker: Mosquitto, recorder: Recorder) -> None:
+    """The first of two that come to one topic has it, wherever they stand, and the second is named."""
+    async with Evcc(still=True) as evcc:
+        state = evcc.state
+        state["vehicles"] = {"a/b+c#d\0e": {"title": "Odd", "minSoc": 20}, "a%2Fb%2Bc%23d%00e": {"title": "Second"}}
+        state |= {"odd/key": 1, "odd%2Fkey": 2, "circuits": {"x/y": {"power": 1}, "x%2Fy": {"power": 2}}}
+        evcc.replace(orjson.dumps(state))
+        async with running(settings(evcc, broker, evcc={"push": "off"})):
+            await recorder.value("evcc/vehicles/a%2Fb%2Bc%23d%00e/title", "Odd")
+            await recorder.value("evcc/site/odd%2Fkey", "1")
+            await recorder.value("evcc/site/circuits/x%2Fy/power", "1")
+            for topic in (b"evcc/site/odd%2Fkey", b"evcc/site/circuits/x%2Fy/power", b"evcc/vehicles/a%2Fb"):
+                await recorder.until(lambda topic=topic: topic in (recorder.last("evcc/bridge/problem") or b""))  # type: ignore[misc]
+            del state["circuits"]["x%2Fy"], state["odd%2Fkey"], state["vehicles"]["a%2Fb%2Bc%23d%00e"]
+            evcc.replace(orjson.dumps(state))
+            await recorder.value("evcc/bridge/problem", b"")
+            await recorder.value("evcc/site/circuits/x%2Fy/power", "1")
+
+
+async def test_5000_topics(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc(still=True, loadpoints=58) as evcc, running(settings(evcc, broker), wait=30):
+        await until_equal(recorder, evcc)
+        assert len(state_topics(recorder.tree())) > 5000
+        assert not recorder.last("evcc/bridge/problem")
+        assert state_topics(await retained(broker, "evcc/#")) == expected(evcc.state)
