@@ -7,6 +7,7 @@ from bridge.errors import Refused, Unreachable
 from bridge.extras.expressions import Results, combined, results
 from bridge.extras.rest import Rest
 from bridge.topics.flatten import flatten
+from bridge.topics.names import escape
 
 SOURCE = "jq"
 PATH = "/api/state"
@@ -41,7 +42,7 @@ class Jq:
         found = await self._answers()
         topics: dict[str, bytes] = {}
         for name, value in found.values.items():
-            topics |= flatten(f"jq/{name}", value)
+            topics |= flatten(f"jq/{escape(name)}", value)
         self._want(SOURCE, topics)
         errors = {**(self._broken or {}), **found.errors}
         self._problem(SOURCE, "; ".join(f"jq {name}: {reason}" for name, reason in errors.items()) or None)

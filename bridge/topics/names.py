@@ -10,7 +10,8 @@ from functools import cached_property
 
 from bridge.topics.known import words
 
-_UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]")
+# a topic that ends with `set` is a command: no value is published there
+_UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]|\As(?=et\Z)")
 _SECRET = re.compile(r"password|token|secret|private|certificate", re.IGNORECASE)
 LONGEST_TOPIC = 1024
 DEEPEST_TOPIC = 64

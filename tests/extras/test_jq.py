@@ -66,6 +66,12 @@ async def test_results_become_topics_as_the_state_does() -> None:
     }
 
 
+async def test_no_result_stands_where_a_command_would() -> None:
+    house = House(set="{set: 1}")
+    await house.poll()
+    assert house.topics == {"jq/%73et/%73et": b"1"}
+
+
 async def test_a_broken_one_is_named_and_does_not_stop_the_others() -> None:
     house = House(good=".interval", broken=".[", worse="nofunction(1)")
     await house.poll()
