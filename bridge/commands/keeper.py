@@ -23,20 +23,19 @@ class Keeper:
         self._queue = queue
         self._monotonic = monotonic
         self._sleep = sleep
+        self._newest: Command | None = None
         self._kept: Command | None = None
 
     def came(self, command: Command) -> None:
         """Note a command that came from outside."""
         if command.found.topic == _TOPIC:
-            self._kept = None
+            self._newest, self._kept = command, None
 
     def ended(self, command: Command, outcome: Outcome) -> None:
         """Note what became of a command."""
-        if command.found.topic != _TOPIC or isinstance(command.value, Clear):
-            return
-        if outcome.status is Status.OK:
+        if outcome.status is Status.OK and command is self._newest and not isinstance(command.value, Clear):
             self._kept = command
-        elif outcome.status is Status.REFUSED:
+        elif outcome.status is Status.REFUSED and command.found.topic == _TOPIC:
             self._kept = None
 
     async def run(self) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.commands.fakes import AWAY, reply, running
+from tests.commands.fakes import AWAY, reply, running, settle
 
 TOPIC = "site/batteryMode"
 HOLD = "POST batterymode/hold"
@@ -33,6 +33,25 @@ async def test_another_mode_takes_over() -> None:
         await house.answered(TOPIC, "charge")
         await house.clock.advance(35)
         assert house.evcc.calls == [HOLD, "POST batterymode/charge", "POST batterymode/charge"]
+
+
+@pytest.mark.parametrize("repeated", [False, True])
+@pytest.mark.parametrize("last", ["-", "charge"])
+async def test_a_mode_that_evcc_takes_late_does_not_come_back_after_the_next_command(last: str, repeated: bool) -> None:
+    async with running(keep_battery_mode=True) as house:
+        if repeated:
+            await house.answered(TOPIC, "hold")
+        house.evcc.gate.clear()
+        if repeated:
+            await house.clock.advance(30)
+        else:
+            house.set(TOPIC, "hold")
+        await settle()
+        house.set(TOPIC, last)
+        before = house.evcc.calls.count(HOLD)
+        house.evcc.gate.set()
+        await house.clock.advance(100)
+        assert house.evcc.calls.count(HOLD) == before
 
 
 async def test_what_evcc_refuses_is_not_repeated() -> None:
