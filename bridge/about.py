@@ -8,6 +8,7 @@ from typing import Any
 from bridge import __version__
 from bridge.commands.inbox import Inbox
 from bridge.commands.listing import listing
+from bridge.commands.permission import Permission
 from bridge.evcc.reader import Reader
 from bridge.mqtt.copy import Copy
 from bridge.settings import Settings
@@ -26,6 +27,7 @@ class About:
         self._reader = reader
         self._copy = copy
         self._inbox = inbox
+        self._permission = Permission.of(settings.commands)
         self._started = time.monotonic()
         self._facts: dict[str, Any] = {}
         self._listed: tuple[object, frozenset[object]] = None, frozenset()
@@ -76,7 +78,7 @@ class About:
         known, lacking = self._listed
         if state and (state is not known or missing != lacking):  # a document is never changed in place
             self._listed = state, missing
-            self._say("bridge/commands", listing(state, missing))
+            self._say("bridge/commands", listing(state, missing, self._permission))
 
     def _counters(self) -> dict[str, Any]:
         report = self._copy.publisher.report

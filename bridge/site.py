@@ -11,6 +11,7 @@ import structlog
 
 from bridge.about import HEALTH_EVERY, About
 from bridge.commands.inbox import Inbox
+from bridge.commands.permission import Permission
 from bridge.discovery.announcer import Announcer
 from bridge.discovery.homeassistant import HomeAssistant
 from bridge.evcc.client import Client
@@ -192,7 +193,8 @@ class Site:
     def _homeassistant(self) -> tuple[Announcer | None, Annex]:
         """What announces everything to Home Assistant; switched off, what was announced before is taken back."""
         settings = self._settings
-        maker = HomeAssistant(settings.mqtt.root, settings.discovery.prefix, self._selection)
+        permission = Permission.of(settings.commands)
+        maker = HomeAssistant(settings.mqtt.root, settings.discovery.prefix, self._selection, permission)
 
         def publisher(root: str, wanted: Mapping[str, bytes]) -> Publisher:
             return Publisher(root, wanted, qos=settings.mqtt.qos, window=settings.mqtt.window, now=time.monotonic)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 from bridge import discovery
 from bridge.cli.topics import read
+from bridge.commands.permission import Permission
 from bridge.errors import BridgeError
 from bridge.settings import Settings
+from bridge.topics.names import Selection
 
 
 def run(settings: Settings, target: str, out: Path | None) -> int:
@@ -17,7 +19,14 @@ def run(settings: Settings, target: str, out: Path | None) -> int:
 
 async def _run(settings: Settings, target: str, out: Path | None) -> int:
     state = await read(settings)
-    files = discovery.export(target, root=settings.mqtt.root, broker_url=settings.mqtt.url, state=state)
+    files = discovery.export(
+        target,
+        root=settings.mqtt.root,
+        broker_url=settings.mqtt.url,
+        state=state,
+        selection=Selection(settings.topics.include, settings.topics.exclude),
+        permission=Permission.of(settings.commands),
+    )
     for name, text in files.items():
         if out is None:
             sys.stdout.write(text if len(files) == 1 else f"# {name}\n{text}\n")

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from bridge.commands.listing import line, listing
+from bridge.commands.permission import Permission
 from bridge.evcc.client import Client
 from bridge.evcc.document import State, parse
 from bridge.plain import plain
@@ -51,7 +52,8 @@ def _published(settings: Settings, state: State, *, as_json: bool) -> str:
 
 
 def _settable(settings: Settings, state: State, *, as_json: bool) -> str:
-    entries = [{**entry, "topic": f"{settings.mqtt.root}/{entry['topic']}"} for entry in listing(state)]
+    found = listing(state, permission=Permission.of(settings.commands))
+    entries = [{**entry, "topic": f"{settings.mqtt.root}/{entry['topic']}"} for entry in found]
     return _json(entries) if as_json else "".join(f"{line(entry)}\n" for entry in entries)
 
 

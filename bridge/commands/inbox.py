@@ -104,7 +104,7 @@ class Inbox:
         self._by_title = by_title
         self._now = now
         self._monotonic = monotonic
-        self._permission = Permission.of(enabled=settings.enabled, allow=settings.allow, deny=settings.deny)
+        self._permission = Permission.of(settings)
         self._sender = Sender(evcc, ready, self._finish, Pace(settings.rate, monotonic, sleep), monotonic, sleep)
         self._keeper = Keeper(self._add, monotonic, sleep) if settings.keep_battery_mode else None
         self._lanes: dict[Target, Lane] = {}

@@ -12,6 +12,7 @@ from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.call import Target
 from bridge.commands.find import ANYWHERE, topic_of
 from bridge.commands.numbers import range_of
+from bridge.commands.permission import FREE, Permission
 from bridge.commands.units import filled, unit_of
 from bridge.commands.vehicles import titles
 
@@ -21,8 +22,10 @@ _NO_WORDS = {"", "unknown"}
 _GENERAL = {kinds.COST.unit: "money or g per kWh", kinds.PRICE.unit: "money per kWh"}
 
 
-def listing(state: Mapping[str, Any], missing: Collection[tuple[Scope, str]] = ()) -> list[dict[str, Any]]:
-    """Every set-topic below the root that exists in this state, with what it takes and its value in force.
+def listing(
+    state: Mapping[str, Any], missing: Collection[tuple[Scope, str]] = (), permission: Permission = FREE
+) -> list[dict[str, Any]]:
+    """Every set-topic below the root that exists in this state and may be set, with what it takes and its value.
 
     `missing` are the settings that this evcc turned out not to have.
     """
@@ -31,6 +34,7 @@ def listing(state: Mapping[str, Any], missing: Collection[tuple[Scope, str]] = (
         for target, part in targets(state)
         for setting in SETTINGS
         if setting.scope is target.scope and exists(setting, part) and (setting.scope, setting.leaf) not in missing
+        if permission.allows(topic_of(setting, target))
     ]
 
 

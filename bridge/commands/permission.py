@@ -3,22 +3,42 @@
 import re
 from dataclasses import dataclass
 from fnmatch import translate
+from typing import Protocol
 
 from bridge.errors import Refused
+
+
+class Options(Protocol):
+    """The options `commands.*` that matter here."""
+
+    @property
+    def enabled(self) -> bool: ...
+    @property
+    def allow(self) -> tuple[str, ...]: ...
+    @property
+    def deny(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
     """What `commands.enabled`, `allow` and `deny` let through; globs over topics, with or without `/set`."""
 
-    enabled: bool
-    allowed: re.Pattern[str] | None
-    denied: re.Pattern[str] | None
+    enabled: bool = True
+    allowed: re.Pattern[str] | None = None
+    denied: re.Pattern[str] | None = None
 
     @classmethod
-    def of(cls, *, enabled: bool, allow: tuple[str, ...], deny: tuple[str, ...]) -> "Permission":
+    def of(cls, options: Options) -> "Permission":
         """Read the globs, in any case of letters."""
-        return cls(enabled, _any_of(allow), _any_of(deny))
+        return cls(options.enabled, _any_of(options.allow), _any_of(options.deny))
+
+    def allows(self, topic: str) -> bool:
+        """Whether a setting's topic, below the root and without `/set`, may be set."""
+        try:
+            self.check(topic)
+        except Refused:
+            return False
+        return True
 
     def check(self, topic: str) -> None:
         """Refused when a setting's topic, below the root and without `/set`, may not be set."""
@@ -28,6 +48,9 @@ class Permission:
             raise Refused(f"{topic} may not be set (commands.deny)")
         if self.allowed is not None and not self.allowed.match(topic):
             raise Refused(f"{topic} may not be set (commands.allow)")
+
+
+FREE = Permission()
 
 
 def _any_of(globs: tuple[str, ...]) -> re.Pattern[str] | None:

@@ -5,21 +5,32 @@ from typing import Any
 
 import orjson
 
-from bridge.discovery.entities import entities
+from bridge.commands.permission import FREE, Permission
+from bridge.discovery.entities import EVERYTHING, entities
 from bridge.discovery.homeassistant import HomeAssistant
+from bridge.topics.names import Selection
 
 __all__ = ["HomeAssistant", "entities", "export"]
 
 
-def export(target: str, *, root: str, broker_url: str, state: Mapping[str, Any]) -> dict[str, str]:
+def export(  # noqa: PLR0913  what is published and what may be set are the user's options
+    target: str,
+    *,
+    root: str,
+    broker_url: str,
+    state: Mapping[str, Any],
+    selection: Selection = EVERYTHING,
+    permission: Permission = FREE,
+) -> dict[str, str]:
     """The files that set a program up (`openhab`, `nodered`, `homeassistant`): texts by path.
 
     The broker's address is written into them without a login. KeyError: no such target.
     """
     if target == "homeassistant":
-        configs = {topic: orjson.loads(config) for topic, config in HomeAssistant(root).configs(state).items()}
+        maker = HomeAssistant(root, selection=selection, permission=permission)
+        configs = {topic: orjson.loads(config) for topic, config in maker.configs(state).items()}
         return {"homeassistant.json": orjson.dumps(configs, option=orjson.OPT_INDENT_2).decode() + "\n"}
     from bridge.discovery import nodered, openhab  # noqa: PLC0415 - a running bridge has no use for them
 
     files = {"openhab": openhab.files, "nodered": nodered.files}[target]
-    return files(entities(state), root, broker_url)
+    return files(entities(state, selection, permission=permission), root, broker_url)

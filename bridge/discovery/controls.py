@@ -12,7 +12,6 @@ CLEAR = "-"
 # what evcc says where nothing is set
 NOTHING = ("", "unknown")
 VALUE = "%s"
-KEPT = "%k"
 _MODES_BY_KEY: Mapping[str, tuple[str, ...]] = {"alwaysCharge": ("off", "smart", "now")}
 _LABELS = {
     "off": "Off", "pv": "Solar", "minpv": "Min + solar", "now": "Fast", "smart": "Smart",
@@ -60,22 +59,11 @@ _PLAIN: Mapping[type[Kind], Widget] = {Switch: Toggle(), Button: Press()}
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A widget, the set-topic below the root that it publishes to, and the payload with `%s` for its value.
-
-    A command may say two things at once, such as a plan's charge and time: the other one is `%k` in the payload, to
-    be kept as it stands on the topic `keeps`, or to be `instead` where there is none.
-    """
+    """A widget, the set-topic below the root that it publishes to, and the payload with `%s` for its value."""
 
     topic: str
     widget: Widget
     payload: str = VALUE
-    keeps: str = ""
-    instead: str = ""
-
-    @property
-    def plain(self) -> str:
-        """The payload for a program that does not know what is kept."""
-        return self.payload.replace(KEPT, self.instead)
 
 
 def widget(setting: Setting, now: bytes, part: Mapping[str, Any], state: Mapping[str, Any]) -> Widget | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bridge.commands.permission import FREE, Permission
 from bridge.discovery.devices import Device, devices
 from bridge.discovery.entity import Entity, House
 from bridge.discovery.meanings import order
@@ -19,15 +20,21 @@ BESIDE: Mapping[str, bytes] = dict.fromkeys(
     ("bridge/evcc", "bridge/problem", "updated", "site/telemetry", "sessions", *_SESSIONS), b""
 )
 
+EVERYTHING = Selection()
+
 
 def entities(
-    state: Mapping[str, Any], selection: Selection | None = None, others: Mapping[str, bytes] = BESIDE
+    state: Mapping[str, Any],
+    selection: Selection = EVERYTHING,
+    others: Mapping[str, bytes] = BESIDE,
+    permission: Permission = FREE,
 ) -> list[Entity]:
     """Every entity of a state, device by device, the more important ones first.
 
     `others` are the topics beside the state that are published, with payloads where these are known.
+    What may not be set is a reading.
     """
-    house = House(state, tree(state, selection or Selection()), others)
+    house = House(state, tree(state, selection), others, permission)
     site, *rest = devices(state)
     return [*_of_device(house, site), *besides(house, site), *(one for each in rest for one in _of_device(house, each))]
 

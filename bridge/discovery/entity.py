@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bridge.catalogue.reading import Quantity, Reading
+from bridge.commands.permission import Permission
 from bridge.commands.units import filled
 from bridge.discovery.controls import Control
 from bridge.discovery.devices import Device
@@ -41,11 +42,15 @@ class Entity:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A state, its topics under their own names (also those that are erased now), and topics beside the state."""
+    """A state, its topics under their own names (also those that are erased now), topics beside the state.
+
+    `permission` says what may be set.
+    """
 
     state: Mapping[str, Any]
     tree: Mapping[str, bytes]
     others: Mapping[str, bytes]
+    permission: Permission
 
     def payload(self, topic: str) -> bytes:
         """The payload of a topic, b"" where it has none."""

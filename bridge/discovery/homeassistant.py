@@ -13,15 +13,15 @@ import orjson
 from bridge import __version__
 from bridge.catalogue.reading import Nature, Quantity, Rank
 from bridge.catalogue.setting import Scope
-from bridge.discovery.controls import CLEAR, KEPT, NOTHING, VALUE, Clock, Control, Options, Press, Range, Toggle
+from bridge.commands.permission import FREE, Permission
+from bridge.discovery.controls import CLEAR, NOTHING, VALUE, Clock, Control, Options, Press, Range, Toggle
 from bridge.discovery.devices import Device, slug
-from bridge.discovery.entities import BESIDE, entities
+from bridge.discovery.entities import BESIDE, EVERYTHING, entities
 from bridge.discovery.entity import Entity
 from bridge.topics.names import Selection
 from bridge.topics.payload import text
 
 ORIGIN = "evcc-mqtt-bridge"
-EVERYTHING = Selection()
 _MODELS = {Scope.SITE: "Site", Scope.LOADPOINT: "Loadpoint", Scope.VEHICLE: "Vehicle"}
 
 # an erased topic is an unknown value; "None" is how Home Assistant spells that
@@ -31,7 +31,6 @@ _SHARE = "{{ value | float * 100 if value != '' else None }}"
 _MOMENT = "{{ (value | int | as_datetime).isoformat() if value != '' else None }}"
 _LOCAL = "{{ value | int | timestamp_custom('%Y-%m-%d %H:%M') if value != '' else '' }}"
 _COUNT = "{{ value_json | default([], true) | count }}"
-_KEPT = "{{ {'kept': value} | tojson }}"
 _SLOTS = "{{ {'slots': value_json | default([], true)} | tojson }}"
 
 Config = dict[str, Any]
@@ -44,6 +43,7 @@ class HomeAssistant:
     root: str = "evcc"
     prefix: str = "homeassistant"
     selection: Selection = EVERYTHING
+    permission: Permission = FREE
 
     @property
     def birth(self) -> str:
@@ -59,7 +59,7 @@ class HomeAssistant:
         """The configurations for a complete state, by topic; what is not among them is to be erased."""
         return {
             f"{self.prefix}/{component}/{slug(self.root)}/{entity.device.id}_{entity.id}/config": text(config)
-            for entity in entities(state, self.selection, others)
+            for entity in entities(state, self.selection, others, self.permission)
             for component, config in self._configs(entity)
         }
 
@@ -87,7 +87,7 @@ class HomeAssistant:
         if isinstance(entity.control.widget, Clock):
             yield "sensor", common | state | _sensor(entity.quantity, _MOMENT) | _rank(entity, "diagnostic")
             common |= {"name": f"Set {entity.title[0].lower()}{entity.title[1:]}"}
-        component, controlled = _controlled(entity, entity.control, self.root)
+        component, controlled = _controlled(entity, entity.control)
         command = {"command_topic": f"{self.root}/{entity.control.topic}", "qos": 1}
         yield component, common | state | command | controlled | _rank(entity, "config")
 
@@ -145,31 +145,25 @@ def _sensor(quantity: Quantity, template: str) -> Config:
     return {"value_template": template} | _classes(quantity) | _unit(quantity) | state_class
 
 
-def _controlled(entity: Entity, control: Control, root: str) -> tuple[str, Config]:
+def _controlled(entity: Entity, control: Control) -> tuple[str, Config]:
     """Component and configuration of a control."""
     match control.widget:
         case Range(low, high, step, checked):
             limits = {"min": low, "max": high, "step": step, "mode": "slider" if checked else "box"}
             classes = _classes(entity.quantity) | _unit(entity.quantity)
-            return "number", {"value_template": _PLAIN} | limits | classes | _command(control, root)
+            return "number", {"value_template": _PLAIN} | limits | classes | _command(control)
         case Toggle():
             return "switch", {"payload_on": "true", "payload_off": "false", "value_template": _PLAIN}
         case Options() as options:
             return "select", _select(options)
         case Clock():
-            return "text", {"value_template": _LOCAL, "max": 40} | _command(control, root)
+            return "text", {"value_template": _LOCAL, "max": 40} | _command(control)
         case Press():
             return "button", {"payload_press": control.payload}
 
 
-def _command(control: Control, root: str) -> Config:
-    """How a value is sent; what is kept is an attribute, so that it is what it is at that moment."""
-    sent = control.payload.replace(VALUE, "{{ value }}")
-    if not control.keeps:
-        return {"command_template": sent}
-    attributes = {"json_attributes_topic": f"{root}/{control.keeps}", "json_attributes_template": _KEPT}
-    kept = f"{{{{ this.attributes.kept | default(0, true) | float(0) or {json.dumps(control.instead)} }}}}"
-    return {"command_template": sent.replace(KEPT, kept)} | attributes
+def _command(control: Control) -> Config:
+    return {"command_template": control.payload.replace(VALUE, "{{ value }}")}
 
 
 def _select(options: Options) -> Config:

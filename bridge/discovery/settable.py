@@ -12,7 +12,6 @@ from bridge.commands.listing import exists
 from bridge.commands.units import unit_of
 from bridge.discovery.controls import (
     CLEAR,
-    KEPT,
     VALUE,
     Clock,
     Control,
@@ -29,9 +28,10 @@ from bridge.discovery.readable import heated
 
 
 def settable(house: House, device: Device) -> Iterator[Entity]:
-    """The entities of all settings of a device; what takes JSON only has none."""
+    """The entities of all settings of a device that may be set; what takes JSON only has none."""
     for setting in SETTINGS:
-        if setting.scope is device.scope and exists(setting, device.part):
+        allowed = house.permission.allows(f"{device.prefix}/{setting.leaf}")
+        if setting.scope is device.scope and exists(setting, device.part) and allowed:
             yield from _of_setting(house, device, setting)
 
 
@@ -70,14 +70,14 @@ def _state_topic(house: House, device: Device, setting: Setting) -> str:
 
 
 def _of_plan(house: House, device: Device, setting: Setting, kind: Plan) -> Iterator[Entity]:
-    """A plan's amount and its time; where there is none yet, the other is what most people want: full, by seven."""
+    """A plan's amount and its time; where there is no plan yet, the other is what most people want: full, by seven."""
     amount, moment = (f"{device.prefix}/{key}" for key in _plan_keys(device, kind))
     command = f"{device.prefix}/{setting.leaf}/set"
     full = "100" if kind.amount.unit == "%" else "10"
     size = number_range(kind.amount, house.payload(amount))
     controls = {
-        amount: Control(command, size, f'{{"{kind.goal}":{VALUE},"time":{KEPT}}}', moment, '"07:00"'),
-        moment: Control(command, Clock(), f'{{"{kind.goal}":{KEPT},"time":"{VALUE}"}}', amount, full),
+        amount: Control(command, size, f'{{"{kind.goal}":{VALUE},"or":{{"time":"07:00"}}}}'),
+        moment: Control(command, Clock(), f'{{"time":"{VALUE}","or":{{"{kind.goal}":{full}}}}}'),
     }
     for topic, control in controls.items():
         key = canonical(device.scope, topic.removeprefix(f"{device.prefix}/"))

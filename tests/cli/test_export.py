@@ -42,6 +42,21 @@ async def test_files_are_written_and_named(
     assert json.loads(written.read_text())
 
 
+@pytest.mark.parametrize("target", EXPORTS)
+async def test_what_is_not_published_or_may_not_be_set_is_not_exported(
+    settings: Settings, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits = {"topics": {"exclude": ["site/pv*"]}, "commands": {"deny": ["loadpoints/*"]}}
+    limited = Settings.model_validate({**settings.model_dump(), **limits})
+    assert await asyncio.to_thread(run, limited, target, None) == 0
+    text = capsys.readouterr().out
+    assert "home/loadpoints/1/limitSoc" in text
+    assert "home/loadpoints/1/limitSoc/set" not in text
+    assert "/limitSoc/set" in text
+    assert "home/site/homePower" in text
+    assert "home/site/pvPower" not in text
+
+
 async def test_what_cannot_be_written_is_told(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BridgeError, match="cannot be written"):

@@ -1,17 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
 
 from bridge.commands.permission import Permission
-from bridge.errors import Refused
 
 MODE = "loadpoints/1/mode"
 
 
 def allowed(topic: str, *, enabled: bool = True, allow: tuple[str, ...] = (), deny: tuple[str, ...] = ()) -> bool:
-    try:
-        Permission.of(enabled=enabled, allow=allow, deny=deny).check(topic)
-    except Refused:
-        return False
-    return True
+    return Permission.of(SimpleNamespace(enabled=enabled, allow=allow, deny=deny)).allows(topic)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections import Counter
 from copy import deepcopy
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import given, settings
 
 from bridge.catalogue.quantities import TEMPERATURE
 from bridge.commands.find import find
+from bridge.commands.permission import Permission
 from bridge.commands.value import Context
 from bridge.commands.values import read
 from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range, Toggle
 from bridge.discovery.devices import slug
-from bridge.discovery.entities import entities
+from bridge.discovery.entities import entities, tree
 from bridge.discovery.entity import Entity
 from bridge.topics.names import Selection
 from tests.discovery.houses import HOUSES, house
@@ -45,7 +47,7 @@ def samples(control: Control) -> list[str]:
             values = ["07:00", "2026-11-27T06:00:00", "2026-11-27T07:00:00+0100", "2026-11-27 06:30"]
         case Press():
             values = [""]
-    return [control.plain.replace(VALUE, value) for value in values]
+    return [control.payload.replace(VALUE, value) for value in values]
 
 
 @pytest.mark.parametrize("name", HOUSES)
@@ -131,9 +133,26 @@ def test_a_plan_keeps_its_other_half() -> None:
     found = by_id(house("0.313.2"))
     controls = {key: entity.control for key, entity in found.items() if entity.control}
     soc, time = controls["vehicle_bike", "plan/soc"], controls["vehicle_bike", "plan/time"]
-    assert (soc.payload, soc.keeps) == ('{"soc":%s,"time":%k}', "vehicles/bike/plan/time")
-    assert (time.payload, time.keeps) == ('{"soc":%k,"time":"%s"}', "vehicles/bike/plan/soc")
-    assert (soc.plain, time.plain) == ('{"soc":%s,"time":"07:00"}', '{"soc":100,"time":"%s"}')
+    assert soc.payload == '{"soc":%s,"or":{"time":"07:00"}}'
+    assert time.payload == '{"time":"%s","or":{"soc":100}}'
+
+
+@pytest.mark.parametrize("name", HOUSES)
+def test_what_may_not_be_set_is_a_reading(name: str) -> None:
+    state = house(name)
+    found = entities(state, permission=Permission(enabled=False))
+    assert not [entity for entity in found if entity.control]
+    shown = {entity.topic for entity in entities(state)} & tree(state, Selection()).keys()
+    assert shown <= {entity.topic for entity in found}
+
+
+def test_a_denied_setting_alone_is_a_reading() -> None:
+    denied = Permission.of(SimpleNamespace(enabled=True, allow=(), deny=("loadpoints/1/mode", "vehicles/*/planSoc")))
+    found = by_id(house("0.313.2"), permission=denied)
+    assert found["loadpoint_1", "mode"].control is None
+    assert found["loadpoint_1", "mode"].topic == "loadpoints/1/mode"
+    assert found["vehicle_my_car_2_9513aa63", "plan/soc"].control is None
+    assert found["loadpoint_2", "mode"].control
 
 
 def test_what_is_excluded_makes_no_reading() -> None:

@@ -8,6 +8,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 
+from bridge.commands.permission import Permission
 from bridge.discovery import HomeAssistant
 from tests.discovery.houses import HOUSES, house
 from tests.topics.documents import DOCUMENTS
@@ -80,10 +81,16 @@ def test_what_is_set_with_names_is_sent_with_values() -> None:
     assert '"(none)": "-"' in one["command_template"]
 
 
-def test_half_a_plan_keeps_the_other_half_of_that_moment() -> None:
+def test_half_a_plan_is_sent_alone() -> None:
     one = configs("0.313.2")["homeassistant/number/evcc/vehicle_bike_plan_soc/config"]
-    assert one["json_attributes_topic"] == "evcc/vehicles/bike/plan/time"
-    assert "this.attributes.kept" in one["command_template"]
+    assert one["command_template"] == '{"soc":{{ value }},"or":{"time":"07:00"}}'
+
+
+def test_what_may_not_be_set_is_announced_without_commands() -> None:
+    found = configs("0.313.2", permission=Permission(enabled=False))
+    assert {topic.split("/")[1] for topic in found} == {"sensor", "binary_sensor"}
+    assert not [one for one in found.values() if "command_topic" in one]
+    assert found["homeassistant/sensor/evcc/loadpoint_1_mode/config"]["state_topic"] == "evcc/loadpoints/1/mode"
 
 
 def test_two_roots_do_not_meet() -> None:

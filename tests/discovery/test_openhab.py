@@ -55,7 +55,9 @@ def sent(channel: Channel) -> list[str]:
             return [pattern.replace("%1$tFT%1$tT%1$tz", "2026-11-27T07:00:00+0100")]
         case _:
             low, high = properties.get("min", 0), min(properties.get("max", 10), 10)
-            return [f"{low:g}", f"{high:g}", f"{high / 2 + 0.5:.2f}" if properties["step"] < 1 else f"{high:.2f}"]
+            third = f"{high / 2 + 0.5:.2f}" if properties["step"] < 1 else f"{high:.2f}"
+            pattern = properties.get("formatBeforePublish", "%s")
+            return [pattern.replace("%s", number) for number in (f"{low:g}", f"{high:g}", third)]
 
 
 @pytest.mark.parametrize("name", HOUSES)

@@ -73,7 +73,7 @@ def _place(flow: Flow, device: Device, order: int) -> Node:
 def _row(flow: Flow, entity: Entity, order: int) -> Iterator[Node]:
     """What listens, the widget, and what sends."""
     control = entity.control
-    if control and control.plain != VALUE and not isinstance(control.widget, Press):
+    if control and control.payload != VALUE and not isinstance(control.widget, Press):
         return  # a plan is two values in one command
     key = f"{entity.device.id} {entity.key}"
     kind, properties = _control(control) if control else _reading(entity)
@@ -116,4 +116,4 @@ def _control(control: Control) -> tuple[str, dict[str, Any]]:
             words = {"onvalue": "true", "onvalueType": "str", "offvalue": "false", "offvalueType": "str"}
             return "ui-switch", words | {"decouple": True, "layout": "row-spread"}
         case _:
-            return "ui-button", {"payload": control.plain, "payloadType": "str", "enableClick": True}
+            return "ui-button", {"payload": control.payload, "payloadType": "str", "enableClick": True}

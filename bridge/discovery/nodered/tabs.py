@@ -77,14 +77,14 @@ def _choices(entity: Entity, control: Control) -> list[tuple[str, str]]:
     match control.widget:
         case Options(labels):
             return [(label, value) for value, label in labels.items()]
-        case Range(low, high, _, checked) if checked and control.plain == VALUE:
+        case Range(low, high, _, checked) if checked and control.payload == VALUE:
             presets = [f"{low + (high - low) * part:.0f}" for part in (0.5, 0.8, 1)]
             return [(f"{value} {entity.quantity.unit}".strip(), value) for value in presets]
         case Toggle():
             return [("On", "true"), ("Off", "false")]
         case Clock():
-            return [("By 07:00", control.plain.replace(VALUE, "07:00"))]
+            return [("By 07:00", control.payload.replace(VALUE, "07:00"))]
         case Press():
-            return [(entity.title, control.plain)]
+            return [(entity.title, control.payload)]
         case _:
             return []

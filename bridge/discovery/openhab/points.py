@@ -1,7 +1,7 @@
 """Points: entities with their names and types in openHAB."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from bridge.catalogue.reading import Nature
 from bridge.discovery.controls import Clock, Options, Press, Range, Toggle
@@ -90,13 +90,7 @@ class Point:
 
 def points(entities: Iterable[Entity], root: str) -> list[Point]:
     """The entities as points, in their order."""
-    return [Point(slug(root), _readable(entity)) for entity in entities]
-
-
-def _readable(entity: Entity) -> Entity:
-    """A plan's amount is read only: a channel cannot say the plan's time with it, only the other way round."""
-    control = entity.control
-    return replace(entity, control=None) if control and control.keeps and isinstance(control.widget, Range) else entity
+    return [Point(slug(root), entity) for entity in entities]
 
 
 def group(house: str, device: Device) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from urllib.parse import urlsplit
 
-from bridge.discovery.controls import NOTHING, VALUE, Clock, Options, Press, Range
+from bridge.discovery.controls import NOTHING, VALUE, Clock, Control, Options, Press, Range
 from bridge.discovery.openhab.points import DIMENSIONS, Point, number, quoted
 
 _TLS = {"mqtts", "wss"}
@@ -71,7 +71,7 @@ def _of_type(point: Point) -> Properties:
         case Options() as options:
             return {"allowedStates": quoted(",".join(dict.fromkeys([*options.labels, *filter(None, NOTHING)])))}
         case Press() if control:
-            return {"allowedStates": quoted(control.plain)}
+            return {"allowedStates": quoted(control.payload)}
     if point.channel_type == "switch":
         return {"on": quoted("true"), "off": quoted("false")}
     return {"unit": quoted("one")} if quantity.share else _unit(quantity.unit) if point.channel_type == "number" else {}
@@ -82,9 +82,12 @@ def _unit(unit: str) -> Properties:
 
 
 def _format(point: Point) -> Properties:
-    control = point.entity.control
-    if control and isinstance(control.widget, Clock):
-        return {"formatBeforePublish": quoted(control.plain.replace(VALUE, _MOMENT))}
+    """How a value is sent that is not sent as it is."""
+    match point.entity.control:
+        case Control(widget=Clock(), payload=payload):
+            return {"formatBeforePublish": quoted(payload.replace(VALUE, _MOMENT))}
+        case Control(widget=Range(), payload=payload) if payload != VALUE:
+            return {"formatBeforePublish": quoted(payload)}
     return {}
 
 
