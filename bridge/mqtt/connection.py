@@ -18,10 +18,11 @@ from bridge.mqtt.message import Message
 from bridge.pause import Pause
 from bridge.settings import Mqtt
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # a broker that is back is found at once
+_PATIENT_PAUSE = 30.0  # where the broker refuses us, or another client has our client id
 _TIMEOUT = 10.0
 _SETTLED = 20.0  # seconds a connection must hold before the next pause is short again
-_LATELY, _SUSPICIOUS = 600.0, 3  # so many losses in so many seconds, and never a failed attempt between them
+_LATELY, _SUSPICIOUS = 300.0, 6  # so many losses in so many seconds, and never a failed attempt between them
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _SESSION_TAKEN_OVER = 0x8E
 _MAXIMUM_PACKET = 0x95
@@ -47,6 +48,7 @@ class Connection:
         self._will = will
         self._pause = Pause(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._losses: list[float] = []
+        self._refused = False
         self._client_id = settings.client_id or client_id(settings.root)
 
     @property
@@ -70,7 +72,8 @@ class Connection:
                 if now() - began > _SETTLED and not self.rivalled:
                     self._pause.reset()
                 observer.broker_lost(str(error))
-            await asyncio.sleep(self._pause.next())
+            longest = _PATIENT_PAUSE if self._refused or self.rivalled else _LONGEST_PAUSE
+            await asyncio.sleep(self._pause.next(longest))
 
     @asynccontextmanager
     async def open(self, receive: Callable[[Message], None]) -> AsyncIterator[Link]:
@@ -85,6 +88,7 @@ class Connection:
 
     async def _connect(self, receive: Callable[[Message], None]) -> Link:
         refusal: VersionRefused | None = None
+        self._refused = False
         for v5 in _VERSIONS[self._settings.version]:
             link = Link(receive, v5=v5, **self._options())
             try:
@@ -94,7 +98,7 @@ class Connection:
                 refusal = error
             except aiomqtt.MqttError as error:
                 self._losses.clear()  # the broker was away
-                self._fit_will(error)
+                self._note_refusal(error)
                 raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
             except TimeoutError:
                 raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
@@ -105,16 +109,17 @@ class Connection:
     def _loss(self, link: Link, error: aiomqtt.MqttError) -> str:
         """Why a connection that stood has ended; brokers before MQTT 5 throw a client out without a word."""
         code = getattr(link.farewell, "value", 0)
-        if code != _MAXIMUM_PACKET:
+        if code == _SESSION_TAKEN_OVER or not link.v5:
             self._losses = [*self._lately(), time.monotonic()]
         return _FAREWELLS.get(code, f"the connection to the broker was lost: {error}")
 
     def _lately(self) -> list[float]:
         return [when for when in self._losses if time.monotonic() - when < _LATELY]
 
-    def _fit_will(self, error: aiomqtt.MqttError) -> None:
+    def _note_refusal(self, error: aiomqtt.MqttError) -> None:
         """Make the will one that the broker takes next time: it refuses the whole connection for it."""
         code = getattr(getattr(error, "rc", None), "value", 0)
+        self._refused = code > 0
         self._will = replace(self._will, **_WILLS.get(code, {}))
 
     def _options(self) -> dict[str, Any]:

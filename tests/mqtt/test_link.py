@@ -5,7 +5,7 @@ import gc
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -537,7 +537,7 @@ class _Observer:
 
 async def test_it_comes_back_after_every_loss(broker: Mosquitto, proxy: Proxy) -> None:
     connection = Connection(Mqtt(url=f"mqtt://{HOST}:{proxy.port}"), _WILL)
-    connection._pause.next = lambda longest=None: longest or 0.01  # type: ignore[method-assign]
+    connection._pause.next = lambda _=None: 0.01  # type: ignore[method-assign]
     links, observer = asyncio.Queue[Link](), _Observer()
 
     async def session() -> None:
@@ -559,6 +559,46 @@ async def test_it_comes_back_after_every_loss(broker: Mosquitto, proxy: Proxy) -
         await links.get()
     running.cancel()
     await asyncio.wait([running])
+
+
+@pytest.mark.parametrize(("user", "longest"), [(None, 3.0), ("nobody", 30.0)])
+async def test_a_broker_that_was_away_is_found_soon_and_one_that_refuses_is_not_pestered(
+    start_broker: Start, user: str | None, longest: float
+) -> None:
+    broker = await start_broker(Config(users={"somebody": "secret"}))
+    url = broker.url if user else f"mqtt://{HOST}:{free_port()}"
+    connection, pauses = Connection(Mqtt(url=url, user=user), _WILL), asyncio.Queue[float | None]()
+
+    def pause(longest: float | None = None) -> float:
+        pauses.put_nowait(longest)
+        return 0.01
+
+    connection._pause.next = pause  # type: ignore[method-assign]
+
+    async def session() -> None:
+        async with connection.open(_nowhere):
+            pass
+
+    running = asyncio.create_task(connection.run(session, _Observer()))
+    async with asyncio.timeout(_LIMIT):
+        assert [await pauses.get() for _ in range(3)] == [longest] * 3
+    running.cancel()
+    await asyncio.wait([running])
+
+
+@pytest.mark.parametrize(("version", "seems"), [("5", False), ("3.1.1", True)])
+async def test_a_bad_line_is_no_rival_where_the_broker_would_have_told(
+    broker: Mosquitto, proxy: Proxy, version: str, *, seems: bool
+) -> None:
+    settings = Mqtt.model_validate({"url": f"mqtt://{HOST}:{proxy.port}", "version": version})
+    connection = Connection(settings, _WILL)
+    for _ in range(6):
+        assert connection.rivalled is None
+        with suppress(BrokerError):
+            async with asyncio.timeout(_LIMIT), connection.open(_nowhere) as link:
+                proxy.cut()
+                await link.ended()
+    assert (connection.rivalled is not None) == seems
 
 
 def test_the_client_id_is_stable_for_host_and_root_and_short_enough_for_3_1_1(monkeypatch: pytest.MonkeyPatch) -> None:
