@@ -200,8 +200,63 @@ async def test_a_bridge_that_ends_answers_first(broker: Mosquitto, recorder: Rec
             evcc.fault("hang", "/api/loadpoints")
             await publish(broker, f"{MODE}/set", "now")
             await evcc.requests.find("POST")
+        await recorder.value("evcc/status", "offline")
         [answer] = answers(recorder, MODE)
         assert (answer["status"], answer["error"]) == ("failed", "bridge is stopping")
+
+
+async def test_whatever_is_under_way_at_the_end_has_exactly_one_answer_each(
+    broker: Mosquitto, recorder: Recorder, mqtt: dict[str, str]
+) -> None:
+    topics = [f"loadpoints/{number}/{leaf}" for number in (1, 2, 3) for leaf in ("priority", "limitSoc", "minSoc")]
+    async with Evcc() as evcc:
+        async with running(settings(evcc, broker, mqtt=mqtt | {"url": broker.url})):
+            evcc.fault("hang", "/api/loadpoints")
+            for topic in topics:
+                await publish(broker, f"evcc/{topic}/set", "7", response_topic="answers", correlation=topic.encode())
+            await publish(broker, "evcc/site/prioritySoc/set", "20")
+            assert await answered(recorder, "evcc/site/prioritySoc") == ["ok"]
+        await recorder.value("evcc/status", "offline")
+        for topic in topics:
+            assert [answer["error"] for answer in answers(recorder, f"evcc/{topic}")] == ["bridge is stopping"]
+        named = [record.correlation for record in recorder.history("answers")]
+        assert sorted(named) == sorted(topic.encode() for topic in topics if mqtt["version"] == "5")  # type: ignore[type-var]
+
+
+async def test_commands_of_one_loadpoint_are_done_and_answered_in_their_order(
+    broker: Mosquitto, recorder: Recorder
+) -> None:
+    leaves = ("priority", "limitSoc", "minCurrent", "limitEnergy", "enableThreshold", "disableDelay", "mode")
+    async with Evcc() as evcc, running(settings(evcc, broker)), client(broker) as connection:
+        for leaf in leaves:
+            await connection.publish(f"evcc/loadpoints/1/{leaf}/set", "now" if leaf == "mode" else "7", qos=1)
+        assert await answered(recorder, MODE) == ["ok"]
+        results = [record.topic.split("/")[-2] for record in recorder.records if record.topic.endswith("/result")]
+        assert tuple(results) == leaves
+        paths = [request.rpartition("/")[0].rpartition("/1/")[2] for request in received(evcc)]
+        assert paths == [
+            *leaves[:1],
+            "limitsoc",
+            "mincurrent",
+            "limitenergy",
+            "enable/threshold",
+            "disable/delay",
+            "mode",
+        ]
+
+
+async def test_other_targets_do_not_wait_for_one_that_hangs(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc() as evcc, running(settings(evcc, broker, commands={"deadline": 2})):
+        evcc.fault("hang", "/api/loadpoints/1/")
+        await publish(broker, f"{LIMIT}/set", "50")
+        await evcc.requests.find("POST")
+        for topic in ("evcc/loadpoints/2/limitSoc", "evcc/vehicles/bike/limitSoc", "evcc/site/prioritySoc"):
+            await publish(broker, f"{topic}/set", "60")
+            assert await answered(recorder, topic) == ["ok"]
+        assert answers(recorder, LIMIT) == []
+        assert await answered(recorder, LIMIT) == ["failed"]
+        [answer] = answers(recorder, LIMIT)
+        assert 1900 < answer["ms"] < 4000
 
 
 async def test_a_setting_of_another_era_is_refused_and_no_longer_listed(broker: Mosquitto, recorder: Recorder) -> None:
