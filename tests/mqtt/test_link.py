@@ -537,7 +537,7 @@ class _Observer:
 
 async def test_it_comes_back_after_every_loss(broker: Mosquitto, proxy: Proxy) -> None:
     connection = Connection(Mqtt(url=f"mqtt://{HOST}:{proxy.port}"), _WILL)
-    connection._pause.next = lambda _=None: 0.01  # type: ignore[method-assign]
+    connection._pause.next = lambda _=None: 0.01  # type: ignore[method-assign, assignment]
     links, observer = asyncio.Queue[Link](), _Observer()
 
     async def session() -> None:
