@@ -112,12 +112,31 @@ async def test_wrong_requests_are_refused(broker: Mosquitto, recorder: Recorder)
             assert said["error"]
 
 
-async def test_a_request_that_waited_at_the_broker_is_not_executed(broker: Mosquitto, recorder: Recorder) -> None:
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_a_request_that_waited_at_the_broker_is_not_executed(
+    broker: Mosquitto, recorder: Recorder, version: str
+) -> None:
     await plant(broker, {"evcc/bridge/request/refresh": b"{}"})
-    async with bridge(broker):
+    async with bridge(broker, mqtt={"url": broker.url, "version": version}):
         await recorder.until(lambda: "evcc/bridge/request/refresh" not in recorder.tree())
-        said = orjson.loads(await _first(recorder, "evcc/bridge/response/refresh"))
-    assert (said["status"], said["data"]) == ("refused", None)
+        await answer(broker, recorder, "plan", '{"loadpoint": 1}')
+        [payload] = recorder.payloads("evcc/bridge/response/refresh")
+    assert orjson.loads(payload)["error"] == "kept by the broker while nobody listened, and not answered"
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_a_live_request_with_the_retain_flag_is_answered_once_and_erased(
+    broker: Mosquitto, recorder: Recorder, version: str
+) -> None:
+    topic = "evcc/bridge/request/plan"
+    for _ in range(2):
+        async with bridge(broker, mqtt={"url": broker.url, "version": version}):
+            if not recorder.payloads(topic):
+                await publish(broker, topic, '{"loadpoint": 1}', retain=True)
+            await recorder.value(topic, "")
+            await answer(broker, recorder, "tariff", '{"type": "grid"}')
+    [payload] = recorder.payloads("evcc/bridge/response/plan")
+    assert orjson.loads(payload)["status"] == "ok"
 
 
 async def _first(recorder: Recorder, topic: str) -> bytes:
@@ -226,6 +245,13 @@ async def test_a_loadpoint_is_found_and_set_by_its_title(broker: Mosquitto, reco
         assert orjson.loads(await _first(recorder, "evcc/by-title/garage/mode/result"))["status"] == "ok"
         assert evcc.get("loadpoints.1.mode") == "now"
         assert recorder.tree()["evcc/by-title/vanmoof/minSoc"] == b"20"
+        await recorder.until(lambda: "evcc/by-title/garage/planDetails" in recorder.tree())
+        tree = recorder.tree()
+        assert tree["evcc/by-title/garage/planDetails"] == tree["evcc/loadpoints/2/planDetails"]
+        await publish(broker, "evcc/by-title/vanmoof/minSoc/set", "101")
+        assert b"minSoc takes 0 to 100" in await _first(recorder, "evcc/by-title/vanmoof/minSoc/result")
+        await publish(broker, "evcc/by-title/attic/mode/set", "now")
+        assert b"there is no loadpoint or vehicle with" in await _first(recorder, "evcc/by-title/attic/mode/result")
 
 
 def events_of(recorder: Recorder) -> list[dict[str, Any]]:
