@@ -130,7 +130,7 @@ class Link:
     async def connect(self) -> None:
         """Connect; VersionRefused where the broker does not speak this version, MqttError for other failures."""
         try:
-            await self._client.__aenter__()
+            await self._apart(self._client.__aenter__())
             if self.farewell is not None:  # it came together with the CONNACK, and aiomqtt has forgotten it
                 self._client._on_disconnect(None, None, None, self.farewell)  # noqa: SLF001 - our own class
         except MqttConnectError as error:
@@ -147,7 +147,7 @@ class Link:
         try:
             with suppress(aiomqtt.MqttError, TimeoutError):
                 async with asyncio.timeout(_GOODBYE):
-                    await self._client.__aexit__(None, None, None)
+                    await self._apart(self._client.__aexit__(None, None, None))
         finally:
             self._client.dispose()
 
@@ -201,6 +201,15 @@ class Link:
             task.cancel()
         await self.ended()
         raise aiomqtt.MqttError("the connection has been closed")
+
+    async def _apart(self, waiting: Coroutine[Any, Any, T]) -> T:
+        """Wait for aiomqtt in a task of its own: Python 3.11's `wait_for` swallows a cancellation beside a result."""
+        task = self._loop.create_task(waiting)
+        try:
+            await asyncio.wait((task,))
+            return task.result()
+        finally:
+            task.cancel()
 
     async def drained(self) -> None:
         """Wait until the broker has acknowledged everything that was sent."""

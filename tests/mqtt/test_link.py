@@ -243,6 +243,22 @@ async def test_a_socket_that_is_closed_before_anything_could_be_written_to_it(br
     assert not errors
 
 
+async def test_an_attempt_is_cancelled_in_the_very_moment_in_which_it_succeeds(broker: Mosquitto) -> None:
+    link = Link(_nowhere, v5=True, hostname=HOST, port=broker.port)
+    attempt = asyncio.create_task(link.connect())
+    connected = link._client._on_connect
+
+    def cancelled(*arguments: Any) -> None:
+        connected(*arguments)
+        attempt.cancel()
+
+    link._client._client.on_connect = cancelled
+    async with asyncio.timeout(_LIMIT):
+        with pytest.raises(asyncio.CancelledError):
+            await attempt
+    await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize("url", ["mqtt://broker.invalid", "mqtts://broker.invalid", "unix:///nowhere/mqtt.sock"])
 async def test_where_nobody_is(url: str) -> None:
     assert url in await _reason(url)
