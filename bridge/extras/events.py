@@ -1,5 +1,10 @@
-"""Events: what happened at the loadpoints, from what changed in evcc's state."""
+"""Events: what happened at the loadpoints, from what changed in evcc's state.
 
+evcc pushes its values one by one, and says who comes next (nobody, or a loadpoint's usual vehicle) before it says
+that the vehicle is gone: the one that has left is the one that stood there until a moment ago.
+"""
+
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +25,8 @@ _CHANGES = (
     ("plan_active", "planActive", True),
 )
 _LEAVING = frozenset({"charge_stop", "disconnected", "session_end"})
+# the values that evcc pushes of one thing that happened are not further apart than this, in seconds
+_MOMENT = 2.0
 _TYPES: dict[str, type] = {"connected": bool, "charging": bool, "planActive": bool, "mode": str}
 
 
@@ -57,12 +64,12 @@ def facts(state: State) -> Known:
     return found
 
 
-def merged(known: Known, seen: Known) -> Known:
+def merged(known: Known, seen: Known, now: float) -> Known:
     """What is known after `seen`: a value that it does not have is as it was. A loadpoint with a new title is new."""
-    return {key: {**known.get(key, {}), **values} for key, values in seen.items()}
+    return {key: _stood(known.get(key, {}), values, now) for key, values in seen.items()}
 
 
-def happened(known: Known, seen: Known) -> Iterator[Event]:
+def happened(known: Known, seen: Known, now: float) -> Iterator[Event]:
     """The events between two observations; none for what either of them does not know."""
     for (number, title), after in seen.items():
         before = known.get((number, title))
@@ -70,7 +77,7 @@ def happened(known: Known, seen: Known) -> Iterator[Event]:
             continue
         for name, key, value in _CHANGES:
             if after.get(key) is value and _before(before, key) is (not value):
-                vehicle = before["vehicle"] if name in _LEAVING else after["vehicle"]
+                vehicle = _standing(before, now) if name in _LEAVING else after["vehicle"]
                 yield Event(name, number, title, vehicle, values=before["values"])
         if "mode" in before and "mode" in after and before["mode"] != after["mode"]:
             yield Event("mode_changed", number, title, after["vehicle"], extra={"mode": after["mode"]})
@@ -83,13 +90,16 @@ class Changes:
         self._known: Known | None = None
         self._online: bool | None = None
 
-    def observe(self, state: State, *, certain: bool) -> list[Event]:
-        """Take a state document; one that is not certain is not looked at, and the first is where things begin."""
+    def observe(self, state: State, now: float, *, certain: bool) -> list[Event]:
+        """Take a state document; one that is not certain is not looked at, and the first is where things begin.
+
+        `now` in seconds of a monotonic clock.
+        """
         if not certain:
             return []
         seen = facts(state)
-        events = [] if self._known is None else list(happened(self._known, seen))
-        self._known = merged(self._known or {}, seen)
+        events = [] if self._known is None else list(happened(self._known, seen, now))
+        self._known = merged(self._known or {}, seen, now)
         return events
 
     def evcc(self, *, online: bool) -> list[Event]:
@@ -103,6 +113,21 @@ class Changes:
 def _before(facts: Facts, key: str) -> bool | None:
     """A value as it was; the old era first tells of an active plan when there is one."""
     return facts.get(key, False if key == "planActive" else None)
+
+
+def _stood(before: Facts, seen: Facts, now: float) -> Facts:
+    """The facts after `seen`, with since when their vehicle is there, and which one was there before it."""
+    after: Facts = {"since": -math.inf, "earlier": None, **before, **seen}
+    if before and any(before.get(key) != after.get(key) for key in ("connected", "vehicle")):
+        came = after.get("connected") is True and before.get("connected") is False
+        after |= {"since": now, "earlier": None if came else _standing(before, now)}
+    return after
+
+
+def _standing(facts: Facts, now: float) -> str | None:
+    """The vehicle that is there, or the one that was until this moment."""
+    vehicle: str | None = facts["vehicle"]
+    return vehicle if now - facts["since"] >= _MOMENT else facts["earlier"] or vehicle
 
 
 def _vehicle(loadpoint: Mapping[str, Any], vehicles: Any) -> str | None:

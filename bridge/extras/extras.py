@@ -55,6 +55,7 @@ class Extras:
         self._outlet = outlet
         self._selection = Selection(settings.topics.include, settings.topics.exclude)
         self._now = now
+        self._monotonic = monotonic
         self._refresh_state = refresh
         self._complete = asyncio.Event()
         self._rest = Rest(evcc, monotonic)
@@ -116,7 +117,7 @@ class Extras:
                 self._ask("plans")
         else:
             self._complete.clear()
-        for event in self._changes.observe(new, certain=certain):
+        for event in self._changes.observe(new, self._monotonic(), certain=certain):
             self._happened(event)
 
     def evcc(self, *, online: bool) -> None:

@@ -24,7 +24,7 @@ def names(events: list[Event]) -> list[str]:
 def after(*documents: Any) -> list[Event]:
     """The events of the last document, when all were certain."""
     changes = Changes()
-    return [changes.observe(document, certain=True) for document in documents][-1]
+    return [changes.observe(document, 0, certain=True) for document in documents][-1]
 
 
 def test_the_first_document_is_no_news() -> None:
@@ -78,6 +78,45 @@ def test_the_vehicle_is_named_as_well_as_it_is_known(vehicle: dict[str, Any], ex
     assert event.vehicle == expected
 
 
+def pushed(*frames: tuple[float, dict[str, Any]]) -> list[Event]:
+    """The events at a loadpoint that charges, from push frames, each with its time in seconds."""
+    changes, loadpoint, events = Changes(), dict(CHARGING), []
+    for now, frame in frames:
+        loadpoint |= frame
+        events += changes.observe(house(dict(loadpoint)), now, certain=True)
+    return events
+
+
+@given(
+    st.permutations([{"vehicleName": ""}, {"vehicleTitle": ""}, {"charging": False}, {"connected": False}]),
+    st.sampled_from(["", "bike"]),
+    st.floats(0, 1),
+)
+def test_the_vehicle_that_left_is_named_in_whatever_order_evcc_says_so(
+    frames: list[dict[str, Any]], follower: str, seconds: float
+) -> None:
+    """A loadpoint's usual vehicle, or none, takes the place before evcc says that the other is gone."""
+    usual = {"vehicleName": follower, "vehicleTitle": follower.title()}
+    leaving = [{key: usual.get(key, value) for key, value in frame.items()} for frame in frames]
+    moments = [(10 + seconds * number / 4, frame) for number, frame in enumerate(leaving)]
+    events = pushed((0, {"vehicleTitle": "Zoe"}), *moments)
+    assert sorted(names(events)) == ["charge_stop", "disconnected", "session_end"]
+    assert {event.vehicle for event in events} == {"Zoe"}
+
+
+def test_a_vehicle_that_was_chosen_while_it_stood_there_is_the_one_that_leaves() -> None:
+    for chosen, name in (("bike", "bike"), ("", None)):
+        gone = {"connected": False, "charging": False}
+        events = pushed((0, {}), (10, {"vehicleName": chosen}), (60, gone))
+        assert {event.vehicle for event in events} == {name}
+
+
+def test_a_guest_after_a_known_vehicle_is_not_taken_for_it() -> None:
+    away, there = {"connected": False}, {"connected": True}
+    events = pushed((0, {"charging": False}), (10, {"vehicleName": "", **away}), (11, there), (12, away))
+    assert [event.vehicle for event in events] == ["Zoe", "Zoe", None, None, None]
+
+
 @pytest.mark.parametrize("key", ["connected", "charging", "mode", "planActive"])
 @pytest.mark.parametrize("value", [None, 1, [], {}, "missing"])
 def test_a_value_that_is_none_changes_nothing(key: str, value: Any) -> None:
@@ -91,11 +130,11 @@ def test_a_value_that_is_none_changes_nothing(key: str, value: Any) -> None:
 
 def test_a_change_while_evcc_is_not_certain_is_told_once_afterwards() -> None:
     changes = Changes()
-    changes.observe(house(RESTING), certain=True)
-    assert changes.observe(house(CHARGING), certain=False) == []
-    assert changes.observe(house(), certain=False) == []
-    assert names(changes.observe(house(CHARGING), certain=True)) == ["connected", "charge_start"]
-    assert changes.observe(house(CHARGING), certain=True) == []
+    changes.observe(house(RESTING), 0, certain=True)
+    assert changes.observe(house(CHARGING), 0, certain=False) == []
+    assert changes.observe(house(), 0, certain=False) == []
+    assert names(changes.observe(house(CHARGING), 0, certain=True)) == ["connected", "charge_start"]
+    assert changes.observe(house(CHARGING), 0, certain=True) == []
 
 
 def test_loadpoints_that_changed_their_order_have_done_nothing_else() -> None:
@@ -141,7 +180,7 @@ KEYS = {"connected": ("connected", "disconnected"), "charging": ("charge_start",
 def test_each_real_change_is_told_exactly_once_and_nothing_else(course: list[tuple[dict[str, Any], bool]]) -> None:
     changes, told = Changes(), []
     for values, sure in course:
-        told += names(changes.observe(house({"title": "Hof"} | values), certain=sure))
+        told += names(changes.observe(house({"title": "Hof"} | values), 0, certain=sure))
     real = [values for values, sure in course if sure]
     for key, (rise, fall) in KEYS.items():
         steps = [(one[key], other[key]) for one, other in pairwise(real)]
@@ -159,10 +198,12 @@ def test_gaps_in_what_evcc_says_neither_add_nor_hide_a_change(
     whole, gaps = Changes(), Changes()
     expected, told = [], []
     for values, _ in course:
-        expected += names(whole.observe(house({"title": "Hof"} | values), certain=True))
+        expected += names(whole.observe(house({"title": "Hof"} | values), 0, certain=True))
         hidden = data.draw(st.sets(st.sampled_from(["connected", "charging", "mode"])))
         told += names(
-            gaps.observe(house({"title": "Hof"} | {k: v for k, v in values.items() if k not in hidden}), certain=True)
+            gaps.observe(
+                house({"title": "Hof"} | {k: v for k, v in values.items() if k not in hidden}), 0, certain=True
+            )
         )
-        told += names(gaps.observe(house({"title": "Hof"} | values), certain=True))
+        told += names(gaps.observe(house({"title": "Hof"} | values), 0, certain=True))
     assert sorted(told) == sorted(expected)
