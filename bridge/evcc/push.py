@@ -60,11 +60,17 @@ class Push:
 
     async def _receive(self, connection: ClientConnection) -> None:
         self._listener.push_up()
-        while True:
-            async with asyncio.timeout(self._silence()):
-                message = await connection.recv(decode=False)
-            self._listener.frame(_read(message))
-            self._pause.reset()
+        heard = True
+        while heard:  # one timer for many frames: they come in hundreds
+            heard = False
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._silence()):
+                    while True:
+                        frame = _read(await connection.recv(decode=False))
+                        heard = True
+                        self._listener.frame(frame)
+                        self._pause.reset()
+        raise Unreachable("evcc's /ws is silent")
 
     async def _wait(self, longest: float) -> None:
         self._retry.clear()

@@ -8,6 +8,7 @@ name, so that two keys that come to one topic are two units, and the tree sees w
 
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import orjson
@@ -60,12 +61,22 @@ def units_of(key: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The units whose values differ between two state documents, with their new values; None: the unit is gone."""
-    before = dict(units({key: value for key, value in old.items() if new.get(key, _MISSING) is not value}))
-    for unit, value in units({key: value for key, value in new.items() if old.get(key, _MISSING) is not value}):
+    before = dict(units(_apart(old, new)))
+    for unit, value in units(_apart(new, old)):
         if unit not in before or not same(before.pop(unit), value):
             yield unit, value
             before.pop(unit, None)
     yield from ((unit, None) for unit in before)
+
+
+def _apart(state: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys of `state` that are not the very same in `other`, and of the loadpoints those that are not."""
+    apart = {key: value for key, value in state.items() if other.get(key, _MISSING) is not value}
+    mine, others = apart.get("loadpoints"), other.get("loadpoints")
+    if isinstance(mine, list) and isinstance(others, list):
+        shared = [one is two for one, two in zip(mine, others, strict=False)]
+        apart["loadpoints"] = [None if same else one for one, same in zip_longest(mine, shared[: len(mine)])]
+    return apart
 
 
 def loadpoint_unit(index: int, key: str, value: Any) -> tuple[str, Any]:
@@ -77,6 +88,9 @@ def same(one: Any, other: Any) -> bool:
     """Equal as JSON: Python takes `true` and `1` for the same."""
     if one is other:
         return True
+    if isinstance(one, dict) and len(one) == 1 and isinstance(other, dict) and one.keys() == other.keys():
+        (mine,), (others,) = one.values(), other.values()
+        return same(mine, others)
     if isinstance(one, dict | list):
         return type(one) is type(other) and one == other and _text(one) == _text(other)
     return type(one) is type(other) and bool(one == other)
