@@ -156,14 +156,16 @@ class Client:
             await response.aclose()
 
     async def _body(self, response: httpx.Response) -> bytes:
-        chunks: list[bytes] = []
-        size = 0
+        body = bytearray()  # one block, which the system gets back; thousands of small ones leave holes in memory
+        self._check_size(int(response.headers.get("content-length", "0")))
         async for chunk in response.aiter_bytes():
-            size += len(chunk)
-            if size > self._settings.max_body:
-                raise Invalid(f"evcc's answer is larger than {self._settings.max_body} bytes (evcc.max_body)")
-            chunks.append(chunk)
-        return b"".join(chunks)
+            body += chunk
+            self._check_size(len(body))
+        return bytes(body)
+
+    def _check_size(self, size: int) -> None:
+        if size > self._settings.max_body:
+            raise Invalid(f"evcc's answer is larger than {self._settings.max_body} bytes (evcc.max_body)")
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         query = f"?{urlencode(params)}" if params else ""
