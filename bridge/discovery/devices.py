@@ -9,6 +9,7 @@ from zlib import crc32
 from bridge.catalogue.setting import Scope
 from bridge.topics.names import escape
 
+_LONGEST_TITLE = 250  # characters; a title stands in every entity's configuration
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 
 
@@ -47,7 +48,7 @@ def slug(name: str) -> str:
 
 def _title(part: Any, key: str, instead: str) -> str:
     title = _mapping(part).get(key)
-    return title.strip() if isinstance(title, str) and title.strip() else instead
+    return (isinstance(title, str) and title[:_LONGEST_TITLE].strip()) or instead
 
 
 def _list(value: Any) -> list[Any]:

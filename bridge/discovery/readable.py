@@ -9,6 +9,7 @@ from bridge.discovery.devices import Device
 from bridge.discovery.entity import Entity, House
 from bridge.discovery.meanings import beside, canonical, meaning
 
+_LONGEST_TITLE = 250
 # what evcc counts as charge is a temperature where the device heats
 _HEATING = {
     "vehicleSoc": "Temperature",
@@ -27,9 +28,15 @@ def readable(house: House, device: Device, topic: str) -> Entity | None:
     found = meaning(device.scope, key, house.payload(topic)) if key else None
     if found is None:
         return None
-    part = house.payload(f"{topic.rpartition('/')[0]}/title").decode(errors="replace")
-    title, reading = heated(device, key, found.titled(part), found.reading)
+    title, reading = heated(device, key, found.titled(_part(house, device, topic)), found.reading)
     return Entity(device, key, title, topic, house.filled(reading))
+
+
+def _part(house: House, device: Device, topic: str) -> str:
+    """What evcc calls the part of the device that a topic lies below, such as one of several meters."""
+    parent = topic.rpartition("/")[0]
+    title = house.payload(f"{parent}/title") if parent != device.prefix else b""
+    return title[:_LONGEST_TITLE].decode(errors="replace")
 
 
 def besides(house: House, site: Device) -> Iterator[Entity]:

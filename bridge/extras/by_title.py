@@ -11,6 +11,7 @@ from bridge.topics.names import escape
 from bridge.topics.units import Topics
 
 ROOT = "by-title"
+_LONGEST_TITLE = 250
 _SPELT_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "ø": "o", "å": "a", "æ": "ae"})
 
 
@@ -85,4 +86,4 @@ def _titled(state: Mapping[str, Any]) -> Iterator[tuple[str, Target]]:
 
 def _title(value: Any) -> str:
     title = value.get("title") if isinstance(value, Mapping) else None
-    return title if isinstance(title, str) else ""
+    return title[:_LONGEST_TITLE] if isinstance(title, str) else ""
