@@ -240,7 +240,8 @@ class Site:
     def _say_health(self, word: str) -> None:
         health = self.reader.health
         self.extras.evcc(online=health.fresh)
-        self._log.info("evcc is " + word, reason=health.reason or None)
+        if not health.reason:  # else the problem has said it
+            self._log.info("evcc is " + word)
 
     async def _tick(self) -> None:
         while True:

@@ -1,0 +1,61 @@
+"""The process as a user starts it: what it logs, and what becomes of a new configuration."""
+
+from pathlib import Path
+from signal import SIGHUP
+
+import orjson
+import pytest
+
+from bridge.demo import Evcc
+from tests.broker.mosquitto import Mosquitto
+from tests.broker.recorder import Recorder
+from tests.site.running import Bridge
+
+pytestmark = pytest.mark.broker
+
+
+def events(bridge: Bridge) -> list[tuple[str, str]]:
+    """Level and text of every line of the log so far."""
+    lines = map(orjson.loads, bridge.text().splitlines())
+    return [(line["level"], line["event"]) for line in lines]
+
+
+async def test_a_line_is_logged_when_something_changes_and_not_at_each_poll(
+    broker: Mosquitto, recorder: Recorder, tmp_path: Path
+) -> None:
+    async with Evcc(still=True) as evcc, Bridge(evcc, broker, tmp_path / "log") as bridge:
+        await recorder.value("evcc/status", "online")
+        evcc.fault("html", "/api/state")
+        await recorder.value("evcc/status", "offline")
+        polls = len(evcc.requests.matching(path="/api/state"))
+        while len(evcc.requests.matching(path="/api/state")) < polls + 3:
+            await evcc.requests.find(path="/api/state", after=len(evcc.requests))
+        evcc.fault(None)
+        await recorder.value("evcc/status", "online")
+        recorder.clear()
+        broker.kill()
+        await broker.start()
+        await recorder.value("evcc/status", "online")
+        await bridge.stop()
+
+        log = events(bridge)
+        assert log[:3] == [("info", "evcc found"), ("info", "evcc is online"), ("info", "broker found")]
+        assert log[3] == ("warning", "evcc.url answers a web page (text/html; charset=utf-8), not evcc's state")
+        assert log[4:6] == [("info", "problem is over"), ("info", "evcc is online")]
+        assert [level for level, _ in log[6:]] == ["warning", "info", "info", "info"]
+        assert [event for _, event in log[7:]] == ["broker found", "problem is over", "stopped"]
+
+
+async def test_a_new_root_is_taken_on_a_signal_and_the_old_one_left_with_a_last_word(
+    broker: Mosquitto, recorder: Recorder, tmp_path: Path
+) -> None:
+    config = tmp_path / "bridge.toml"
+    config.write_text('[mqtt]\nroot = "old"\n')
+    async with Evcc(still=True) as evcc, Bridge(evcc, broker, tmp_path / "log", CONFIG=str(config)) as bridge:
+        await recorder.value("old/status", "online")
+        config.write_text('[mqtt]\nroot = "new"\n')
+        bridge.signal(SIGHUP)
+        await recorder.value("new/status", "online")
+        await recorder.value("old/status", "offline")
+        assert await bridge.stop() == 0
+        await recorder.value("new/status", "offline")
