@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import aiomqtt
 import paho.mqtt.client as paho
 from aiomqtt.exceptions import MqttConnectError
+from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.exception import MalformedPacket
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
@@ -55,6 +57,21 @@ class _Client(aiomqtt.Client):
 
     link: "Link"
     _disposed = False
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._read_publish = self._client._handle_publish  # noqa: SLF001 - paho has no public way to skip a message
+        self._client._handle_publish = self._handle_publish  # type: ignore[method-assign]  # noqa: SLF001
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        try:
+            return self._read_publish()
+        except MalformedPacket:  # to paho U+FEFF in a property is; the connection would end for it, again and again
+            command, packet = self._client._in_packet["command"], self._client._in_packet["packet"]  # noqa: SLF001
+            end = 2 + int.from_bytes(packet[:2], "big")  # of the topic
+            with_acknowledgement = command & 0x06
+            mid = int.from_bytes(packet[end : end + 2], "big")
+            return self._client._send_puback(mid) if with_acknowledgement else paho.MQTT_ERR_SUCCESS  # noqa: SLF001
 
     def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
         if self._disposed:  # the thread that connects was still at it when the attempt was given up

@@ -422,6 +422,23 @@ async def test_properties_go_out_and_come_in(broker: Mosquitto) -> None:
         assert await received.get() == message
 
 
+@pytest.mark.parametrize("qos", [0, 1])
+async def test_a_message_that_the_library_cannot_read_is_skipped_and_ends_nothing(broker: Mosquitto, qos: int) -> None:
+    received = asyncio.Queue[Message]()
+    async with _open(broker.url, received.put_nowait) as (link, _):
+        await link.subscribe("strange/#", qos=qos)
+        for number in range(50):  # more than a broker leaves unacknowledged
+            link.send(Message(f"strange/{number}", b"1", response_topic="\ufeffanswers", retain=True))
+        link.send(Message("strange/a", b"1"))
+        async with asyncio.timeout(_LIMIT):
+            assert (await received.get()).topic == "strange/a"
+    async with _open(broker.url, received.put_nowait) as (link, _):
+        await link.subscribe("strange/#", qos=qos)
+        link.send(Message("strange/b", b"1"))
+        async with asyncio.timeout(_LIMIT):
+            assert (await received.get()).topic == "strange/b"
+
+
 async def test_3_1_1_has_no_properties(broker: Mosquitto) -> None:
     received = asyncio.Queue[Message]()
     message = Message("evcc/a", b"1", response_topic="answers/1", correlation=b"x", expiry=60)
