@@ -1,9 +1,11 @@
+# For amd64, arm64 and armv7: all libraries are pure Python but orjson, pydantic-core and websockets, which have wheels
+# for these three. Should one have none, the build ends here instead of looking for a compiler.
 FROM python:3.13-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 RUN python -m venv /opt/bridge
 COPY requirements/run.txt requirements/
-RUN /opt/bridge/bin/pip install --require-hashes -r requirements/run.txt
+RUN /opt/bridge/bin/pip install --only-binary :all: --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY bridge bridge
 RUN /opt/bridge/bin/pip install --no-deps . && /opt/bridge/bin/pip uninstall --yes pip

@@ -75,7 +75,9 @@ def test_the_source_distribution_is_complete(dist: Path, tmp_path: Path) -> None
     with tarfile.open(archive) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
         tar.extractall(tmp_path, filter="data")
-    assert names >= sources("bridge", "tests", "scripts", "mosquitto", "packaging") | {"LICENSE", "README.md"}
+    folders = (".ci", "bridge", "docs", "mosquitto", "packaging", "requirements", "scripts", "tests")
+    single = {"CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "README.md", "docker-compose.yml"}
+    assert names >= sources(*folders) | single | {".dockerignore", "pyproject.toml"}
     assert not any(".venv" in name or "__pycache__" in name for name in names)
     again = tmp_path / "again"
     build(next(tmp_path.glob("evcc_mqtt_bridge-*")), again)
