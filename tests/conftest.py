@@ -4,6 +4,7 @@ Every test has its own mosquitto on a port of its own, so that tests run side by
 among the captured output of a test that failed.
 """
 
+import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -21,7 +22,7 @@ from tests.broker.recorder import Recorder
 _LOG_SHOWN = 20_000  # characters
 
 # a deadline would measure what else runs on the machine
-hypothesis.settings.register_profile("bridge", deadline=None)
+hypothesis.settings.register_profile("bridge", deadline=None, max_examples=100 * int(os.environ.get("FUZZ", "1")))
 hypothesis.settings.load_profile("bridge")
 
 

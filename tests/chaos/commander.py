@@ -45,6 +45,7 @@ _ODD_TOPICS = (
     "vehicles/bike/planSoc", "vehicles/bike/mode", "vehicles/bike/repeatingPlans", "vehicles/nobody/minSoc",
     "vehicles/../minSoc", "tariffs/grid", "bridge/evcc", "", "a/b/c/d/e",
 )  # fmt: skip
+_EVCCS = ("site/", "loadpoints/", "vehicles/")  # what is retained elsewhere stays: it is somebody's own
 _ODD_VALUES = (
     b"0", b"1", b"11", b"80", b"80 %", b"101", b"-1", b"1e400", b"NaN", b"inf", b"-0", b"0x10", b"1,5", b"12.5", b"-",
     b"null", b"nil", b"none", b"true", b"OFF", b"yes", b"pv", b'"pv"', b"now", b"PV", b"hold", b"normal", b"bike",
@@ -121,7 +122,8 @@ class Commander:
 
     def _odd(self) -> Command:
         topic, payload = self._random.choice(_ODD_TOPICS), self._random.choice(_ODD_VALUES)
-        return Command(next(self._numbers), topic, payload, retain=self._random.random() < 0.1)
+        retain = self._random.random() < 0.1 and topic.startswith(_EVCCS)
+        return Command(next(self._numbers), topic, payload, retain)
 
 
 def _cancelled() -> bool:

@@ -1,0 +1,52 @@
+"""The readers of what comes over /ws, from any bytes to topics."""
+
+from contextlib import suppress
+from typing import Any
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.errors import Invalid
+from bridge.evcc.document import Document
+from bridge.evcc.push import _read
+from bridge.topics.names import Selection
+from bridge.topics.units import topics
+from tests.commands.house import TODAY
+from tests.topics.documents import KEYS, VALUES
+
+_SPOILT = st.builds(
+    lambda frame, at, byte: frame[: at % len(frame)] + bytes([byte]) + frame[at % len(frame) + 1 :],
+    st.sampled_from([orjson.dumps({key: value}) for key, value in TODAY.items()]),
+    st.integers(0, 10**6),
+    st.integers(0, 255),
+)
+_PATHS = st.one_of(
+    KEYS,
+    st.sampled_from(
+        ["loadpoints.0.mode", "loadpoints.9.mode", "loadpoints", "vehicles", "forecast.solar", "....", "1.2"]
+    ),
+    st.lists(KEYS, max_size=20).map(".".join),
+)
+
+
+@given(st.binary() | _SPOILT | VALUES.map(orjson.dumps))
+def test_any_bytes_are_a_frame_or_invalid(message: bytes) -> None:
+    with suppress(Invalid):
+        _take([_read(message)])
+
+
+@given(st.lists(st.dictionaries(_PATHS, VALUES, max_size=4), max_size=6))
+def test_any_frames_are_survived(frames: list[dict[str, Any]]) -> None:
+    _take(frames)
+
+
+def _take(frames: list[dict[str, Any]]) -> None:
+    document = Document()
+    document.replace(TODAY, 0)
+    for frame in frames:
+        for unit, value in document.apply(frame):
+            if value is not None:
+                own, alias, _ = topics(unit, value, Selection())
+                assert all(isinstance(payload, bytes) for payload in (*own.values(), *alias.values()))
+    orjson.dumps(document.state)
