@@ -14,6 +14,8 @@ _DECIMAL_COMMA = re.compile(r"[+-]?[0-9.]*[0-9],[0-9]+\D*")
 _DURATION = re.compile(r"(?:([0-9]{1,9})h)?\s*(?:([0-9]{1,9})m)?\s*(?:([0-9]{1,9})s)?", re.IGNORECASE)
 # longer than any number that a program writes; evcc would take it, and nobody means it
 _LONGEST = 25
+# more than these digits JSON does not have in a whole number
+_LARGEST = 10**18
 
 
 def read_number(kind: Number, text: str, unit: str = "") -> Value:
@@ -80,7 +82,7 @@ def _check_range(kind: Number, number: Decimal, text: str) -> None:
 
 def _value(number: Decimal, text: str) -> Value:
     written = _written(number)
-    if len(written) > _LONGEST:
+    if len(written) > _LONGEST or abs(number) >= _LARGEST:
         raise Refused(f"takes a shorter number, got {shown(text)}")
     return Value(float(written) if "." in written else int(written), {"value": written})
 

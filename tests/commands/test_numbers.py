@@ -1,6 +1,7 @@
 import json
 import re
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,7 +79,7 @@ def test_a_fraction_keeps_its_digits(text: str, path: str | None) -> None:
 
 
 def test_a_number_that_nobody_means_is_refused() -> None:
-    for text in ("1e300", "1e-300", "9" * 26):
+    for text in ("1e300", "1e-300", "9" * 26, "9" * 19, "-" + "9" * 25, "1e18"):
         with pytest.raises(Refused, match="takes a shorter number"):
             read_number(ANY, text)
 
@@ -106,6 +107,16 @@ def test_any_text_is_a_number_for_evcc_or_refused(text: str) -> None:
     except Refused:
         return
     assert EVCC_TAKES.fullmatch(value.fields["value"])
+
+
+@given(st.integers(-(10**26), 10**26))
+def test_any_whole_number_can_be_shown_in_an_answer_or_is_refused(number: int) -> None:
+    try:
+        value = read_number(ANY, str(number))
+    except Refused:
+        assert abs(number) >= 10**18
+        return
+    assert json.loads(orjson.dumps(value.shown)) == number
 
 
 @given(st.integers(-10_000, 10_000))

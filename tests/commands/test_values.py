@@ -1,6 +1,8 @@
+import json
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -92,12 +94,24 @@ def test_a_button_takes_anything(payload: bytes) -> None:
     assert read(ROWS["loadpoints/vehicleDetection"], payload, CONTEXT) == Value(None)
 
 
+JSONS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["soc", "energy", "value", "time", "x"]), inner, max_size=3)
+    ),
+    max_leaves=6,
+).map(lambda value: json.dumps(value).encode())
+
+
 @given(
     st.sampled_from(SETTINGS),
-    st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode(errors="replace")),
+    st.binary(max_size=40) | st.text(max_size=40).map(lambda text: text.encode(errors="replace")) | JSONS,
 )
 def test_any_payload_is_a_value_or_refused_in_one_short_line(row: Setting, payload: bytes) -> None:
     value = value_or_reason(row, payload)
+    if isinstance(value, Value):
+        orjson.dumps([value.shown, value.body])  # as the answer and the call will
     if isinstance(value, str):
         assert value.startswith(row.leaf)
         assert value.isprintable()
