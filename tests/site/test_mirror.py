@@ -59,6 +59,44 @@ async def test_a_key_that_is_gone_is_erased(broker: Mosquitto, recorder: Recorde
         await until_equal(recorder, evcc)
 
 
+async def test_a_plan_that_is_null_is_null_and_one_that_is_gone_is_erased(
+    broker: Mosquitto, recorder: Recorder
+) -> None:
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker)):
+        evcc.set("loadpoints.0.plan", None)
+        await recorder.value("evcc/loadpoints/1/plan", "null")
+        evcc.delete("loadpoints.0.plan")
+        await recorder.value("evcc/loadpoints/1/plan", b"")
+
+
+@pytest.mark.parametrize("era", ["0.131.4", "0.313.2"])
+async def test_the_names_of_both_eras_are_there_and_either_can_be_set(
+    broker: Mosquitto, recorder: Recorder, era: str
+) -> None:
+    pairs = {
+        "site/gridPower": "site/grid/power",
+        "site/gridEnergy": "site/grid/energy",
+        "site/batteryPower": "site/battery/power",
+        "site/batterySoc": "site/battery/soc",
+        "site/batteryCapacity": "site/battery/capacity",
+        "site/battery": "site/battery/devices",
+        "site/battery/2/power": "site/battery/devices/2/power",
+        "loadpoints/1/chargeCurrent": "loadpoints/1/offeredCurrent",
+        "loadpoints/1/phases": "loadpoints/1/phasesConfigured",
+    }
+    async with Evcc(era, still=True) as evcc, running(settings(evcc, broker)):
+        await until_equal(recorder, evcc)
+        tree = recorder.tree()
+        for old, new in pairs.items():
+            assert tree[f"evcc/{old}"] == tree[f"evcc/{new}"]
+        assert [f"evcc/site/gridCurrents/l{phase}" in tree for phase in (1, 2, 3)] == [True] * 3
+        assert tree["evcc/site/grid/currents"] == b"3"
+        for leaf, phases in (("phases", "1"), ("phasesConfigured", "3")):
+            await publish(broker, f"evcc/loadpoints/1/{leaf}/set", phases)
+            await recorder.value("evcc/loadpoints/1/phases", phases)
+            await recorder.value("evcc/loadpoints/1/phasesConfigured", phases)
+
+
 async def test_a_vehicle_and_a_loadpoint_go(broker: Mosquitto, recorder: Recorder) -> None:
     async with Evcc() as evcc, running(settings(evcc, broker)):
         await until_equal(recorder, evcc)
