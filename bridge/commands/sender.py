@@ -7,7 +7,7 @@ from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.answer import SUPERSEDED, Outcome, Status, judge, lacks_route
 from bridge.commands.lane import Command, Lane
 from bridge.commands.pace import Pace
-from bridge.errors import Invalid, Unreachable
+from bridge.errors import Invalid, Refused, Unreachable
 from bridge.evcc.client import Caller, Reply
 from bridge.pause import Pause
 
@@ -68,6 +68,8 @@ class Sender:
             return None
         except Invalid as error:
             return Outcome(Status.FAILED, str(error))
+        except Refused as error:
+            return Outcome(Status.REFUSED, str(error))
         if reply.status >= 500:
             lane.problem = f"evcc, or a proxy before it, answers {reply.status}: {reply.error()}"
             return None

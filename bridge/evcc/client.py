@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import httpx
 import orjson
 
-from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Unreachable
+from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Refused, Unreachable
 from bridge.parsed import parsed
 from bridge.settings import Evcc
 
@@ -123,7 +123,8 @@ class Client:
         """Send one request and give evcc's answer, whatever it says.
 
         `path` begins with `/api/` and is percent-encoded already. `timeout` is in seconds, over the whole
-        exchange. Unreachable when there is no answer, Invalid when it is larger than `evcc.max_body`.
+        exchange. Unreachable when there is no answer, Invalid when it is larger than `evcc.max_body`, Refused when
+        path and parameters are too long to be sent.
         """
         request = self._http.build_request(
             method,
@@ -170,7 +171,10 @@ class Client:
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         query = f"?{urlencode(params)}" if params else ""
         prefix = self._base.raw_path.decode().rstrip("/")
-        return self._base.copy_with(raw_path=f"{prefix}{path}{query}".encode())
+        try:
+            return self._base.copy_with(raw_path=f"{prefix}{path}{query}".encode())
+        except httpx.InvalidURL as error:
+            raise Refused(f"what is asked of evcc does not fit into an address: {error}") from None
 
 
 def login(settings: Evcc) -> tuple[str, str] | None:

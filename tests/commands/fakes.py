@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from bridge.commands.inbox import Inbox
-from bridge.errors import Unreachable
+from bridge.errors import BridgeError, Unreachable
 from bridge.evcc.client import Reply
 from bridge.mqtt.message import Message
 from tests.commands.house import TODAY
@@ -70,8 +70,8 @@ class FakeEvcc:
     """Answers with the next of `replies`, else with `otherwise`; holds its answers while `gate` is shut."""
 
     clock: Clock
-    replies: list[Reply | Unreachable | str] = field(default_factory=list)
-    otherwise: Reply | Unreachable = field(default_factory=reply)
+    replies: list[Reply | BridgeError | str] = field(default_factory=list)
+    otherwise: Reply | BridgeError = field(default_factory=reply)
     calls: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     bodies: list[Any] = field(default_factory=list)
@@ -97,7 +97,7 @@ class FakeEvcc:
         if isinstance(answer, str):
             await self.clock.sleep(timeout or 0)
             raise Unreachable(f"evcc did not answer within {timeout:g} s")
-        if isinstance(answer, Unreachable):
+        if isinstance(answer, BridgeError):
             raise answer
         return answer
 

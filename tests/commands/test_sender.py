@@ -1,4 +1,5 @@
 from bridge.catalogue.setting import Scope
+from bridge.errors import Refused
 from tests.commands.fakes import AWAY, HANGS, NO_ROUTE, reply, running, settle
 
 MODE = "loadpoints/1/mode"
@@ -73,6 +74,13 @@ async def test_an_evcc_that_hangs_is_given_the_deadline_and_no_more() -> None:
         assert house.evcc.times == [0, 4]
         assert house.outlet.answers[0][1]["error"] == "evcc did not answer within 4 s; given up after 4 s"
         assert house.outlet.statuses == ["failed", "ok"]
+
+
+async def test_what_cannot_be_sent_at_all_is_refused() -> None:
+    async with running() as house:
+        house.evcc.replies = [Refused("does not fit into an address")]
+        answer = await house.answered(MODE, "pv")
+        assert (answer["status"], answer["error"]) == ("refused", "does not fit into an address")
 
 
 async def test_vehicle_detection_is_tried_once() -> None:

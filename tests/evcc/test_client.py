@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Unreachable
+from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Refused, Unreachable
 from bridge.evcc.client import Client, Reply
 from bridge.settings import Evcc
 from tests.broker.authority import Authority
@@ -382,3 +382,10 @@ def test_any_error_is_one_short_line(status: int, body: bytes) -> None:
     assert line
     assert len(line) <= 200
     assert len(line.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("path", "params"), [("/api/state", {"jq": "é" * 20_000}), ("/api/" + "x" * 70_000, None)])
+async def test_what_does_not_fit_into_an_address_is_refused(path: str, params: dict[str, str] | None) -> None:
+    async with Client(Evcc()) as client:
+        with pytest.raises(Refused, match="too long"):
+            await client.call("GET", path, params=params)

@@ -104,7 +104,8 @@ async def test_a_client_names_where_the_answer_goes(broker: Mosquitto, recorder:
 
 
 async def test_wrong_requests_are_refused(broker: Mosquitto, recorder: Recorder) -> None:
-    wrong = {"nothing": b"{}", "plan": b"{}", "tariff": b"grid", "health": b"\xff"}
+    endless = b'{"jq": "' + b"1" * 70_000 + b'"}'
+    wrong = {"nothing": b"{}", "plan": b"{}", "tariff": b"grid", "health": b"\xff", "state": endless}
     async with bridge(broker):
         for name, payload in wrong.items():
             said = await answer(broker, recorder, name, payload)
