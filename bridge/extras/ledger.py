@@ -22,6 +22,7 @@ _OBJECT = rb"\{(?:" + _PART + rb"|\{(?:" + _PART + rb")*+\})*+\}"
 _ROW = re.compile(rb"[\s,]*+(" + _OBJECT + rb")", re.DOTALL)
 _AT_ONCE = 25
 _NANOSECONDS = 1_000_000_000
+_TOO_LATE = 253_370_764_800  # the year 9999, which ends later in some time zones than calendars do
 
 
 def rows(body: bytes) -> Iterator[Row]:
@@ -158,6 +159,7 @@ def _moment(value: Any) -> int | None:
     if not isinstance(value, str):
         return None
     try:
-        return unix_seconds(value)
+        seconds = unix_seconds(value)
     except (ValueError, OverflowError):
         return None
+    return seconds if seconds is not None and seconds < _TOO_LATE else None

@@ -84,7 +84,9 @@ def test_without_sessions_nothing_cost_anything_and_without_prices_nobody_knows(
     assert ledger_of(session("2026-11-02T10:00:00Z")).topics()["sessions/month/cost"] == b""
 
 
-@pytest.mark.parametrize("created", [None, 5, "", "yesterday", "0001-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "created", [None, 5, "", "yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "9999-13-01T00:00:00Z"]
+)
 def test_a_session_of_an_unknown_time_counts_in_the_total_alone(created: Any) -> None:
     ledger = ledger_of(session(created))
     assert (ledger.total.count, ledger.year.count, ledger.last) == (1, 0, None)
