@@ -39,6 +39,7 @@ def configure(
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_Foreign()], level=logging.WARNING, force=True)
+    logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # a lost connection is told once, in our own words
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,10 @@ def test_the_level() -> None:
 def test_libraries_are_heard_from_warnings_on() -> None:
     def write() -> None:
         logging.getLogger("httpx").info("GET /api/state")
-        logging.getLogger("mqtt").warning("no answer to %s", "geheimnis")
+        logging.getLogger("websockets").warning("no answer to %s", "geheimnis")
 
     (line,) = lines(write, "geheimnis")
-    assert (line["library"], line["level"], line["event"]) == ("mqtt", "warning", "no answer to ***")
+    assert (line["library"], line["level"], line["event"]) == ("websockets", "warning", "no answer to ***")
 
 
 def test_an_exception_is_told_without_its_secrets() -> None:

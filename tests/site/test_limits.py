@@ -85,3 +85,17 @@ async def test_topics_that_an_acl_refuses_are_named(start_broker: Start, record:
         assert "Not authorized" in problem(recorder)
         allowed = {topic: payload for topic, payload in expected(evcc.state).items() if topic.startswith("evcc/site/")}
         await recorder.until(lambda: state_topics(recorder.tree()) == allowed)
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_without_the_right_to_read_everything_is_published_and_that_is_named(
+    start_broker: Start, record: Record, version: str
+) -> None:
+    acl = "user bridge\ntopic write #\n"
+    broker = await start_broker(Config(store=False, users={"bridge": "secret"}, acl=acl))
+    recorder = await record(broker)
+    login = {"user": "bridge", "password": "secret", "version": version}
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt=login), wait=30):
+        await until_equal(recorder, evcc)
+        await recorder.until(lambda: "does not let us read evcc/#" in problem(recorder))
+        await recorder.value("evcc/status", "online")
