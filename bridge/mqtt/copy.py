@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
 import orjson
@@ -16,6 +17,7 @@ from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message, may_respond
 from bridge.mqtt.publisher import Publisher
 from bridge.mqtt.rivals import Rivals
+from bridge.mqtt.standstill import Standstill
 from bridge.mqtt.watch import MARKER, Watch
 from bridge.settings import Mqtt
 from bridge.topics.ghosts import SCOPES, is_ours, is_unlisted
@@ -88,6 +90,7 @@ class Copy:
         self._tree = Tree(limit)
         self._published: set[str] = set()
         self._rivals = Rivals()
+        self._standstill = Standstill(f"{settings.root}/{MARKER}standstill", now)
         self._foreign: dict[str, float] = {}
         self._link: Link | None = None
         self._connection = Connection(settings, Message(f"{settings.root}/{STATUS}", b"offline", retain=True))
@@ -148,6 +151,7 @@ class Copy:
     def tick(self) -> None:
         """Note that time goes by, about once a second."""
         now = self._now()
+        self._standstill.alive(self._link)
         self.publisher.tick()
         for annex in self._annexes:
             annex.sweep()
@@ -166,6 +170,7 @@ class Copy:
         watch = Watch(self._root, beside, command=self._on_command, publication=self._on_publication)
         async with self._connection.open(watch.receive) as link:
             self._link = link
+            self._standstill.begin()
             self.connects += 1
             try:
                 await self._establish(link, watch)
@@ -242,17 +247,9 @@ class Copy:
         name = self._below(message.topic)
         if name is None:
             return
-        below = Message(
-            name,
-            message.payload,
-            message.retain,
-            message.qos,
-            message.response_topic,
-            message.correlation,
-            message.expiry,
-        )
         take = self._desk.command if name.endswith("/set") else self._desk.request
-        take(below, stale=stale)
+        self._standstill.alive(self._link)
+        take(replace(message, topic=name), stale=stale or self._standstill.doubtful)
 
     def _on_publication(self, message: Message) -> None:
         topic = self._below(message.topic)

@@ -77,11 +77,31 @@ class _World:
         self.copy._on_publication(Message(topic, payload, retain=retain))
 
     def tick(self, seconds: float = 1.0) -> None:
-        self.clock.now += seconds
-        self.copy.tick()
+        """Let time go by, second by second."""
+        end = self.clock.now + seconds
+        while self.clock.now < end:
+            self.clock.now = min(self.clock.now + 1.0, end)
+            self.copy.tick()
 
 
 # what is wanted
+
+
+def test_what_lay_on_the_wire_while_we_stood_still_is_stale() -> None:
+    world = _World({})
+    world.tick(10.0)
+
+    def stale() -> bool:
+        world.copy._on_command(Message("home/evcc/site/prioritySoc/set", b"1"), stale=False)
+        return world.desk.commands[-1][1]
+
+    assert not stale()
+    world.clock.now += 5.0
+    assert stale()
+    world.copy.tick()
+    assert stale()
+    world.sent()  # acknowledged: what comes now was written after that
+    assert not stale()
 
 
 def test_what_a_source_has_is_published_and_what_it_has_no_more_is_erased() -> None:
