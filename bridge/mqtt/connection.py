@@ -48,6 +48,7 @@ class Connection:
         self._will = will
         self._pause = Pause(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._losses: list[float] = []
+        self._thrown_out = False
         self._refused = False
         self._client_id = settings.client_id or client_id(settings.root)
 
@@ -66,13 +67,15 @@ class Connection:
         now = asyncio.get_running_loop().time
         while True:
             began = now()
+            thrown_out = False
             try:
                 await session()
             except BrokerError as error:
-                if now() - began > _SETTLED and not self.rivalled:
+                thrown_out = self._thrown_out and self.rivalled is not None
+                if now() - began > _SETTLED and not thrown_out:
                     self._pause.reset()
                 observer.broker_lost(str(error))
-            longest = _PATIENT_PAUSE if self._refused or self.rivalled else _LONGEST_PAUSE
+            longest = _PATIENT_PAUSE if self._refused or thrown_out else _LONGEST_PAUSE
             await asyncio.sleep(self._pause.next(longest))
 
     @asynccontextmanager
@@ -107,9 +110,10 @@ class Connection:
         raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {refusal}")
 
     def _loss(self, link: Link, error: aiomqtt.MqttError) -> str:
-        """Why a connection that stood has ended; brokers before MQTT 5 throw a client out without a word."""
+        """Why a connection that stood has ended; many brokers throw a client out without a word, like a cut cable."""
         code = getattr(link.farewell, "value", 0)
-        if code == _SESSION_TAKEN_OVER or not link.v5:
+        self._thrown_out = code == _SESSION_TAKEN_OVER or not link.v5
+        if code != _MAXIMUM_PACKET:
             self._losses = [*self._lately(), time.monotonic()]
         return _FAREWELLS.get(code, f"the connection to the broker was lost: {error}")
 

@@ -28,7 +28,7 @@ async def test_another_client_with_our_client_id_is_named(
     async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt={"client_id": "ours"})):
         await recorder.value("evcc/status", "online")
         monkeypatch.setattr(Pause, "next", quick)
-        for _ in range(4):
+        for _ in range(6):
             recorder.clear()
             async with client(broker, identifier="ours") as other:
                 await recorder.value("evcc/status", "online")
