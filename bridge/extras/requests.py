@@ -61,7 +61,7 @@ class Requests:
 
     def receive(self, message: Message, *, stale: bool = False) -> None:
         """Take a message on a topic below `bridge/request/`; never blocks, never raises."""
-        if not message.payload:
+        if not message.payload or not message.topic.startswith(PREFIX):
             return
         if message.retain:
             self._outlet.erase(message.topic)

@@ -155,6 +155,14 @@ async def test_a_stale_request_is_not_executed_and_is_erased() -> None:
     assert bridge.outlet.erased == ["bridge/request/refresh"]
 
 
+async def test_what_is_no_request_is_left_alone() -> None:
+    bridge = Bridge()
+    async with bridge.running():
+        bridge.requests.receive(Message("set", b"1", retain=True))  # the root's own
+        assert bridge.outlet.erased == []
+        assert bridge.outlet.all() == []
+
+
 async def test_a_live_request_that_the_broker_keeps_is_answered_once_and_erased() -> None:
     bridge = Bridge()
     async with bridge.running():
