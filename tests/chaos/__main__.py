@@ -24,6 +24,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=1, help="how many seeds, one after another (default 1)")
     parser.add_argument("--minutes", type=float, default=0, help="how long, over all seeds")
     parser.add_argument("--seconds", type=float, default=0, help="the same in seconds")
+    parser.add_argument("--long", type=float, default=0.25, help="the share of long bursts (default 0.25)")
+    parser.add_argument("--only", default="", help="only faults with this in their names")
     parser.add_argument("--keep", type=Path, help="a directory for logs and stores, kept (default: none is kept)")
     return parser
 
@@ -34,7 +36,7 @@ async def _all(options: argparse.Namespace) -> int:
     began = time.monotonic()
     for seed in range(options.seed, options.seed + options.seeds):
         try:
-            total += await _one(seed, seconds, options.keep)
+            total += await _one(seed, seconds, options)
         except (Broken, Ended, TimeoutError) as error:
             failures += 1
             _say("\n".join([f"BROKEN with seed {seed}: {error}", *getattr(error, "__notes__", ())]))
@@ -42,11 +44,11 @@ async def _all(options: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-async def _one(seed: int, seconds: float, keep: Path | None) -> Report:
+async def _one(seed: int, seconds: float, options: argparse.Namespace) -> Report:
     with tempfile.TemporaryDirectory(prefix="chaos") as scratch:
-        directory = Path(scratch) if keep is None else keep / str(seed)
+        directory = options.keep / str(seed) if options.keep else Path(scratch)
         directory.mkdir(parents=True, exist_ok=True)
-        return await chaos(directory, seed, seconds, _say)
+        return await chaos(directory, seed, seconds, _say, long=options.long, only=options.only)
 
 
 def _say(text: str) -> None:

@@ -1,5 +1,7 @@
 """What the bridge promises, and the error that says that it did not keep it."""
 
+import os
+
 KEEPALIVE = 2  # seconds, of the bridge's connection to the broker
 INTERVAL, PUSH_INTERVAL, TIMEOUT, DEADLINE = 0.5, 1.0, 1.0, 3.0  # the options evcc.* and commands.deadline of the runs
 _SECOND_TRY = 0.6  # the longest pause after one failed poll
@@ -16,6 +18,11 @@ OFFLINE_BRIDGE = 1.5 * KEEPALIVE + _MOSQUITTO
 """Seconds until the broker publishes the will of a bridge that has gone without a word."""
 MARGIN = 12 * 2**20
 """Bytes by which resident memory may differ between two calm moments of one process."""
+
+
+def patient(seconds: float) -> float:
+    """A promise in seconds on a machine that has more to do than it can: times how many wait for each processor."""
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 class Broken(AssertionError):

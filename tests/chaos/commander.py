@@ -45,7 +45,7 @@ _ODD_TOPICS = (
     "vehicles/bike/planSoc", "vehicles/bike/mode", "vehicles/bike/repeatingPlans", "vehicles/nobody/minSoc",
     "vehicles/../minSoc", "tariffs/grid", "bridge/evcc", "", "a/b/c/d/e",
 )  # fmt: skip
-_EVCCS = ("site/", "loadpoints/", "vehicles/")  # what is retained elsewhere stays: it is somebody's own
+_EVCCS = ("site/", "loadpoints/", "vehicles/")
 _ODD_VALUES = (
     b"0", b"1", b"11", b"80", b"80 %", b"101", b"-1", b"1e400", b"NaN", b"inf", b"-0", b"0x10", b"1,5", b"12.5", b"-",
     b"null", b"nil", b"none", b"true", b"OFF", b"yes", b"pv", b'"pv"', b"now", b"PV", b"hold", b"normal", b"bike",
@@ -73,6 +73,11 @@ class Command:
     def target(self) -> str:
         """Commands to one target run in the order they came."""
         return self.topic.rpartition("/")[0]
+
+    @property
+    def evccs(self) -> bool:
+        """Whether it is the bridge's business in any case: elsewhere, what looks old is somebody's own."""
+        return self.topic.startswith(_EVCCS)
 
 
 class Commander:

@@ -14,7 +14,7 @@ from typing import Self
 from tests.broker.client import retained
 from tests.broker.recorder import Recorder
 from tests.chaos import broken, verdict
-from tests.chaos.broken import Broken
+from tests.chaos.broken import Broken, patient
 from tests.chaos.commander import ANSWERS
 from tests.chaos.faults import Fault, faults
 from tests.chaos.programs import Ended
@@ -62,15 +62,16 @@ class Report:
         )
 
 
-async def chaos(directory: Path, seed: int, seconds: float, say: Say, *, long: float = 0.25) -> Report:
+async def chaos(directory: Path, seed: int, seconds: float, say: Say, *, long: float = 0.25, only: str = "") -> Report:
     """Run for about so long; Broken or Ended says which promise was not kept, with what led to it.
 
     `long` is the share of bursts in which faults last so long that others notice; the others take two seconds.
+    `only` leaves the faults away in whose names it is not.
     """
     async with World(directory, seed) as world:
         run = Run(world, seed, say)
         try:
-            await run.whole(seconds, long)
+            await run.whole(seconds, long, only)
         except (BaseExceptionGroup, Broken, Ended, TimeoutError) as group:
             error = _first(group)
             error.add_note(run.story())
@@ -92,14 +93,14 @@ class Run:
         self._slow: list[tuple[float, float]] = []
         self._base: dict[int, tuple[int, int, int]] = {}
 
-    async def whole(self, seconds: float, long: float) -> None:
+    async def whole(self, seconds: float, long: float, only: str) -> None:
         world = self._world
         self._tell(f"seed {self._seed}: {world.variant}")
         if world.disk.reason:
             self._tell(f"no full disk: {world.disk.reason}")
         end = time.monotonic() + seconds
-        await self._calm(time.monotonic() + broken.ONLINE, began=time.monotonic())
-        kinds = faults(tls=world.variant.tls, disk=world.disk.reason is None)
+        await self._calm(time.monotonic() + patient(broken.ONLINE), began=time.monotonic())
+        kinds = [one for one in faults(tls=world.variant.tls, disk=world.disk.reason is None) if only in one.name]
         for burst in bursts(self._seed, kinds, long=long):
             if time.monotonic() >= end:
                 break
@@ -166,19 +167,21 @@ class Run:
         fault, began = min(active, key=lambda one: one[1])
         waited = time.monotonic() - max(began, self._unsettled)
         status = self._world.recorder.tree().get("evcc/status")
-        if waited > max(fault.offline or 0 for fault, _ in active) and status == b"online":
+        if waited > patient(max(fault.offline or 0 for fault, _ in active)) and status == b"online":
             raise Broken(4, f"status is {status!r}, {waited:.1f} s after: {fault.name}")
 
     async def _calm(self, over: float, *, began: float, lies: bool = False) -> None:
         """All faults are over: everything comes right within its time."""
         recorder = self._world.recorder
-        await self._until(4, over + broken.ONLINE, lambda: recorder.tree().get("evcc/status") == b"online", "online")
+        await self._until(
+            4, over + patient(broken.ONLINE), lambda: recorder.tree().get("evcc/status") == b"online", "online"
+        )
         self.report.online.append(time.monotonic() - over)
         await self._equal(over)
         self.report.equal.append(time.monotonic() - over)
         await self._judge(began, lies=lies)
         await self._settled(over)
-        await self._until(4, over + broken.EQUAL, self._is_fresh, "updated")
+        await self._until(4, over + patient(broken.EQUAL), self._is_fresh, "updated")
 
     async def _equal(self, over: float) -> None:
         """Invariant 1, at a client that was there and at one that comes now."""
@@ -189,7 +192,7 @@ class Run:
                 await world.recorder.until(lambda tree=tree: state_topics(world.recorder.tree()) == tree, 0.3)  # type: ignore[misc]
                 if state_topics(await retained(world.broker, "evcc/#")) == tree:
                     return
-            if time.monotonic() > over + broken.EQUAL:
+            if time.monotonic() > over + patient(broken.EQUAL):
                 raise Broken(1, _difference(tree, world.recorder))
 
     async def _judge(self, began: float, *, lies: bool) -> None:
@@ -227,7 +230,9 @@ class Run:
     async def _settled(self, over: float) -> None:
         """Invariant 5: what the bridge holds is what it held in its first calm."""
         world = self._world
-        await self._until(3, over + broken.EQUAL, lambda: not _left_set(world.recorder), "no command left in the store")
+        await self._until(
+            3, over + patient(broken.EQUAL), lambda: not _left_set(world.recorder), "no command left in the store"
+        )
         pid = world.bridge.pid
         while True:
             files = world.bridge.files() - world.evcc_link.connections
@@ -235,7 +240,7 @@ class Run:
             base = self._base.setdefault(pid, found)
             if found[:2] == base[:2] and found[2] <= base[2] + broken.MARGIN:
                 break
-            if time.monotonic() > over + broken.EQUAL:
+            if time.monotonic() > over + patient(broken.EQUAL):
                 raise Broken(5, f"tasks, files, memory: {found}, and at first {base}")
             await asyncio.sleep(_PROBE)
         self.report.memory.append(found[2])

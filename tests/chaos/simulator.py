@@ -57,7 +57,11 @@ async def _serve(options: argparse.Namespace) -> None:
             evcc.delete(path)
             diary.whole()
 
-        ACTIONS["delete"] = delete
+        async def restart(evcc: Evcc, scale: float) -> None:
+            await evcc.restart(scale=scale)
+            diary.whole()  # what was only cleared, or unknown, it has forgotten
+
+        ACTIONS.update(delete=delete, restart=restart)
         async with evcc:
             control = Control(evcc, port=options.control)
             await control.start()
