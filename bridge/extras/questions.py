@@ -11,6 +11,8 @@ from bridge.commands.text import shown
 from bridge.errors import Refused
 from bridge.parsed import parsed
 
+_LONGEST = 65_536  # bytes
+
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -49,6 +51,8 @@ def read(name: str, payload: bytes) -> dict[str, Any]:
     """The fields of a question; Refused when it is none, or a field is missing or wrong. Unknown fields are ignored."""
     if name not in QUESTIONS:
         raise Refused(f"there is no request {shown(name)}: there are {', '.join(QUESTIONS)}")
+    if len(payload) > _LONGEST:
+        raise Refused(f"{len(payload)} bytes are too many for a request: {_LONGEST} are read")
     try:
         values = parsed(payload)
     except ValueError as error:

@@ -36,6 +36,7 @@ def test_questions_are_read(name: str, question: dict[str, Any]) -> None:
         ("health", b"[]", "no JSON object"),
         ("health", b"null", "no JSON object"),
         ("plan", b'{"loadpoint":' + b"[" * 300 + b"]" * 300 + b"}", "no JSON"),
+        ("health", b"[" * 70_000, "70000 bytes are too many for a request: 65536 are read"),
         ("state", b"{}", "jq is missing"),
         ("state", b'{"jq":null}', "jq is missing"),
         ("state", b'{"jq":" "}', 'jq takes a jq expression, got " "'),
