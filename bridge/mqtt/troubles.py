@@ -40,7 +40,10 @@ def client_id(shared: str | None) -> str | None:
     """Who throws whom out."""
     if shared is None:
         return None
-    return f"another client seems to use our client id {shared}: give one of the two its own (mqtt.client_id)"
+    return (
+        f"the connection to the broker ends again and again: a bad line, or another client with our client id {shared} "
+        "(then give one of the two its own: mqtt.client_id)"
+    )
 
 
 def foreign(root: str, topics: Collection[str]) -> str | None:
