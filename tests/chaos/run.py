@@ -41,6 +41,8 @@ class Report:
     equal: list[float] = field(default_factory=list)
     memory: list[int] = field(default_factory=list)
     """Resident bytes in each calm."""
+    broken: list[str] = field(default_factory=list)
+    """What was not kept, and what led to it."""
 
     def __iadd__(self, other: "Report") -> Self:
         self.faults += other.faults
@@ -50,6 +52,7 @@ class Report:
         self.online += other.online
         self.equal += other.equal
         self.memory += other.memory
+        self.broken += other.broken
         return self
 
     def __str__(self) -> str:
@@ -63,7 +66,7 @@ class Report:
 
 
 async def chaos(directory: Path, seed: int, seconds: float, say: Say, *, long: float = 0.25, only: str = "") -> Report:
-    """Run for about so long; Broken or Ended says which promise was not kept, with what led to it.
+    """Run for about so long, or until a promise is not kept: the report says which, and what led to it.
 
     `long` is the share of bursts in which faults last so long that others notice; the others take two seconds.
     `only` leaves the faults away in whose names it is not.
@@ -73,9 +76,7 @@ async def chaos(directory: Path, seed: int, seconds: float, say: Say, *, long: f
         try:
             await run.whole(seconds, long, only)
         except (BaseExceptionGroup, Broken, Ended, TimeoutError) as group:
-            error = _first(group)
-            error.add_note(run.story())
-            raise error from None
+            run.report.broken.append(f"seed {seed}: {_first(group)}\n{run.story()}")
         return run.report
 
 

@@ -61,7 +61,10 @@ async def _serve(options: argparse.Namespace) -> None:
             await evcc.restart(scale=scale)
             diary.whole()  # what was only cleared, or unknown, it has forgotten
 
-        ACTIONS.update(delete=delete, restart=restart)
+        def still(evcc: Evcc) -> None:
+            evcc.simulation.still = True
+
+        ACTIONS.update(delete=delete, restart=restart, still=still)
         async with evcc:
             control = Control(evcc, port=options.control)
             await control.start()

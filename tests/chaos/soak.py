@@ -94,6 +94,7 @@ async def _come_and_go(evcc: Simulator, seconds: float) -> None:
 
 
 async def _equal(evcc: Simulator, recorder: Recorder) -> bool:
+    await evcc.act("still")
     for _ in range(50):
         tree = expected(await evcc.ask("state"))
         try:

@@ -13,5 +13,6 @@ _SECONDS = 4.0
 @pytest.mark.parametrize("seed", range(1, 11))
 async def test_promises_are_kept_among_faults(tmp_path: Path, seed: int) -> None:
     report = await chaos(tmp_path, seed, _SECONDS, print, long=0)
+    assert not report.broken, report.broken[0]
     assert report.bursts >= 1
     assert report.faults.total() >= report.bursts
