@@ -41,7 +41,7 @@ def settings(evcc: Evcc | str, broker: Mosquitto | str, /, **sections: Mapping[s
 
 
 @asynccontextmanager
-async def running(options: Settings, wait: float = 10) -> AsyncIterator[Site]:
+async def running(options: Settings, wait: float = 30) -> AsyncIterator[Site]:
     """A site that has brought the whole tree to the broker; it ends as on SIGTERM."""
     async with Client(options.evcc) as client, TaskGroup() as group:
         site = Site(options, client)
