@@ -177,7 +177,9 @@ class Inbox:
         if (found.setting.scope, found.setting.leaf) in self._sender.missing:
             raise Refused(no_such(found.setting))
         moment = datetime.fromtimestamp(self._now(), UTC)
-        context = Context(moment, self._zone, state, dict(targets(state)).get(found.target, {}))
+        lane = self._lanes.get(found.target, Lane())
+        part = dict(targets(state)).get(found.target, {})
+        context = Context(moment, self._zone, state, part, lane.asked(found.setting.leaf))
         value = read(found.setting, message.payload, context)
         patience = self._settings.deadline
         if message.expiry is not None:

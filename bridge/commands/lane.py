@@ -61,6 +61,11 @@ class Lane:
         """Everything that has no answer yet, the one that evcc has included."""
         return [*([self.current] if self.current else []), *self.waiting.values()]
 
+    def asked(self, leaf: str) -> Value | Clear | None:
+        """What was asked of a setting last, if that has no answer yet."""
+        asked = [command.value for command in self.commands() if command.found.setting.leaf == leaf]
+        return asked[-1] if asked else None
+
     def drain(self) -> list[Command]:
         """Take out everything."""
         commands = self.commands()

@@ -62,18 +62,23 @@ def _halves(kind: Plan, plan: Mapping[str, Any], context: Context) -> dict[str, 
 
 
 def _in_force(kind: Plan, context: Context) -> dict[str, Value]:
-    """The plan that the state has: of a loadpoint, of a vehicle today, and in the old era; none where it is past."""
-    match context.part:
-        case {"planEnergy": amount, "planTime": time} if kind.goal == "energy":
-            pass
-        case {"plan": {"soc": amount, "time": time}} | {"plans": [{"soc": amount, "time": time}, *_]}:
-            pass
-        case _:
-            return {}
+    """The halves of the plan that there is; none where it is past."""
     try:
-        return _halves(kind, {kind.goal: amount, "time": time}, context)
+        return _halves(kind, _plan_of(kind, context), context)
     except Refused:
         return {}
+
+
+def _plan_of(kind: Plan, context: Context) -> Mapping[str, Any]:
+    """The plan that evcc is just being told, or has: of a loadpoint, of a vehicle today, and in the old era."""
+    if context.asked is not None:
+        return context.asked.shown if isinstance(context.asked, Value) else {}
+    match context.part:
+        case {"planEnergy": energy, "planTime": time} if kind.goal == "energy":
+            return {"energy": energy, "time": time}
+        case {"plan": {"soc": soc, "time": time}} | {"plans": [{"soc": soc, "time": time}, *_]} if kind.goal == "soc":
+            return {"soc": soc, "time": time}
+    return {}
 
 
 def _json(text: str) -> Any:

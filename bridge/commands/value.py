@@ -29,13 +29,14 @@ class Value:
 class Context:
     """What values mean depends on: the moment (aware), the zone of times that name none, evcc's state.
 
-    `part` is what the state says about the target alone.
+    `part` is what the state says about the target alone, `asked` what was asked of the setting just before.
     """
 
     now: datetime
     zone: tzinfo
     state: Mapping[str, Any] = field(default_factory=dict)
     part: Mapping[str, Any] = field(default_factory=dict)
+    asked: Value | Clear | None = None
 
 
 def plain(text: str) -> Value:

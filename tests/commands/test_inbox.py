@@ -83,6 +83,9 @@ async def test_half_a_plan_keeps_the_other_half_of_the_plan_in_force() -> None:
             "POST vehicles/my.car_2/plan/soc/70/2026-11-26T06:30:00Z",
             "POST loadpoints/2/plan/energy/20/2026-11-26T05:00:00Z",
         ]
+        house.set("vehicles/bike/planSoc", '{"soc":70,"or":{"time":"2026-11-26T08:00:00Z"}}')
+        await house.answered("vehicles/bike/planSoc", '{"time":"2026-11-26T09:00:00Z"}')
+        assert house.evcc.calls[-1] == "POST vehicles/bike/plan/soc/70/2026-11-26T09:00:00Z"
         answer = await house.answered("vehicles/bike/planSoc", '{"soc":70}')
         assert answer["error"] == 'planSoc takes "time" too while there is no plan to change, got {"soc":70}'
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bridge.catalogue import kinds
 from bridge.commands.plans import read_json, read_plan
-from bridge.commands.value import Context
+from bridge.commands.value import CLEAR, Context
 from bridge.errors import Refused
 
 CONTEXT = Context(datetime(2026, 11, 25, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
@@ -103,6 +103,15 @@ def test_half_a_plan_keeps_the_other_half(
     kind: kinds.Plan, part: dict[str, Any], text: str, expected: dict[str, str]
 ) -> None:
     assert read_plan(kind, text, replace(CONTEXT, part=part)).fields == expected
+
+
+def test_a_half_that_evcc_is_just_being_told_counts_before_it_has_it() -> None:
+    asked = read_plan(kinds.ENERGY_PLAN, '{"energy":20,"time":"08:00"}', CONTEXT)
+    context = replace(CONTEXT, part=LOADPOINT, asked=asked)
+    later = read_plan(kinds.ENERGY_PLAN, '{"time":"09:00","or":{"energy":5}}', context)
+    assert later.fields == {"energy": "20", "time": "2026-11-26T08:00:00Z"}
+    cleared = replace(context, asked=CLEAR)
+    assert read_plan(kinds.ENERGY_PLAN, '{"time":"09:00","or":{"energy":5}}', cleared).fields["energy"] == "5"
 
 
 @pytest.mark.parametrize(
