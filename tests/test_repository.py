@@ -139,6 +139,10 @@ class TestContainers:
         assert [name for name, service in self.compose["services"].items() if "profiles" in service] == ["evcc"]
         assert self.compose["services"]["evcc"]["profiles"] == ["demo"]
 
+    def test_the_broker_has_the_configuration_and_the_acl_that_we_bring(self) -> None:
+        assert "./mosquitto:/mosquitto/config:ro" in self.compose["services"]["mosquitto"]["volumes"]
+        assert all((ROOT / "mosquitto" / name).exists() for name in ("mosquitto.conf", "acl"))
+
     def test_without_passwords_the_broker_is_not_open_to_the_network(self) -> None:
         assert self.compose["services"]["mosquitto"]["ports"] == ["${MQTT_BIND:-127.0.0.1}:1883:1883"]
 

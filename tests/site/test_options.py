@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.demo import Evcc
 from tests.broker.authority import Authority
@@ -43,6 +44,18 @@ async def test_a_proxy_with_a_prefix_a_login_and_a_certificate_of_its_own(
             await publish(broker, "evcc/loadpoints/1/mode/set", "now")
             await recorder.value("evcc/loadpoints/1/mode", "now")
             assert b"word" not in b"".join(one.payload for one in recorder.records if b"ss/" in one.payload)
+
+
+async def test_a_certificate_that_is_not_checked_is_warned_about_at_every_start(
+    broker: Mosquitto, recorder: Recorder, authority: Authority
+) -> None:
+    async with Evcc(still=True, tls=server_context(authority)) as evcc:
+        for _ in range(2):
+            with capture_logs() as lines:
+                async with running(settings(evcc, broker, evcc={"url": evcc.url, "verify": False})):
+                    await until_equal(recorder, evcc)
+            warned = [line["option"] for line in lines if "certificate is not checked" in line["event"]]
+            assert warned == ["evcc.verify"]
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
