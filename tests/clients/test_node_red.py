@@ -74,7 +74,8 @@ async def test_the_end_of_a_session_is_told(house: House, node_red: NodeRed) -> 
     await node_red.deploy(exported(house)["example-notify-on-session-end.json"])
     house.evcc.finish_session(0)
     await node_red.until(node_red.shown)
-    assert re.fullmatch(r"Blauer e-Golf at Carport \+ Süd: [\d.]+ kWh for [\d.]* in \d+ seconds\.", node_red.shown()[-1])
+    told = r"Blauer e-Golf at Carport \+ Süd: [\d.]+ kWh for [\d.]* in \d+ seconds\."
+    assert re.fullmatch(told, node_red.shown()[-1])
 
 
 async def test_wiring_in_to_out_with_retain_leaves_no_stale_command(house: House, node_red: NodeRed) -> None:
