@@ -6,6 +6,7 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import replace
+from email.utils import formatdate
 from functools import lru_cache
 from itertools import repeat
 from typing import Protocol
@@ -136,6 +137,7 @@ class Connection(asyncio.Protocol):
     def _start(self, answer: Answer, pieces: Iterator[bytes]) -> None:
         headers = {
             "Content-Type": answer.content_type,
+            "Date": formatdate(usegmt=True),
             "Content-Length": str(len(answer.body) * answer.repeat),
             **answer.headers,
         }

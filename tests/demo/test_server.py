@@ -30,17 +30,6 @@ async def test_tells_the_recorded_house_anew_for_another_day() -> None:
         assert evcc.get("sponsor.status.expiresAt") == "0001-01-01T00:00:00Z"
 
 
-async def test_starts_and_stops_fast() -> None:
-    begun = time.perf_counter()
-    async with Evcc(interval=1) as evcc, _client(evcc) as client:
-        started = time.perf_counter()
-        await client.get("/api/state")
-        answered = time.perf_counter()
-        await evcc.stop()
-        assert time.perf_counter() - answered < 0.2
-    assert started - begun < 0.2
-
-
 async def test_a_set_value_is_in_rest_at_once() -> None:
     async with Evcc() as evcc, _client(evcc) as client:
         evcc.set("loadpoints.0.chargePower", 4_200.0)
