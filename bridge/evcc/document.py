@@ -113,6 +113,7 @@ class Document:
     def __init__(self, grace: float | None = None) -> None:
         self._grace = grace
         self._deadline = math.inf
+        self._newer: list[list[str]] | None = None
         self.state: State = {}
         self.starting = False
         self.disbelieved: list[str] = []
@@ -143,8 +144,13 @@ class Document:
                 self._deadline = math.inf
             self.starting = True
 
+    def asked(self) -> None:
+        """Note that a full document was asked for: what frames bring until it is there is newer than it may be."""
+        self._newer = []
+
     def replace(self, new: State, now: float) -> None:
         """Take a full document; `now` is in seconds of a monotonic clock."""
+        new = self._with_newer(new)
         if not self.starting and _missing_at_once(self.state, new) >= _MISSING_AT_ONCE:
             self.suspect()
         if self.starting and self._still_starting(new, now):
@@ -167,7 +173,16 @@ class Document:
             after = heal(before, merge(before, value) if self.starting else value)
             if not same(before, after) and (new := _with(old, below, after)) is not old:
                 self.state = {**self.state, key: new}
+                if self._newer is not None:
+                    self._newer.append([key, *below])
                 yield from _changed(key, below, old, new)
+
+    def _with_newer(self, new: State) -> State:
+        newer, self._newer = self._newer or [], None
+        for key, *below in newer:
+            if key in new:
+                new = {**new, key: _with(new[key], below, _at(self.state[key], below))}
+        return new
 
     def _healed(self, new: State) -> State:
         """Wrong types where numbers were are not believed, until another evcc version brings them."""

@@ -15,6 +15,9 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0
 class Listener(Protocol):
     """Who is told what a poll brought."""
 
+    def polling(self) -> None:
+        """Note that evcc is asked now."""
+
     def polled(self, body: bytes) -> None:
         """Take the body of an answer; EvccError says that it is none of evcc."""
 
@@ -47,6 +50,7 @@ class Poller:
 
     async def _poll(self) -> float:
         """Poll once; the seconds until the next poll."""
+        self._listener.polling()
         try:
             self._listener.polled(await self._client.state())
         except EvccError as error:

@@ -106,6 +106,10 @@ class Reader:
         self.health.age(self._now(), 2 * self.interval + self._settings.timeout + _SLACK)
         self._sink.health()
 
+    def polling(self) -> None:
+        """Note that evcc is asked for its state."""
+        self._document.asked()
+
     def polled(self, body: bytes) -> None:
         """Take the body of `GET /api/state`."""
         self.polls += 1

@@ -30,6 +30,8 @@ class _World:
             raise answer
         return answer
 
+    def polling(self) -> None: ...
+
     def polled(self, body: bytes) -> None:
         self.came.put_nowait(body)
         if body == b"no state":

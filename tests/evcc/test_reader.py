@@ -286,3 +286,32 @@ def test_invalid_is_told_by_its_reason(known: _World) -> None:
     known.fail(Invalid("two"))
 
     assert known.reader.health.reason == "two"
+
+
+def test_a_frame_that_overtakes_a_poll_is_newer() -> None:
+    world = _World()
+    world.poll()
+    world.reader.polling()
+    world.reader.frame({"pvPower": 2, "loadpoints.0.value1": 7})
+    world.poll()
+    assert world.reader.state["pvPower"] == 2
+    assert world.reader.state["loadpoints"][0]["value1"] == 7
+    assert not world.sink.changes
+
+
+def test_a_poll_that_was_asked_for_after_a_frame_is_newer() -> None:
+    world = _World()
+    world.poll()
+    world.reader.frame({"pvPower": 2})
+    world.reader.polling()
+    world.poll()
+    assert world.reader.state["pvPower"] == 1
+
+
+def test_a_frame_that_overtakes_a_poll_brings_nothing_back_that_went() -> None:
+    world = _World()
+    world.poll(gridPower=1)
+    world.reader.polling()
+    world.reader.frame({"gridPower": 2})
+    world.poll()
+    assert "gridPower" not in world.reader.state
