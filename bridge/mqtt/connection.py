@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import aiomqtt
 
 from bridge.errors import BrokerError
-from bridge.mqtt.link import Link, VersionRefused
+from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
+from bridge.mqtt.wire import VersionRefused
 from bridge.pause import Pause
 from bridge.settings import Mqtt
 

@@ -10,22 +10,17 @@ import time
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import aiomqtt
 import paho.mqtt.client as paho
 from aiomqtt.exceptions import MqttConnectError
-from paho.mqtt.enums import MQTTErrorCode
-from paho.mqtt.exception import MalformedPacket
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridge.errors import BrokerError
 from bridge.mqtt import receipts
 from bridge.mqtt.message import Message
+from bridge.mqtt.wire import Client, Limits, VersionRefused, properties_of
 
 _LONGEST_TOPIC = 65_535  # bytes
 _PACKET_OVERHEAD = 64  # bytes of a PUBLISH beside topic and payload, at most
@@ -38,88 +33,6 @@ T = TypeVar("T")
 Done = Callable[[str | None], None]  # called with None, or with the broker's reason to refuse
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the broker announced at CONNACK (MQTT 5); the defaults are what 3.1.1 knows."""
-
-    receive_maximum: int = 65_535
-    maximum_packet: int | None = None
-    maximum_qos: int = 2
-    retain_available: bool = True
-
-
-class VersionRefused(aiomqtt.MqttError):
-    """The broker does not speak the MQTT version that was tried, or closed the connection as if it did not."""
-
-
-class _Client(aiomqtt.Client):
-    """aiomqtt's client with the parts of the protocol that it swallows handed on."""
-
-    link: "Link"
-    _disposed = False
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self._read_publish = self._client._handle_publish  # noqa: SLF001 - paho has no public way to skip a message
-        self._client._handle_publish = self._handle_publish  # type: ignore[method-assign]  # noqa: SLF001
-
-    def _handle_publish(self) -> MQTTErrorCode:
-        try:
-            return self._read_publish()
-        except MalformedPacket:  # to paho U+FEFF in a property is; the connection would end for it, again and again
-            command, packet = self._client._in_packet["command"], self._client._in_packet["packet"]  # noqa: SLF001
-            end = 2 + int.from_bytes(packet[:2], "big")  # of the topic
-            with_acknowledgement = command & 0x06
-            mid = int.from_bytes(packet[end : end + 2], "big")
-            return self._client._send_puback(mid) if with_acknowledgement else paho.MQTT_ERR_SUCCESS  # noqa: SLF001
-
-    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
-        if self._disposed:  # the thread that connects was still at it when the attempt was given up
-            sock.close()
-            raise ConnectionAbortedError("the attempt was given up")
-        super()._on_socket_open(client, userdata, sock)
-
-    def _on_socket_register_write(self, client: Any, _userdata: Any, sock: Any) -> None:
-        # aiomqtt adds the writer later, even if the socket is closed until then, and its number perhaps another's
-        self._loop.call_soon_threadsafe(self._add_writer, client, sock)
-
-    def _add_writer(self, client: Any, sock: Any) -> None:
-        if client.socket() is sock:
-            self._loop.add_writer(sock.fileno(), client.loop_write)
-
-    def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
-        if properties is not None:
-            self.link.limits = _limits(properties)
-        super()._on_connect(client, userdata, flags, reason_code, properties)
-
-    def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
-        self.link.farewell = reason_code
-        if not self._connected.done():  # aiomqtt would wait for its whole timeout
-            self._connected.set_exception(VersionRefused("it closed the connection without an answer"))
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
-        if self._disconnected.done():
-            self._disconnected.exception()  # seen: aiomqtt may put another future in its place
-
-    def _on_publish(self, client: Any, userdata: Any, mid: int, reason_code: ReasonCode, properties: Any) -> None:
-        self.link.acknowledged(mid, str(reason_code) if reason_code.is_failure else None)
-        super()._on_publish(client, userdata, mid, reason_code, properties)
-
-    def _on_message(self, _client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:
-        with suppress(UnicodeDecodeError):  # no topic of ours is not UTF-8
-            self.link.received(_incoming(message))
-
-    def dispose(self) -> None:
-        """Close the socket whatever state the connection is in: aiomqtt leaves it open after a failed attempt."""
-        self._disposed = True
-        # behind what a connecting thread has asked of the loop: a reader or writer on a closed socket is an error,
-        # and perhaps on another's socket. paho has no public way to close without a DISCONNECT
-        self._loop.call_soon(self._client._sock_close)  # noqa: SLF001
-        for future in (self._connected, self._disconnected):
-            future.cancel()  # what comes late is nobody's business
-            if not future.cancelled():
-                future.exception()  # seen: nobody may be waiting any more
-
-
 class Link:
     """One connection, from CONNECT to its end. Topics are absolute here.
 
@@ -130,7 +43,7 @@ class Link:
         self._receive = receive
         self.v5 = v5
         self.limits = Limits()
-        self.farewell: ReasonCode | int | None = None
+        self.farewell: Any = None
         self.last_acknowledgement = time.monotonic()
         self._waiting: dict[int, Done] = {}
         self._urgent: deque[tuple[Message, Done]] = deque()
@@ -138,7 +51,7 @@ class Link:
         self._pump_planned = False
         self._acknowledgement = asyncio.Event()
         protocol = aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311
-        self._client = _Client(protocol=protocol, max_inflight_messages=0, **options)
+        self._client = Client(protocol=protocol, max_inflight_messages=0, **options)
         receipts.heed(self._client._client)  # noqa: SLF001 - as there
         self._over_tcp = options.get("transport", "tcp") == "tcp"
         self._client.link = self
@@ -278,7 +191,7 @@ class Link:
             message.payload,
             qos,
             retain=message.retain and self.limits.retain_available,
-            properties=_properties(message) if self.v5 else None,
+            properties=properties_of(message) if self.v5 else None,
         )
         if qos and info.rc in {paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN}:
             self._waiting[info.mid] = done
@@ -288,38 +201,3 @@ class Link:
 
 def _ignore(_: str | None) -> None:
     """Nobody waits for this acknowledgement."""
-
-
-def _properties(message: Message) -> Any:
-    if message.response_topic is None and message.correlation is None and message.expiry is None:
-        return None
-    properties: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho has no types here
-    if message.response_topic is not None:
-        properties.ResponseTopic = message.response_topic
-    if message.correlation is not None:
-        properties.CorrelationData = message.correlation
-    if message.expiry is not None:
-        properties.MessageExpiryInterval = message.expiry
-    return properties
-
-
-def _incoming(message: paho.MQTTMessage) -> Message:
-    properties = message.properties
-    return Message(
-        message.topic,
-        bytes(message.payload),
-        message.retain,
-        message.qos,
-        getattr(properties, "ResponseTopic", None),
-        getattr(properties, "CorrelationData", None),
-        getattr(properties, "MessageExpiryInterval", None),
-    )
-
-
-def _limits(properties: Properties) -> Limits:
-    return Limits(
-        getattr(properties, "ReceiveMaximum", 65_535),
-        getattr(properties, "MaximumPacketSize", None),
-        getattr(properties, "MaximumQoS", 2),
-        bool(getattr(properties, "RetainAvailable", True)),
-    )

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from bridge.mqtt.link import Done, Limits
+from bridge.mqtt.link import Done
 from bridge.mqtt.message import Message
+from bridge.mqtt.wire import Limits
 
 if TYPE_CHECKING:
     from bridge.mqtt.link import Link
