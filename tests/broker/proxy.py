@@ -100,7 +100,8 @@ class Proxy:
         self._writers.add(writer)
         self.accepted += 1
         try:
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):  # a proxy's daily bread
+            # a proxy's daily bread; cancelled, it is at its end, and asyncio's streams would log that as an error
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 await self._connect(reader, writer)
         finally:
             self._tasks.discard(task)
