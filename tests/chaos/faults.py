@@ -31,7 +31,7 @@ class Fault:
     harmless: bool = False
     """Whether it leaves that promise alone."""
     slow: bool = False
-    """Whether messages may be under way for long."""
+    """Whether commands and answers may be under way for long."""
     lies: bool = False
     """Whether bytes become other bytes, which nobody can see."""
 
@@ -174,10 +174,10 @@ _SHAPES: dict[str, Callable[[Proxy, Random], AbstractAsyncContextManager[None]]]
 }
 
 
-def _links(place: str, offline: float, *, lies: bool) -> list[Fault]:
+def _links(place: str, offline: float, *, slow: bool = False, lies: bool = False) -> list[Fault]:
     gone = {"refused": offline, "mute": offline}
     return [
-        Fault(f"{place} {name}", place, _link(run, place), gone.get(name), slow=True, lies=lies and name == "corrupted")
+        Fault(f"{place} {name}", place, _link(run, place), gone.get(name), slow=slow, lies=lies and name == "corrupted")
         for name, run in _SHAPES.items()
     ] + [Fault(f"{place} half-open", place, partial(_half_open, place=place), offline)]
 
@@ -257,7 +257,7 @@ def faults(*, tls: bool, disk: bool) -> list[Fault]:
 
     Bytes to the broker are only corrupted within TLS, which shows it: else they would be somebody's true words.
     """
-    to_broker = _links("link to broker", OFFLINE_BRIDGE, lies=False)
+    to_broker = _links("link to broker", OFFLINE_BRIDGE, slow=True)
     to_evcc = _links("link to evcc", OFFLINE_EVCC, lies=True)
     if not tls:
         to_broker = [fault for fault in to_broker if fault.name != "link to broker corrupted"]

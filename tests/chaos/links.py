@@ -36,9 +36,10 @@ class BrokerLink(Proxy):
         super().__init__(target, seed=seed)
         self.continuity = Continuity()
 
-    async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
+    async def _pump(self, source: StreamReader, sink: StreamWriter) -> None:
+        """Forward one direction; its end is the connection's, though a frozen end may not know it yet."""
         try:
-            await super()._serve(reader, writer)
+            await super()._pump(source, sink)
         finally:
             self.continuity.broke(time.monotonic())
 

@@ -239,6 +239,8 @@ class Run:
             files = world.bridge.files() - world.evcc_link.connections
             found = (await world.bridge.surround(), files, world.bridge.memory())
             base = self._base.setdefault(pid, found)
+            if found[1] < base[1]:  # then there was one that was just being closed
+                base = self._base[pid] = found
             if found[:2] == base[:2] and found[2] <= base[2] + broken.MARGIN:
                 break
             if time.monotonic() > over + patient(broken.EQUAL):

@@ -1,5 +1,6 @@
 """Judges what was recorded: pure, so that the judge itself can be tried."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from tests.chaos.links import Call
 from tests.chaos.truth import Truth
 from tests.site.running import state_topics
 
+_NUMBER = re.compile(r"\d+")
 _SLACK = 2.0  # seconds in which an answer finds its way, on a machine that does much else
 # seconds by which a call may be late: so long the bridge may stand still without noticing, and be busy besides
 _LATE = 2.5
@@ -53,8 +55,8 @@ def answers(records: Iterable[Record], commands: Iterable[Command], *, v5: bool)
                 found[int(record.correlation)].append(_answer(record))
         elif not v5 and record.topic.endswith("/result"):
             topic = record.topic.removeprefix("evcc/").removesuffix("/result")
-            shown = str(orjson.loads(record.payload)["value"]).strip(' "\n+').removesuffix(".0")
-            if (number := by_value.get((topic, shown))) is not None:
+            shown = _NUMBER.search(str(orjson.loads(record.payload)["value"]))
+            if shown and (number := by_value.get((topic, shown[0]))) is not None:
                 found[number].append(_answer(record))
     return found
 
