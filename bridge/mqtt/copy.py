@@ -95,6 +95,7 @@ class Copy:
         self._link: Link | None = None
         self._connection = Connection(settings, Message(f"{settings.root}/{STATUS}", b"offline", retain=True))
         self.publisher = Publisher(settings.root, self._tree.topics, qos=settings.qos, window=settings.window, now=now)
+        self._unswept = False
         self.connected = False
         self.complete = asyncio.Event()
         """Whether the broker has acknowledged everything once, `status` included."""
@@ -157,6 +158,7 @@ class Copy:
             annex.sweep()
         self._foreign = {topic: seen for topic, seen in self._foreign.items() if now - seen < _FORGET}
         self._tell_foreign()
+        self._unswept = self._unswept and self.sweep() > 0
         self._give_way(now)
         self._desk.problem("client id", troubles.client_id(self._connection.rivalled))
         self._tell(troubles.of_report(self._root, self.publisher.report) | troubles.of_tree(self._root, self._tree))
@@ -263,7 +265,10 @@ class Copy:
         self._rivals.note(topic, now, echo=self.publisher.sent_within(topic, _ECHO))
         if topic.startswith(MARKER):
             return
-        wrong = self.publisher.observe(topic, message.payload, ours=self._erasable(topic))
+        erasable = self._erasable(topic)
+        ours = erasable or is_ours(topic, self._published)
+        self._unswept |= ours and not erasable
+        wrong = self.publisher.observe(topic, message.payload, ours=ours, erasable=erasable)
         if wrong and topic not in _OUTSIDE_SCOPES and not self.publisher.paused and len(self._foreign) < _MOST_FOREIGN:
             self._foreign[topic] = now
             self._tell_foreign()

@@ -126,18 +126,18 @@ class Publisher:
         self._doubted.update(self._wanted)
         self.changed(self._wanted)
 
-    def observe(self, topic: str, payload: bytes, *, ours: bool) -> bool:
+    def observe(self, topic: str, payload: bytes, *, ours: bool, erasable: bool = True) -> bool:
         """Take what somebody else has published on a topic; True when it was wrong and is put right.
 
-        `ours`: whether a topic that is not wanted is the bridge's to erase. The first few corrections of a
-        topic are at once, later ones after growing pauses: an echo must not be answered for ever.
+        `ours`: whether a topic that is not wanted is the bridge's to erase, and `erasable` whether now. The first few
+        corrections of a topic are at once, later ones after growing pauses: an echo must not be answered for ever.
         """
         wanted = self._wanted.get(topic, ERASED)
         if not (wanted or ours):
             return False  # nor remembered: strangers must not fill our memory
         self._note(topic, payload)
         self._doubted.discard(topic)
-        if payload == wanted:
+        if payload == wanted or not (wanted or erasable):
             return False
         if topic in self._in_flight:
             self._doubted.add(topic)  # who came last is unknown, whatever the acknowledgement says
