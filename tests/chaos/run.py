@@ -239,9 +239,8 @@ class Run:
             files = world.bridge.files() - world.evcc_link.connections
             found = (await world.bridge.surround(), files, world.bridge.memory())
             base = self._base.setdefault(pid, found)
-            if found[1] < base[1]:  # then there was one that was just being closed
-                base = self._base[pid] = found
-            if found[:2] == base[:2] and found[2] <= base[2] + broken.MARGIN:
+            # one file fewer is well: one was just being closed then
+            if found[0] == base[0] and found[1] <= base[1] and found[2] <= base[2] + broken.MARGIN:
                 break
             if time.monotonic() > over + patient(broken.EQUAL):
                 raise Broken(5, f"tasks, files, memory: {found}, and at first {base}")
