@@ -132,9 +132,10 @@ async def test_names_that_a_topic_cannot_hold(broker: Mosquitto, recorder: Recor
             await recorder.value("evcc/site/circuits/x%2Fy/power", "1")
 
 
-async def test_5000_topics(broker: Mosquitto, recorder: Recorder) -> None:
+async def test_5000_topics(broker: Mosquitto) -> None:
+    """Seen in the store: a client that watches so many come in, one by one, is too slow for the broker's patience."""
     async with Evcc(still=True, loadpoints=58) as evcc, running(settings(evcc, broker), wait=30):
-        await until_equal(recorder, evcc)
-        assert len(state_topics(recorder.tree())) > 5000
-        assert not recorder.last("evcc/bridge/problem")
-        assert state_topics(await retained(broker, "evcc/#")) == expected(evcc.state)
+        held = await retained(broker, "evcc/#")
+        assert len(state_topics(held)) > 5000
+        assert "evcc/bridge/problem" not in held
+        assert state_topics(held) == expected(evcc.state)
