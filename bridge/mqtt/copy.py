@@ -7,13 +7,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
-import orjson
-
 from bridge.errors import BrokerError
-from bridge.mqtt import troubles
+from bridge.mqtt import memory, troubles
 from bridge.mqtt.annex import Annex
 from bridge.mqtt.connection import Connection
 from bridge.mqtt.link import Link
+from bridge.mqtt.memory import Memory
 from bridge.mqtt.message import Message, may_respond
 from bridge.mqtt.publisher import Publisher
 from bridge.mqtt.rivals import Rivals
@@ -22,11 +21,9 @@ from bridge.mqtt.watch import MARKER, Watch
 from bridge.settings import Mqtt
 from bridge.topics.ghosts import SCOPES, is_ours, is_unlisted
 from bridge.topics.known import KEYS
-from bridge.topics.payload import text
 from bridge.topics.tree import ERASED, Tree
 from bridge.topics.units import Topics
 
-PUBLISHED = "bridge/published"
 PROBLEM = "bridge/problem"
 STATUS = "status"
 _OUTSIDE_SCOPES = frozenset({STATUS, "updated"})
@@ -34,7 +31,6 @@ _PATIENCE = 30.0  # seconds for the broker to acknowledge the whole tree
 _FAREWELL = 1.0  # seconds for the last words
 _ECHO = 30.0  # seconds in which a copy of our own message may come back by another broker
 _MOST_FOREIGN = 1000
-_SPARE = 500  # topics that are remembered beyond those that are there
 _FORGET = 60.0  # seconds without a foreign write until it is no problem any more
 
 
@@ -88,7 +84,7 @@ class Copy:
         self._beside = beside
         self._now = now
         self._tree = Tree(limit)
-        self._published: set[str] = set()
+        self._memory = Memory()
         self._rivals = Rivals()
         self._standstill = Standstill(f"{settings.root}/{MARKER}standstill", now)
         self._foreign: dict[str, float] = {}
@@ -147,7 +143,7 @@ class Copy:
         erasable = [topic for topic in ghosts if self._erasable(topic)]
         self.publisher.changed(erasable)
         waiting = set(ghosts).difference(erasable)
-        return sum(1 for topic in waiting if topic.partition("/")[0] in KEYS and is_ours(topic, self._published))
+        return sum(1 for topic in waiting if topic.partition("/")[0] in KEYS and is_ours(topic, self._memory))
 
     def tick(self) -> None:
         """Note that time goes by, about once a second."""
@@ -204,7 +200,8 @@ class Copy:
 
     def _adopt(self, link: Link, held: Mapping[str, bytes]) -> None:
         below = {name: payload for topic, payload in held.items() if (name := self._below(topic)) is not None}
-        self._remember(_names(below.get(PUBLISHED, ERASED)))
+        if self._memory.learn(below.get(memory.TOPIC, ERASED)):
+            self._write_memory()
         self.publisher.attach(link, below, self._erasable)
         for annex in self._annexes:
             annex.attach(link, held)
@@ -224,14 +221,12 @@ class Copy:
             self._link.send(message, first=True)
 
     def _remember(self, topics: Iterable[str]) -> None:
-        """Remember in the broker itself what was published, before it is: a later run can erase it."""
-        new = {topic for topic in topics if topic != PUBLISHED} - self._published
-        if new:
-            self._published |= new
-            if len(self._published) > 2 * len(self._tree.topics) + _SPARE:  # over years of other names
-                self._published &= self._tree.topics.keys() | self.publisher.held.keys()
-            names = text(sorted(self._published))
-            self.publisher.changed(self._tree.replace(PUBLISHED, {PUBLISHED: names}))
+        """Remember what is published, before it is: a later run can erase it."""
+        if self._memory.add(topics, self._tree.topics.keys() | self.publisher.held.keys()):
+            self._write_memory()
+
+    def _write_memory(self) -> None:
+        self.publisher.changed(self._tree.replace(memory.TOPIC, {memory.TOPIC: self._memory.payload()}))
 
     def _erasable(self, topic: str) -> bool:
         if topic == PROBLEM:  # one of an earlier run
@@ -239,7 +234,7 @@ class Copy:
         state = self._state()
         if not state:
             return False
-        return is_unlisted(topic, state) or (self._settled(topic) and is_ours(topic, self._published))
+        return is_unlisted(topic, state) or (self._settled(topic) and is_ours(topic, self._memory))
 
     def _below(self, topic: str) -> str | None:
         prefix = f"{self._root}/"
@@ -266,7 +261,7 @@ class Copy:
         if topic.startswith(MARKER):
             return
         erasable = self._erasable(topic)
-        ours = erasable or is_ours(topic, self._published)
+        ours = erasable or is_ours(topic, self._memory)
         self._unswept |= ours and not erasable
         wrong = self.publisher.observe(topic, message.payload, ours=ours, erasable=erasable)
         if wrong and topic not in _OUTSIDE_SCOPES and not self.publisher.paused and len(self._foreign) < _MOST_FOREIGN:
@@ -291,11 +286,3 @@ class Copy:
     def _tell(self, problems: Mapping[str, str | None]) -> None:
         for key, sentence in problems.items():
             self._desk.problem(key, sentence)
-
-
-def _names(payload: bytes) -> list[str]:
-    try:
-        names = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return []
-    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

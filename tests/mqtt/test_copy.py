@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.mqtt.copy import PUBLISHED, Copy, _names
+from bridge.mqtt.copy import Copy
+from bridge.mqtt.memory import TOPIC as PUBLISHED
+from bridge.mqtt.memory import Memory, _names
 from bridge.mqtt.message import Message, may_respond
 from bridge.settings import Mqtt
 from tests.mqtt.fakes import Clock, FakeLink
@@ -349,3 +351,20 @@ def test_what_is_remembered_may_be_anybodys(payload: bytes, names: list[str]) ->
 @given(st.binary())
 def test_whatever_is_remembered_is_read(payload: bytes) -> None:
     assert all(isinstance(name, str) for name in _names(payload))
+
+
+def test_what_an_earlier_run_remembered_is_not_forgotten_before_evcc_is_known() -> None:
+    """A large house: its topics are many more than the few about the bridge itself, which come first."""
+    memory = Memory()
+    earlier = [f"loadpoints/{number}/mode" for number in range(5000)]
+    assert memory.learn(orjson.dumps(earlier))
+    assert "loadpoints/4999/mode" in memory
+    assert not memory.learn(orjson.dumps(earlier))
+
+
+def test_names_of_long_ago_are_forgotten_when_they_are_many() -> None:
+    memory = Memory()
+    for number in range(2000):
+        memory.add([f"site/circuits/{number}/power"], {f"site/circuits/{number}/power"})
+    assert len(list(memory)) < 1000
+    assert "site/circuits/1999/power" in memory
