@@ -28,33 +28,13 @@ from bridge.commands.values import read
 from bridge.errors import Refused
 from bridge.evcc.client import Caller
 from bridge.mqtt.message import Message
+from bridge.settings import Commands
 
 LAST = "bridge/command"
 _SET = "/set"
 # before evcc has said which loadpoints and vehicles there are, anything could be one
 _MOST_LANES = 1000
 _MOST_SHOWN = 300
-
-
-class Settings(Protocol):
-    """The options `commands.*`."""
-
-    @property
-    def enabled(self) -> bool: ...
-    @property
-    def allow(self) -> tuple[str, ...]: ...
-    @property
-    def deny(self) -> tuple[str, ...]: ...
-    @property
-    def dry_run(self) -> bool: ...
-    @property
-    def deadline(self) -> float: ...
-    @property
-    def keep_battery_mode(self) -> bool: ...
-    @property
-    def rate(self) -> float: ...
-    @property
-    def max_payload(self) -> int: ...
 
 
 class Outlet(Protocol):
@@ -85,7 +65,7 @@ class Inbox:
         evcc: Caller,
         state: Callable[[], Mapping[str, Any]],
         outlet: Outlet,
-        settings: Settings,
+        settings: Commands,
         zone: tzinfo,
         *,
         ready: Callable[[], bool] = lambda: True,

@@ -3,20 +3,9 @@
 import re
 from dataclasses import dataclass
 from fnmatch import translate
-from typing import Protocol
 
 from bridge.errors import Refused
-
-
-class Options(Protocol):
-    """The options `commands.*` that matter here."""
-
-    @property
-    def enabled(self) -> bool: ...
-    @property
-    def allow(self) -> tuple[str, ...]: ...
-    @property
-    def deny(self) -> tuple[str, ...]: ...
+from bridge.settings import Commands
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +17,7 @@ class Permission:
     denied: re.Pattern[str] | None = None
 
     @classmethod
-    def of(cls, options: Options) -> "Permission":
+    def of(cls, options: Commands) -> "Permission":
         """Read the globs, in any case of letters."""
         return cls(options.enabled, _any_of(options.allow), _any_of(options.deny))
 

@@ -13,6 +13,7 @@ from bridge.commands.inbox import Inbox
 from bridge.errors import BridgeError, Unreachable
 from bridge.evcc.client import Reply
 from bridge.mqtt.message import Message
+from bridge.settings import Commands
 from tests.commands.house import TODAY
 
 NOON = 1_795_608_000.0  # 2026-11-25T12:00:00Z
@@ -133,18 +134,9 @@ class Outlet:
         return [answer["status"] for _, answer in self.answers]
 
 
-@dataclass
-class Settings:
-    """The options of commands, as they are by default."""
-
-    enabled: bool = True
-    allow: tuple[str, ...] = ()
-    deny: tuple[str, ...] = ()
-    dry_run: bool = False
-    deadline: float = 10
-    keep_battery_mode: bool = False
-    rate: float = 10_000
-    max_payload: int = 65_536
+def options_of(**given: Any) -> Commands:
+    """The options of commands, which may follow each other as fast as they come."""
+    return Commands(rate=10_000, **given)
 
 
 @dataclass
@@ -181,7 +173,7 @@ def world(state: Mapping[str, Any] = TODAY, by_title: Callable[[str], Any] | Non
         evcc,
         lambda: known,
         outlet,
-        Settings(**options),
+        options_of(**options),
         ZoneInfo("Europe/Berlin"),
         ready=lambda: made.ready,
         done=lambda: done.append(clock.time),

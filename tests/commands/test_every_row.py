@@ -16,7 +16,7 @@ from bridge.evcc.client import Client
 from bridge.evcc.document import parse
 from bridge.mqtt.message import Message
 from bridge.settings import Evcc as EvccSettings
-from tests.commands.fakes import Outlet, Settings
+from tests.commands.fakes import Outlet, options_of
 from tests.commands.ways import BODIES, BUTTON, CLEARINGS, CLEARS, NEWER, TELEMETRY, VALUES
 
 Answer = dict[str, Any]
@@ -31,7 +31,7 @@ class House(Outlet):
         self.state: dict[str, Any] = {}
         self._client = client
         self._answered = asyncio.Event()
-        self.inbox = Inbox(client, lambda: self.state, self, Settings(), ZoneInfo("Europe/Berlin"))
+        self.inbox = Inbox(client, lambda: self.state, self, options_of(), ZoneInfo("Europe/Berlin"))
 
     async def read(self) -> None:
         self.state = parse(await self._client.state())

@@ -1,5 +1,4 @@
 import re
-from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +8,7 @@ from bridge.catalogue.setting import Scope
 from bridge.commands.find import find
 from bridge.commands.listing import line, listing, table, words
 from bridge.commands.permission import Permission
+from bridge.settings import Commands
 from tests.commands.house import OLD, TODAY
 
 ENTRIES = {entry["topic"]: entry for entry in listing(TODAY)}
@@ -41,7 +41,7 @@ def test_what_evcc_turned_out_not_to_have_is_not_listed() -> None:
 
 
 def test_what_may_not_be_set_is_not_listed() -> None:
-    denied = Permission.of(SimpleNamespace(enabled=True, allow=(), deny=("site/*", "*/mode")))
+    denied = Permission.of(Commands(allow=(), deny=("site/*", "*/mode")))
     topics = {entry["topic"] for entry in listing(TODAY, permission=denied)}
     assert topics == {topic for topic in ENTRIES if not topic.startswith("site/") and not topic.endswith("/mode/set")}
     assert listing(TODAY, permission=Permission(enabled=False)) == []

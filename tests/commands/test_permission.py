@@ -1,14 +1,13 @@
-from types import SimpleNamespace
-
 import pytest
 
 from bridge.commands.permission import Permission
+from bridge.settings import Commands
 
 MODE = "loadpoints/1/mode"
 
 
 def allowed(topic: str, *, enabled: bool = True, allow: tuple[str, ...] = (), deny: tuple[str, ...] = ()) -> bool:
-    return Permission.of(SimpleNamespace(enabled=enabled, allow=allow, deny=deny)).allows(topic)
+    return Permission.of(Commands(enabled=enabled, allow=allow, deny=deny)).allows(topic)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from collections import Counter
 from copy import deepcopy
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Ran
 from bridge.discovery.devices import slug
 from bridge.discovery.entities import entities, tree
 from bridge.discovery.entity import Entity
+from bridge.settings import Commands
 from bridge.topics.names import Selection
 from tests.discovery.houses import HOUSES, house
 from tests.topics.documents import DOCUMENTS
@@ -147,7 +147,7 @@ def test_what_may_not_be_set_is_a_reading(name: str) -> None:
 
 
 def test_a_denied_setting_alone_is_a_reading() -> None:
-    denied = Permission.of(SimpleNamespace(enabled=True, allow=(), deny=("loadpoints/1/mode", "vehicles/*/planSoc")))
+    denied = Permission.of(Commands(allow=(), deny=("loadpoints/1/mode", "vehicles/*/planSoc")))
     found = by_id(house("0.313.2"), permission=denied)
     assert found["loadpoint_1", "mode"].control is None
     assert found["loadpoint_1", "mode"].topic == "loadpoints/1/mode"
