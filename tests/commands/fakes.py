@@ -136,7 +136,7 @@ class Outlet:
 
 def options_of(**given: Any) -> Commands:
     """The options of commands, which may follow each other as fast as they come."""
-    return Commands(rate=10_000, **given)
+    return Commands(**{"rate": 10_000, **given})
 
 
 @dataclass

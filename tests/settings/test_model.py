@@ -126,3 +126,9 @@ def test_a_key_with_a_password_is_refused_and_asks_nobody(
     locked.write_bytes(key.private_bytes(*form))
     with pytest.raises(ValidationError, match=r"mqtt\.key_file cannot be used"):
         Mqtt(cert_file=one.cert, key_file=locked)
+
+
+@pytest.mark.parametrize("option", ["allow", "deny"])
+def test_an_empty_pattern_is_a_mistake_and_no_pattern_for_nothing(option: str) -> None:
+    with pytest.raises(ValidationError):
+        Commands.model_validate({option: [""]})
