@@ -1,9 +1,7 @@
 """What stands around the code agrees with it: README, locks, containers, the broker's configuration."""
 
-import asyncio
 import json
 import re
-import shutil
 import subprocess
 import tomllib
 from collections.abc import Awaitable, Callable
@@ -22,8 +20,7 @@ from bridge.commands import listing
 from bridge.evcc.document import parse as read_state
 from bridge.settings import Settings, table
 from tests.broker.client import client
-from tests.broker.mosquitto import HOST, Config, Mosquitto
-from tests.broker.ports import free_port, listens
+from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
 
 ROOT = Path(__file__).parent.parent
@@ -139,12 +136,24 @@ class TestContainers:
         assert [name for name, service in self.compose["services"].items() if "profiles" in service] == ["evcc"]
         assert self.compose["services"]["evcc"]["profiles"] == ["demo"]
 
-    def test_the_broker_has_the_configuration_and_the_acl_that_we_bring(self) -> None:
-        assert "./mosquitto:/mosquitto/config:ro" in self.compose["services"]["mosquitto"]["volumes"]
-        assert all((ROOT / "mosquitto" / name).exists() for name in ("mosquitto.conf", "acl"))
+    def test_the_broker_starts_with_what_we_bring(self) -> None:
+        service = self.compose["services"]["mosquitto"]
+        assert "./mosquitto:/mosquitto/config:ro" in service["volumes"]
+        assert service["command"] == ["/bin/sh", "/mosquitto/config/start"]
+        assert service["tmpfs"] == ["/run/mosquitto:uid=1883,gid=1883,mode=0700"]
+        assert service["user"] == "1883:1883"
 
-    def test_without_passwords_the_broker_is_not_open_to_the_network(self) -> None:
+    def test_the_bridge_logs_in_with_the_password_that_the_broker_has(self) -> None:
+        broker, bridge = (self.compose["services"][name]["environment"] for name in ("mosquitto", "bridge"))
+        assert broker["BRIDGE_PASSWORD"].startswith("${MQTT_PASSWORD:?choose ")
+        assert (bridge["MQTT_USER"], bridge["MQTT_PASSWORD"]) == ("bridge", "${MQTT_PASSWORD}")
+
+    def test_the_broker_is_not_open_to_the_network_unasked(self) -> None:
         assert self.compose["services"]["mosquitto"]["ports"] == ["${MQTT_BIND:-127.0.0.1}:1883:1883"]
+
+    def test_logs_do_not_fill_the_disk(self) -> None:
+        for service in self.compose["services"].values():
+            assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}}
 
     def test_the_image_runs_as_nobody_in_particular_and_is_checked(self) -> None:
         last = self.stages[-1]
@@ -168,32 +177,6 @@ class TestContainers:
 
 @pytest.mark.broker
 class TestBroker:
-    conf = (ROOT / "mosquitto/mosquitto.conf").read_text()
-
-    async def test_the_configuration_is_accepted(self, tmp_path: Path) -> None:
-        port = free_port()
-        conf = self.conf.replace("/mosquitto/data/", f"{tmp_path}/").replace(
-            "listener 1883", f"user root\nlistener {port} {HOST}"
-        )
-        (tmp_path / "mosquitto.conf").write_text(conf)
-        program = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin")
-        assert program
-        process = await asyncio.create_subprocess_exec(program, "-c", str(tmp_path / "mosquitto.conf"))
-        try:
-            async with asyncio.timeout(10):
-                while not listens(process.pid, port):
-                    assert process.returncode is None
-                    await asyncio.sleep(0.01)
-        finally:
-            process.terminate()
-            await process.wait()
-        assert (tmp_path / "mosquitto.db").exists()
-
-    def test_passwords_need_no_more_than_the_lines_it_shows(self) -> None:
-        shown = re.findall(r"^#   (\w+)", self.conf, re.MULTILINE)
-        assert shown == ["allow_anonymous", "password_file", "acl_file"]
-        assert "\nallow_anonymous true\n" in self.conf
-
     async def test_who_may_write_what(
         self, start_broker: Callable[[Config], Awaitable[Mosquitto]], record: Callable[..., Awaitable[Recorder]]
     ) -> None:
