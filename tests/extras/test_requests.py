@@ -186,13 +186,15 @@ async def test_an_answer_that_the_broker_does_not_take_is_refused() -> None:
 
 
 async def test_so_many_at_once_and_no_more() -> None:
-    gate, busy, most = asyncio.Event(), 0, 0
+    full, gate, busy, most = asyncio.Event(), asyncio.Event(), 0, 0
     bridge = Bridge(limit=3)
 
     async def call(*_: Any, **__: Any) -> Reply:
         nonlocal busy, most
         busy += 1
         most = max(most, busy)
+        if busy == 3:
+            full.set()
         await gate.wait()
         busy -= 1
         return reply(None)
@@ -203,6 +205,7 @@ async def test_so_many_at_once_and_no_more() -> None:
             bridge.requests.receive(Message("bridge/request/health", b"{}"))
         _, refused = await bridge.outlet.next()
         assert refused["error"] == "100 requests wait already"
+        await full.wait()
         gate.set()
         assert {(await bridge.outlet.next())[1]["status"] for _ in range(100)} == {"ok"}
     assert most == 3
