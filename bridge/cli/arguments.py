@@ -53,12 +53,18 @@ def overrides(arguments: argparse.Namespace) -> Mapping[str, str]:
 def _common() -> argparse.ArgumentParser:
     """Options that may stand before the command and after it; without a default, so that none undoes the other."""
     common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    common.add_argument("--config", metavar="FILE", help="the TOML file with the options")
+    common.add_argument("--config", type=_name, metavar="FILE", help="the TOML file with the options")
     common.add_argument("--evcc-url", dest="evcc.url", metavar="URL", help="evcc's address")
     common.add_argument("--mqtt-url", dest="mqtt.url", metavar="URL", help="the broker's address")
     common.add_argument("--root", dest="mqtt.root", metavar="TOPIC", help="the topic that everything is below")
     common.add_argument("--set", action=_Assign, metavar="SECTION.OPTION=VALUE", help="any option, as often as needed")
     return common
+
+
+def _name(text: str) -> str:
+    if not text:
+        raise argparse.ArgumentTypeError("names no file")
+    return text
 
 
 class _Assign(argparse.Action):

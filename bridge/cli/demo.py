@@ -9,8 +9,10 @@ from argparse import Namespace
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+import bridge
 from bridge.cli.arguments import overrides
 from bridge.cli.broker import broker, end
 from bridge.errors import BridgeError
@@ -22,6 +24,7 @@ from bridge.settings import Mqtt, Settings
 if TYPE_CHECKING:
     from bridge.demo import Evcc
 
+_HERE = str(Path(bridge.__file__).parents[1])
 _WIDTH = 100
 _INTERVAL = 2.0  # seconds between evcc's control cycles
 _MISSING = "the simulated evcc needs jq for topics.jq: pip install 'evcc-mqtt-bridge[demo]'"
@@ -46,10 +49,10 @@ async def _demo(arguments: Namespace, settings: Settings) -> int:
         if "url" not in mqtt.model_fields_set:
             options["mqtt.url"] = await stack.enter_async_context(broker())
             mqtt = mqtt.model_copy(update={"url": options["mqtt.url"]})
-        bridge = await _bridge({**overrides(arguments), **options}, getattr(arguments, "config", None))
-        stack.push_async_callback(end, bridge)
-        await _first(_interrupted(), bridge.wait(), _show(mqtt))
-        return bridge.returncode or 0
+        running = await _bridge({**overrides(arguments), **options}, getattr(arguments, "config", None))
+        stack.push_async_callback(end, running)
+        await _first(_interrupted(), running.wait(), _show(mqtt))
+        return running.returncode or 0
 
 
 def _simulated(era: str, settings: Settings) -> "Evcc":
@@ -63,9 +66,10 @@ def _simulated(era: str, settings: Settings) -> "Evcc":
 async def _bridge(options: Mapping[str, str], config: str | None) -> asyncio.subprocess.Process:
     """The bridge as a user starts it, in a process of its own that Ctrl-C does not reach before us."""
     arguments = [part for name, text in options.items() for part in ("--set", f"{name}={text}")]
-    env = os.environ | ({"CONFIG": config} if config else {})
-    return await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bridge", "run", *arguments, env=env, start_new_session=True
+    paths = os.pathsep.join(path for path in (_HERE, os.environ.get("PYTHONPATH")) if path)
+    env = os.environ | {"PYTHONPATH": paths} | ({"CONFIG": config} if config else {})
+    return await asyncio.create_subprocess_exec(  # -P: what is in the working directory is not ours
+        sys.executable, "-P", "-m", "bridge", "run", *arguments, env=env, start_new_session=True
     )
 
 

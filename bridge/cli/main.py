@@ -4,6 +4,8 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.cli.arguments import overrides, parse
@@ -20,16 +22,36 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit code is 0, 1 for a failure, 2 for a wrong configuration."""
+    _open_output()
     arguments = parse(argv)
     try:
-        return COMMANDS[arguments.command](arguments, lambda: _load(arguments))
+        code = COMMANDS[arguments.command](arguments, lambda: _load(arguments))
+        sys.stdout.flush()
     except (BridgeError, BaseExceptionGroup) as error:
         return _told(error)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:  # `evcc-bridge topics | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        return _unwritten(error)
+    return code
+
+
+def _open_output() -> None:
+    """Make standard output UTF-8 whatever the locale, as files are; where it is closed, nobody reads it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name) or Path(os.devnull).open("w")  # noqa: SIM115 - as long as the program
+        setattr(sys, name, stream)
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8")
+
+
+def _unwritten(error: OSError) -> int:
+    """Tell that standard output could not be written, and drop what is left of it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):  # `evcc-bridge topics | head`
         return 0
+    print(f"evcc-bridge: {error}", file=sys.stderr)
+    return 1
 
 
 def _told(error: BaseException) -> int:

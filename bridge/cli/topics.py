@@ -25,7 +25,6 @@ def run(settings: Settings, *, as_json: bool = False, settable: bool = False) ->
 
 async def _run(settings: Settings, show: Callable[..., str], *, as_json: bool) -> int:
     sys.stdout.write(show(settings, await read(settings), as_json=as_json))
-    sys.stdout.flush()
     return 0
 
 

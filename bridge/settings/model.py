@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from bridge.errors import ConfigError
 from bridge.settings import kinds
 from bridge.settings.urls import Address, without_login
 
@@ -120,12 +121,17 @@ class Commands(Section):
     timezone: kinds.Zone = Field(default="", description="zone of times that name none; by default the system's")
 
     def zone(self) -> tzinfo:
-        """The time zone of times that name none."""
+        """The time zone of times that name none; ConfigError where the system's cannot be told."""
         if self.timezone:
             return ZoneInfo(self.timezone)
         from tzlocal import get_localzone  # noqa: PLC0415  looks around in /etc, and is not always needed
 
-        return get_localzone()
+        try:
+            return get_localzone()
+        except (LookupError, ValueError):
+            raise ConfigError(
+                "commands.timezone (COMMANDS_TIMEZONE): TZ names none like Europe/Berlin, so set this to one"
+            ) from None
 
 
 class Requests(Section):

@@ -70,7 +70,7 @@ def _from_file(path: Path | None) -> Layer:
     if path is None:
         return {}
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))  # editors of Windows begin with a byte order mark
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:  # a TOML error names line and column, and shows no value
@@ -83,10 +83,16 @@ def _from_directories(directories: Iterable[Path]) -> dict[str, str]:
     return {
         name: _secret(path)
         for directory in directories
-        if directory.is_dir()
-        for path in sorted(directory.iterdir())
+        for path in _files(directory)
         if (name := path.name.replace("__", "_").upper()) in known and path.is_file()
     }
+
+
+def _files(directory: Path) -> list[Path]:
+    try:
+        return sorted(directory.iterdir()) if directory.is_dir() else []
+    except OSError as error:
+        raise ConfigError(f"{directory}: {error.strerror}") from None
 
 
 def _secret(path: Path) -> str:
@@ -111,6 +117,7 @@ def _merged(layers: Iterable[Layer]) -> Layer:
     whole: Layer = {}
     for layer in layers:
         for section, table in layer.items():
-            known = whole.get(section)
-            whole[section] = known | table if isinstance(known, dict) and isinstance(table, dict) else table
+            known = whole.setdefault(section, table)
+            if isinstance(known, dict):  # else it is the file's mistake, and stays to be told
+                whole[section] = known | table
     return whole

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+import httpx
+
 PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 TLS = frozenset({"https", "mqtts", "wss"})
+_WITHOUT_PATH = frozenset({"mqtt", "mqtts"})
 
 _PARTS = re.compile(r"(?P<scheme>\s*[A-Za-z]+://)(?:(?P<login>[^/?#]*)@)?(?P<rest>.*)", re.DOTALL)
 _HARMLESS = re.compile(r"(?:[A-Za-z]*:?/{0,2})?(?:[\w.-]*|\[[0-9A-Fa-f:.]*\])(?::\d{0,5})?(?:/[\w./-]*)?")
@@ -43,7 +46,18 @@ class Address:
             return cls("unix", "", 0, parts.path)
         if not parts.hostname:
             raise ValueError("it names no host")
-        return cls(parts.scheme, parts.hostname, port or PORTS.get(parts.scheme, 0), parts.path)
+        _check_name(parts.hostname)
+        if parts.scheme in _WITHOUT_PATH and parts.path.strip("/"):
+            raise ValueError("a path means nothing in it; the topic that everything is below is mqtt.root")
+        return cls(parts.scheme, parts.hostname, PORTS.get(parts.scheme, 0) if port is None else port, parts.path)
+
+
+def _check_name(host: str) -> None:
+    try:
+        host.encode("idna")  # what sockets do with it, and httpx; neither error is an OSError
+        _ = httpx.URL(scheme="http", host=host).host
+    except (UnicodeError, httpx.InvalidURL):
+        raise ValueError("no host has such a name") from None
 
 
 def _split(url: str) -> tuple[SplitResult, int | None]:
@@ -52,6 +66,8 @@ def _split(url: str) -> tuple[SplitResult, int | None]:
         port = parts.port
     except ValueError:  # its text quotes what may be a password
         raise ValueError("host or port cannot be read; a / in a password is written as %2F") from None
+    if port == 0:
+        raise ValueError("there is no port 0")
     return parts, port
 
 

@@ -28,7 +28,8 @@ def test_a_value_may_hold_anything() -> None:
 
 
 @pytest.mark.parametrize(
-    "argv", [["dance"], ["--set", "interval=5"], ["--set", "evcc.interval"], ["export", "fhem"], ["--roof"]]
+    "argv",
+    [["dance"], ["--set", "interval=5"], ["--set", "evcc.interval"], ["export", "fhem"], ["--roof"], ["--config", ""]],
 )
 def test_what_it_does_not_take_ends_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:

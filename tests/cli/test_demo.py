@@ -97,6 +97,13 @@ async def test_a_wrong_configuration_ends_it(broker: Mosquitto) -> None:
         assert demo.process.returncode == 2
 
 
+async def test_what_is_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bridge.py").write_text("raise SystemExit(99)")
+    monkeypatch.chdir(tmp_path)
+    process = await demo._bridge({"mqtt.qos": "7"}, None)
+    assert await process.wait() == 2
+
+
 def test_without_jq_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "find_spec", lambda _: None)
     settings = Settings(topics=Topics(jq={"house": ".homePower"}))

@@ -100,6 +100,38 @@ def test_how_it_ends(
     assert capsys.readouterr().err == said
 
 
+def to_the_shell(redirection: str) -> subprocess.CompletedProcess[bytes]:
+    """`evcc-bridge check` where nothing answers, with its output redirected."""
+    command = f"{sys.executable} -m bridge check --evcc-url http://127.0.0.1:1 --mqtt-url mqtt://127.0.0.1:1"
+    return subprocess.run(
+        ["/bin/sh", "-c", f"{command} {redirection}"], cwd=ROOT, capture_output=True, timeout=30, check=False
+    )
+
+
+def test_output_that_cannot_be_written_is_told() -> None:
+    result = to_the_shell(">/dev/full")
+    assert result.returncode == 1
+    assert result.stderr == b"evcc-bridge: [Errno 28] No space left on device\n"
+
+
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
+def test_output_that_is_closed_changes_nothing(redirection: str) -> None:
+    result = to_the_shell(redirection)
+    assert result.returncode == 1
+    assert b"Traceback" not in result.stdout + result.stderr
+
+
+def test_a_reader_that_has_enough_is_no_failure() -> None:
+    assert to_the_shell("| exec 0<&-").stderr == b""
+
+
+async def test_output_is_utf_8_whatever_the_locale() -> None:
+    async with Evcc(still=True) as evcc:
+        evcc.set("siteTitle", "Küche")
+        result = await asyncio.to_thread(bridge, "topics", "--evcc-url", evcc.url, PYTHONIOENCODING="ascii")
+    assert "evcc/site/siteTitle = Küche\n" in result.stdout
+
+
 def test_a_mistake_of_ours_is_not_told_as_one_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_: Namespace, __: Callable[[], Settings]) -> int:
         raise ExceptionGroup("", [BrokerError("no broker"), KeyError("ours")])

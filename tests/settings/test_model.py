@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr, ValidationError
 
+from bridge.errors import ConfigError
 from bridge.settings import Commands, Evcc, Mqtt, Settings
 from bridge.settings.model import fields, options
 from tests.broker.authority import Authority
@@ -95,6 +96,14 @@ def test_zone_by_name_or_the_systems() -> None:
         != datetime.now(UTC).utcoffset()
     )
     assert Commands().zone().utcoffset(datetime(2026, 7, 1)) is not None  # noqa: DTZ001 - whatever the system's is
+
+
+@pytest.mark.parametrize("name", ["CET-1CEST,M3.5.0,M10.5.0/3", "Nonsense/Zone"])
+def test_a_system_that_names_no_zone(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", name)
+    monkeypatch.setattr("tzlocal.unix._cache_tz", None)
+    with pytest.raises(ConfigError, match="COMMANDS_TIMEZONE"):
+        Commands().zone()
 
 
 def test_certificates_that_can_be_used(authority: Authority) -> None:

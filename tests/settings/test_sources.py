@@ -105,6 +105,25 @@ def test_a_broken_file_is_named_without_its_content(tmp_path: Path, content: byt
     assert len(str(caught.value)) < 300
 
 
+def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
+    assert read(tmp_path, '\ufeff[mqtt]\nroot = "home"').mqtt.root == "home"
+
+
+@pytest.mark.parametrize("env", [{}, {"MQTT_PASSWORD": "geheim"}])
+def test_a_value_in_the_place_of_a_section_is_told(tmp_path: Path, env: dict[str, str]) -> None:
+    with pytest.raises(ConfigError, match="mqtt: takes a table of options"):
+        read(tmp_path, 'mqtt = "mqtt://broker"', env)
+
+
+def test_secrets_that_cannot_be_listed_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(_: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "iterdir", denied)  # nobody is denied anything as root
+    with pytest.raises(ConfigError, match=f"{tmp_path}: Permission denied"):
+        load({}, {}, default_file=tmp_path / "none.toml", secrets=tmp_path)
+
+
 def test_the_credentials_of_systemd_are_secrets_too(tmp_path: Path, secrets: Path) -> None:
     (secrets / "mqtt_password").write_text("docker")
     credentials = tmp_path / "credentials"

@@ -17,6 +17,9 @@ words = st.text(min_size=1, max_size=12)
         (" MQTT://broker:1884/ ", "mqtt://broker:1884"),
         ("wss://broker/mqtt", "wss://broker/mqtt"),
         ("mqtt://[fd00::1]:1883", "mqtt://[fd00::1]:1883"),
+        ("mqtt://[fe80::1%eth0]", "mqtt://[fe80::1%eth0]"),
+        ("mqtt://küche.local", "mqtt://küche.local"),
+        ("mqtt://my_broker.", "mqtt://my_broker."),
         ("unix:///run/mosquitto.sock", "unix:///run/mosquitto.sock"),
     ],
 )
@@ -41,6 +44,13 @@ def test_takes_addresses(url: str, plain: str) -> None:
         "mqtt://[fd00::1",
         "mqtt://user@broker",
         "unix://",
+        "mqtt://192.168.1..10",
+        "mqtt://.broker",
+        "mqtt://" + "x" * 64,
+        "mqtt://😀.local",
+        "mqtt://xn--zzzz",
+        "mqtt://broker:0",
+        "mqtt://broker/evcc",
     ],
 )
 def test_refuses_what_is_no_address(url: str) -> None:
