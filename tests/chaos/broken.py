@@ -6,7 +6,7 @@ KEEPALIVE = 2  # seconds, of the bridge's connection to the broker
 INTERVAL, PUSH_INTERVAL, TIMEOUT, DEADLINE = 0.5, 1.0, 1.0, 3.0  # the options evcc.* and commands.deadline of the runs
 _SECOND_TRY = 0.6  # the longest pause after one failed poll
 _TICK = 1.0
-_MOSQUITTO = 2.0  # mosquitto looks for silent clients now and then
+_MOSQUITTO = 6.0  # so often does mosquitto 2.0 look for silent clients
 
 EQUAL = 15.0
 """Seconds from the end of all faults until the tree is evcc's state."""
@@ -14,7 +14,7 @@ ONLINE = 5.0
 """Seconds from the end of all faults until `status` is `online`."""
 OFFLINE_EVCC = PUSH_INTERVAL + 2 * TIMEOUT + _SECOND_TRY + _TICK
 """Seconds until `status` is `offline` when evcc is gone: two polls in a row must have failed."""
-OFFLINE_BRIDGE = 1.5 * KEEPALIVE + _MOSQUITTO
+OFFLINE_BRIDGE = 1.5 * KEEPALIVE + _MOSQUITTO + _TICK
 """Seconds until the broker publishes the will of a bridge that has gone without a word."""
 MARGIN = 12 * 2**20
 """Bytes by which resident memory may differ between two calm moments of one process."""

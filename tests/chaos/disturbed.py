@@ -1,7 +1,7 @@
 """The bridge with a wall clock and a resolver that are put wrong from outside: `python -m tests.chaos.disturbed run`.
 
 Each line on standard input is a JSON object: `{"shift": 3600}` moves the wall clock, `{"speed": 144}` lets it run
-faster, `{"names": false}` makes every name unknown. Each is answered by the number of tasks that are not done.
+faster, `{"names": false}` makes every name unknown. Each is answered by a list of what its tasks are at.
 The names `evcc.test` and `broker.test` are this machine.
 """
 
@@ -45,16 +45,17 @@ class Surroundings:
         return _true_lookup(HERE if name in NAMES else host, *rest, **options)
 
 
-def tasks() -> int:
-    """How many tasks of asyncio are not done, whatever loop they are in; what is garbage is collected before."""
+def tasks() -> list[str]:
+    """What tasks of asyncio that are not done run, whatever loop they are in; what is garbage is collected before."""
     gc.collect()
-    return sum(issubclass(type(thing), asyncio.Task) and not thing.done() for thing in gc.get_objects())
+    found = (thing for thing in gc.get_objects() if issubclass(type(thing), asyncio.Task) and not thing.done())
+    return sorted(task.get_coro().__qualname__ for task in found)
 
 
 def _obey(surroundings: Surroundings) -> None:
     for line in sys.stdin:
         surroundings.put(json.loads(line))
-        print(tasks(), flush=True)  # noqa: T201 - the answer
+        print(json.dumps(tasks()), flush=True)  # noqa: T201 - the answer
 
 
 def main() -> int:

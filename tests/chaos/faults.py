@@ -35,6 +35,11 @@ class Fault:
     lies: bool = False
     """Whether bytes become other bytes, which nobody can see."""
 
+    @property
+    def by_will(self) -> bool:
+        """Whether it is the broker that makes `status` offline, as the bridge cannot."""
+        return self.place in {"bridge", "link to broker"}
+
 
 @asynccontextmanager
 async def _bridge_killed(world: "World", _: Random) -> AsyncIterator[None]:

@@ -100,14 +100,14 @@ class Bridge(Program):
     def reload(self) -> None:
         self.signal(SIGHUP)
 
-    async def surround(self, **changes: Any) -> int:
-        """Put its clock or its resolver wrong, or right again; how many tasks it has."""
+    async def surround(self, **changes: Any) -> list[str]:
+        """Put its clock or its resolver wrong, or right again; what its tasks run."""
         process = self._running
         assert process.stdin
         assert process.stdout
         process.stdin.write(orjson.dumps(changes) + b"\n")
         async with asyncio.timeout(_PATIENCE):
-            return int(await process.stdout.readline())
+            return list(orjson.loads(await process.stdout.readline()))
 
     def memory(self) -> int:
         """Resident bytes."""

@@ -91,8 +91,10 @@ class Run:
         self._told: list[str] = []
         self._active: dict[str, tuple[Fault, float]] = {}
         self._unsettled = 0.0
+        self._broker_back = 0.0
         self._slow: list[tuple[float, float]] = []
-        self._base: dict[int, tuple[int, int, int]] = {}
+        self._rest: tuple[list[str], int] | None = None
+        self._memory: dict[int, int] = {}
 
     async def whole(self, seconds: float, long: float, only: str) -> None:
         world = self._world
@@ -152,6 +154,8 @@ class Run:
                 self._slow.append((began, time.monotonic()))
             if not fault.harmless:
                 self._unsettled = time.monotonic()
+            if fault.place == "broker":
+                self._broker_back = time.monotonic()
 
     async def _watch(self) -> None:
         """What must hold while faults are there: nobody dies by himself, and `status` tells who is gone."""
@@ -165,6 +169,8 @@ class Run:
         active = [(fault, began) for fault, began in self._active.values() if not fault.harmless]
         if not active or not all(fault.offline for fault, _ in active):
             return
+        if any(fault.by_will and began < self._broker_back for fault, began in active):
+            return  # a broker that was away then has no will of the bridge's, and perhaps an old `online` in its store
         fault, began = min(active, key=lambda one: one[1])
         waited = time.monotonic() - max(began, self._unsettled)
         status = self._world.recorder.tree().get("evcc/status")
@@ -229,23 +235,23 @@ class Run:
         return any(begin < until and since < end for since, until in self._slow)
 
     async def _settled(self, over: float) -> None:
-        """Invariant 5: what the bridge holds is what it held in its first calm."""
+        """Invariant 5: tasks and files are those before the first fault, memory is that of the process's first calm."""
         world = self._world
         await self._until(
             3, over + patient(broken.EQUAL), lambda: not _left_set(world.recorder), "no command left in the store"
         )
-        pid = world.bridge.pid
         while True:
+            tasks, memory = await world.bridge.surround(), world.bridge.memory()
             files = world.bridge.files() - world.evcc_link.connections
-            found = (await world.bridge.surround(), files, world.bridge.memory())
-            base = self._base.setdefault(pid, found)
+            self._rest = self._rest or (tasks, files)
+            first = self._memory.setdefault(world.bridge.pid, memory)
             # one file fewer is well: one was just being closed then
-            if found[0] == base[0] and found[1] <= base[1] and found[2] <= base[2] + broken.MARGIN:
+            if tasks == self._rest[0] and files <= self._rest[1] and memory <= first + broken.MARGIN:
                 break
             if time.monotonic() > over + patient(broken.EQUAL):
-                raise Broken(5, f"tasks, files, memory: {found}, and at first {base}")
+                raise Broken(5, f"{memory} bytes, at first {first}; {files} files, {_more(tasks, self._rest)}")
             await asyncio.sleep(_PROBE)
-        self.report.memory.append(found[2])
+        self.report.memory.append(memory)
 
     def _is_fresh(self) -> bool:
         updated = self._world.recorder.tree().get("evcc/updated", b"0")
@@ -261,6 +267,12 @@ class Run:
     def _tell(self, text: str) -> None:
         self._told.append(text)
         self._say(text)
+
+
+def _more(tasks: list[str], rest: tuple[list[str], int]) -> str:
+    """How tasks and files differ from those at rest."""
+    now, then = Counter(tasks), Counter(rest[0])
+    return f"at rest {rest[1]}; tasks too many: {[*(now - then)]}, missing: {[*(then - now)]}"
 
 
 def _first(error: BaseException) -> BaseException:
