@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.errors import Refused
+from bridge.errors import EvccError, Refused
 from bridge.extras.rest import Rest
 from bridge.topics.payload import text, unix_seconds
 
@@ -41,7 +41,7 @@ class Plans:
         self._want = want
         self._goals: dict[int, Key] = {}
         self._asked: dict[int, Key] = {}
-        self._topics: dict[str, bytes] = {}
+        self._details: dict[int, bytes] = {}
 
     def differ(self, state: Mapping[str, Any]) -> bool:
         """Whether a plan has another goal than when plans were last asked for."""
@@ -54,27 +54,35 @@ class Plans:
     async def work(self, asked: bool) -> float:  # noqa: ARG002, FBT001  a Routine's work
         """Ask for the plans that changed; the seconds until it is worth looking again."""
         state = self._state()
-        self._goals, keys = _keys(state, _GOAL), _keys(state, _GOAL + _COURSE)
+        goals, keys = _keys(state, _GOAL), _keys(state, _GOAL + _COURSE)
+        same = {number for number, goal in goals.items() if goal == self._goals.get(number)}
+        self._goals = goals
         self._asked = {number: key for number, key in self._asked.items() if number in keys}
-        topics = {_topic(number): self._topics.get(_topic(number), b"") for number in keys}
-        for number, key in keys.items():
-            if self._asked.get(number) != key:
-                topics[_topic(number)] = await self._details(number)
-                self._asked[number] = key
-        self._topics = topics
-        self._want(SOURCE, topics)
+        self._details = {number: self._details[number] if number in same else b"" for number in keys}
+        failure = await self._read(keys)
+        self._want(SOURCE, {f"loadpoints/{number}/planDetails": details for number, details in self._details.items()})
+        if failure is not None:
+            raise failure
         return _PAUSE
 
-    async def _details(self, number: int) -> bytes:
+    async def _read(self, keys: Mapping[int, Key]) -> EvccError | None:
+        """Ask for what is not known yet; why evcc did not give the last of those that it did not give."""
+        failure: EvccError | None = None
+        for number, key in keys.items():
+            if self._asked.get(number) != key:
+                try:
+                    self._details[number] = await self._read_one(number)
+                    self._asked[number] = key
+                except EvccError as error:
+                    failure = error
+        return failure
+
+    async def _read_one(self, number: int) -> bytes:
         try:
             reply = await self._rest.find(f"/api/loadpoints/{number}/plan")
         except Refused:  # so evcc says when a car is fuller than its plan wants
             return b""
         return b"" if reply is None else text(reply.json())
-
-
-def _topic(number: int) -> str:
-    return f"loadpoints/{number}/planDetails"
 
 
 def _keys(state: Mapping[str, Any], fields: tuple[str, ...]) -> dict[int, Key]:

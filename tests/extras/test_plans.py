@@ -4,6 +4,7 @@ import orjson
 import pytest
 
 from bridge.errors import EvccError, Unreachable
+from bridge.evcc.client import Reply
 from bridge.extras.plans import Plans
 from bridge.extras.rest import Rest
 from tests.extras.recorded import ERAS, NO_ROUTE, FakeEvcc, Wanted, reply, state
@@ -81,7 +82,7 @@ async def test_what_evcc_refuses_is_erased_and_not_asked_again(answer: Any) -> N
     house = House(PLAN)
     await house.plans.work(True)
     house.evcc.answers["/api/loadpoints/1/plan"] = answer
-    assert await house.asked(effectivePlanSoc=40) == ["/api/loadpoints/1/plan"]
+    assert (await house.asked(effectivePlanSoc=40))[:1] == ["/api/loadpoints/1/plan"]
     assert house.wanted["loadpoints/1/planDetails"] == b""
     assert await house.asked() == []
 
@@ -90,9 +91,27 @@ async def test_while_evcc_does_not_answer_details_stay_and_are_still_wanted() ->
     house = House(PLAN)
     await house.plans.work(True)
     house.evcc.answers["/api/loadpoints/1/plan"] = Unreachable("gone")
+    house.plans.forget()
     with pytest.raises(EvccError):
-        await house.asked(effectivePlanSoc=40)
-    assert house.wanted["loadpoints/1/planDetails"]
+        await house.asked(planProjectedStart="2026-11-26T01:01:00Z")
+    assert orjson.loads(house.wanted["loadpoints/1/planDetails"]) == DETAILS
     house.evcc.answers["/api/loadpoints/1/plan"] = reply({"power": 7})
     assert await house.asked() == ["/api/loadpoints/1/plan"]
     assert house.wanted["loadpoints/1/planDetails"] == b'{"power":7}'
+
+
+@pytest.mark.parametrize("number", [1, 2])
+async def test_one_that_evcc_does_not_answer_is_erased_and_does_not_stop_the_others(number: int) -> None:
+    house = House(PLAN, PLAN)
+    await house.plans.work(True)
+    house.evcc.answers |= {f"/api/loadpoints/{n}/plan": reply({"power": n}) for n in (1, 2)}
+    house.evcc.answers[f"/api/loadpoints/{number}/plan"] = Reply(502, "text/html", b"<html>")
+    house.loadpoints = [PLAN | {"effectivePlanSoc": 80}] * 2
+    with pytest.raises(Unreachable):
+        await house.plans.work(True)
+    other = 3 - number
+    assert house.wanted[f"loadpoints/{number}/planDetails"] == b""
+    assert house.wanted[f"loadpoints/{other}/planDetails"] == b'{"power":%d}' % other
+    house.evcc.answers[f"/api/loadpoints/{number}/plan"] = reply({"power": 7})
+    assert await house.asked() == [f"/api/loadpoints/{number}/plan"]
+    assert house.wanted[f"loadpoints/{number}/planDetails"] == b'{"power":7}'
