@@ -112,6 +112,8 @@ class Extras:
         if old is not new:
             self._health.moved()
         if certain:
+            if not self._complete.is_set():
+                self._rest.forget()  # what was not there while evcc started may be there now
             self._complete.set()
             if self._plans.differ(new):
                 self._ask("plans")

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from bridge.errors import Refused, Unreachable
+from bridge.errors import Invalid, Refused, Unreachable
 from bridge.extras.expressions import Results, combined, results
 from bridge.extras.rest import Rest
 from bridge.topics.flatten import flatten
 from bridge.topics.names import escape
 
 SOURCE = "jq"
-PATH = "/api/state"
 
 
 class Jq:
@@ -63,20 +62,25 @@ class Jq:
         sound = {name: expression for name, expression in self._expressions.items() if name not in broken}
         if not sound:
             return Results({}, {})
-        reply = await self._rest.get(PATH, {"jq": combined(sound)})
-        return results(sound, reply.json())
+        return results(sound, await self._rest.jq(combined(sound)))
 
     async def _tried(self) -> dict[str, str]:
         """Each expression alone; those that do not even compile, with the reasons."""
         broken: dict[str, str] = {}
         for name, expression in self._expressions.items():
-            question = {"jq": combined({name: expression})}
             try:
-                await self._rest.get(PATH, question)
+                await self._rest.jq(combined({name: expression}))
             except Refused as error:
+                await self._check()
                 broken[name] = str(error)
             except Unreachable:
-                # it may be this expression that never ends; else this raises
-                await self._rest.get(PATH, {"jq": "null"})
+                await self._check()
                 broken[name] = "evcc does not come to an end with it"
         return broken
+
+    async def _check(self) -> None:
+        """Raise when evcc does not even answer what no expression can be to blame for."""
+        try:
+            await self._rest.jq("null")
+        except Refused as error:
+            raise Invalid(f"evcc takes no jq at all: {error}") from None

@@ -9,9 +9,10 @@ import orjson
 
 from bridge.commands.inbox import Outlet
 from bridge.errors import EvccError, Refused
-from bridge.extras import questions, sessions
+from bridge.extras import questions
 from bridge.extras.ledger import each
-from bridge.extras.rest import Rest
+from bridge.extras.rest import SESSIONS, Rest
+from bridge.extras.sessions import TIMEOUT
 from bridge.mqtt.message import Message
 from bridge.topics.payload import text
 
@@ -130,8 +131,7 @@ class Requests:
         return max(largest - _OVERHEAD - levels - len(message.correlation or b""), 0)
 
     async def _of_state(self, fields: Mapping[str, Any]) -> Any:
-        reply = await self._rest.get("/api/state", {"jq": fields["jq"]})
-        return reply.json()
+        return await self._rest.jq(fields["jq"])
 
     async def _of_tariff(self, fields: Mapping[str, Any]) -> Any:
         return (await self._rest.get(f"/api/tariff/{fields['type']}")).json()
@@ -140,7 +140,7 @@ class Requests:
         if fields.get("month") and not fields.get("year"):
             raise Refused("a month needs its year")
         params = {key: str(value) for key, value in fields.items() if value != "json"}
-        reply = await self._rest.get(sessions.PATH, params, timeout=sessions.TIMEOUT)
+        reply = await self._rest.get(SESSIONS, params, timeout=TIMEOUT)
         if params.get("format") == "csv":
             return reply.body.decode(errors="replace")
         listed = [text(row) async for row in each(reply.body)]

@@ -2,13 +2,19 @@
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
-from bridge.errors import Invalid, Refused, Unreachable
+from bridge.errors import Invalid, NotReady, Refused, Unreachable
 from bridge.evcc.client import Caller, Reply
+from bridge.parsed import parsed
+
+STATE, SESSIONS = "/api/state", "/api/sessions"
 
 _DAY = 86_400.0
 # evcc says 404 too when it has a tariff that it cannot read just now
 _NEVER = ("not available", "does not belong")
+# an evcc in which one of these has no route has none at all yet
+_EVERYWHERE = (STATE, SESSIONS)
 
 
 class Rest:
@@ -20,7 +26,7 @@ class Rest:
         self._absent: dict[str, float] = {}
 
     async def get(self, path: str, params: Mapping[str, str] | None = None, timeout: float | None = None) -> Reply:
-        """evcc's answer, a 2xx; Refused with evcc's reason, Unreachable or Invalid when it is none."""
+        """evcc's answer, a 2xx; Refused with evcc's reason, NotReady, Unreachable or Invalid when it is none."""
         return _done(await self._asked(path, params, timeout), path)
 
     async def find(self, path: str) -> Reply | None:
@@ -33,6 +39,14 @@ class Rest:
             return None
         return _done(reply, path)
 
+    async def jq(self, expression: str) -> Any:
+        """What evcc computes from its state, never wrapped; errors as of `get`."""
+        reply = await self.get(STATE, {"jq": expression})
+        try:
+            return parsed(reply.body)
+        except ValueError as error:
+            raise Invalid(f"evcc's answer is no JSON: {error}") from None
+
     def forget(self) -> None:
         """Ask for everything again: evcc restarted, and may be another release now."""
         self._absent.clear()
@@ -43,7 +57,15 @@ class Rest:
             raise Unreachable(f"evcc, or a proxy before it, answers {reply.status} to {path}")
         if 300 <= reply.status < 400 or "html" in reply.content_type.lower():
             raise Invalid(f"no answer of evcc to {path}: HTTP {reply.status} with {reply.content_type}")
+        if _is_no_route(reply):
+            await self._has_routes(path)
         return reply
+
+    async def _has_routes(self, path: str) -> None:
+        """NotReady when evcc has not only no `path` but no routes at all, as while it starts."""
+        if path in _EVERYWHERE:
+            raise NotReady("evcc is starting (404)")
+        await self._asked(STATE, {"jq": "null"})
 
 
 def _done(reply: Reply, path: str) -> Reply:

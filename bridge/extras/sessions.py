@@ -7,10 +7,9 @@ from typing import Any
 
 from bridge.errors import EvccError, Refused
 from bridge.extras.ledger import Ledger, Row, each
-from bridge.extras.rest import Rest
+from bridge.extras.rest import SESSIONS, Rest
 
 SOURCE = "sessions"
-PATH = "/api/sessions"
 # an old installation on a small machine takes its time
 TIMEOUT = 30.0
 # evcc writes a session down a moment after the car has left
@@ -63,7 +62,7 @@ class Sessions:
         async with self._reading:
             ledger = Ledger(datetime.fromtimestamp(self._now(), UTC), self._zone)
             try:
-                reply = await self._rest.get(PATH, timeout=TIMEOUT)
+                reply = await self._rest.get(SESSIONS, timeout=TIMEOUT)
             except Refused:
                 self._want(SOURCE, {})
                 return

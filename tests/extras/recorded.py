@@ -47,10 +47,10 @@ Answer = Reply | Exception | Callable[[Mapping[str, str]], Reply]
 
 
 class FakeEvcc:
-    """Answers GET by a table of paths; what is not in it is 404. `asked` are the requests so far."""
+    """Answers GET by a table of paths; what is not in it is 404, but for the state. `asked` are the requests so far."""
 
     def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
-        self.answers: dict[str, Answer] = dict(answers or {})
+        self.answers: dict[str, Answer] = {"/api/state": reply(None), **(answers or {})}
         self.asked: list[str] = []
         self.down = False
 

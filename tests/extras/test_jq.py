@@ -9,7 +9,7 @@ from bridge.errors import EvccError, Unreachable
 from bridge.evcc.client import Reply
 from bridge.extras.jq import Jq
 from bridge.extras.rest import Rest
-from tests.extras.recorded import FakeEvcc, Wanted, reply, state
+from tests.extras.recorded import NO_ROUTE, FakeEvcc, Wanted, reply, state
 
 HOUSE = orjson.dumps(state("0.313.2")).decode()
 
@@ -66,6 +66,12 @@ async def test_results_become_topics_as_the_state_does() -> None:
     }
 
 
+async def test_an_expression_may_be_called_as_evcc_once_wrapped_its_answers() -> None:
+    house = House(result=".siteTitle")
+    await house.poll()
+    assert house.topics == {"jq/result": "Haus Süd".encode()}
+
+
 async def test_no_result_stands_where_a_command_would() -> None:
     house = House(set="{set: 1}")
     await house.poll()
@@ -114,7 +120,7 @@ async def test_when_all_are_refused_later_each_is_tried_again() -> None:
         return reply({"error": "no more"}, 400) if ".version" in params["jq"] else evaluated(params)
 
     house.evcc.answers["/api/state"] = other_version
-    assert await house.poll() == 4
+    assert await house.poll() == 5
     assert house.topics == {"jq/good": b"4"}
     assert house.problems["jq"] == "jq other: no more"
     assert await house.poll() == 1
@@ -134,11 +140,17 @@ async def test_when_only_all_together_are_refused_the_reason_is_told() -> None:
     assert (house.topics, house.problems["jq"]) == ({}, "jq all: URI too long")
 
 
-@pytest.mark.parametrize("answer", [Unreachable("gone"), Reply(200, "text/html", b"<html>")])
+@pytest.mark.parametrize(
+    "answer",
+    [Unreachable("gone"), Reply(200, "text/html", b"<html>"), NO_ROUTE, reply({"error": "who are you?"}, 401)],
+)
 async def test_while_evcc_does_not_answer_values_stay(answer: Any) -> None:
     house = House(good=".interval")
     await house.poll()
     house.evcc.answers["/api/state"] = answer
     with pytest.raises(EvccError):
         await house.jq.work(False)
-    assert house.topics == {"jq/good": b"4"}
+    assert (house.topics, house.problems["jq"]) == ({"jq/good": b"4"}, None)
+    house.evcc.answers["/api/state"] = evaluated
+    assert await house.poll() == 1
+    assert (house.topics, house.problems["jq"]) == ({"jq/good": b"4"}, None)

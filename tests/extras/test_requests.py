@@ -58,6 +58,7 @@ class Bridge:
     ("name", "question", "answers", "asked", "data"),
     [
         ("state", {"jq": ".a"}, {"state": reply({"b": 1})}, "/api/state?jq=.a", {"b": 1}),
+        ("state", {"jq": ".a"}, {"state": reply({"result": 1})}, None, {"result": 1}),
         ("tariff", {"type": "grid"}, {"tariff/grid": reply({"rates": []})}, "/api/tariff/grid", {"rates": []}),
         ("plan", {"loadpoint": 2}, {"loadpoints/2/plan": reply({"result": {"power": 1}})}, None, {"power": 1}),
         ("sessions", {}, {"sessions": reply([])}, "/api/sessions", []),
@@ -109,6 +110,9 @@ async def test_refresh_has_everything_read() -> None:
         ("health", {}, {"health": NO_ROUTE}, "refused", "this evcc has no /api/health"),
         ("tariff", {"type": "x"}, {"tariff/x": reply({"error": "tariff not available"}, 404)}, "refused", "available"),
         ("state", {"jq": "["}, {"state": reply({"error": "unexpected EOF"}, 400)}, "refused", "unexpected EOF"),
+        ("state", {"jq": "."}, {"state": NO_ROUTE}, "failed", "evcc is starting"),
+        ("sessions", {}, {"sessions": NO_ROUTE}, "failed", "evcc is starting"),
+        ("plan", {"loadpoint": 1}, {"state": NO_ROUTE}, "failed", "evcc is starting"),
         ("tariff", {"type": "grid"}, {"tariff/grid": Unreachable("gone")}, "failed", "gone"),
         ("health", {}, {"health": Reply(500, "text/plain", b"no")}, "failed", "500"),
         ("tariff", {"type": "grid"}, {"tariff/grid": Reply(200, "text/html", b"<")}, "failed", "no answer of evcc"),

@@ -1,6 +1,6 @@
 import pytest
 
-from bridge.errors import Invalid, Refused, Unreachable
+from bridge.errors import Invalid, NotReady, Refused, Unreachable
 from bridge.evcc.client import Reply
 from bridge.extras.rest import Rest
 from tests.extras.recorded import NO_ROUTE, Answer, FakeEvcc, reply
@@ -37,9 +37,27 @@ async def test_what_is_not_there_is_asked_for_once_a_day_or_when_forgotten() -> 
     rest = Rest(evcc, lambda: clock[0])
     for _ in range(3):
         assert await rest.find(PATH) is None
-    assert len(evcc.asked) == 1
+    assert evcc.asked.count(PATH) == 1
     clock[0] = 86_401.0
     await rest.find(PATH)
     rest.forget()
     await rest.find(PATH)
-    assert len(evcc.asked) == 3
+    assert evcc.asked.count(PATH) == 3
+
+
+@pytest.mark.parametrize("path", ["/api/state", "/api/sessions", PATH])
+async def test_while_evcc_has_no_routes_nothing_is_learned(path: str) -> None:
+    evcc = FakeEvcc({"/api/state": NO_ROUTE})
+    rest = Rest(evcc, lambda: 0.0)
+    for ask in (rest.get, rest.find):
+        with pytest.raises(NotReady, match="evcc is starting"):
+            await ask(path)
+    evcc.answers |= {"/api/state": reply(None), path: reply([1])}
+    found = await rest.find(path)
+    assert found is not None
+    assert found.json() == [1]
+
+
+@pytest.mark.parametrize("value", [{"result": 1}, [], None])
+async def test_what_jq_gives_is_never_wrapped(value: object) -> None:
+    assert await Rest(FakeEvcc({"/api/state": reply(value)}), lambda: 0.0).jq(".a") == value

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.errors import Invalid, Unreachable
+from bridge.errors import EvccError, Unreachable
 from bridge.evcc.client import Reply
 from bridge.extras.rest import Rest
 from bridge.extras.sessions import Sessions
@@ -57,20 +57,22 @@ async def test_an_evcc_without_sessions_has_none() -> None:
     evcc = FakeEvcc({PATH: reply([ROW])})
     sessions = Sessions(Rest(evcc, lambda: 0.0), wanted, BERLIN, lambda: START)
     await sessions.work(True)
-    evcc.answers[PATH] = NO_ROUTE
+    evcc.answers[PATH] = reply({"error": "database offline"}, 400)
     await sessions.work(True)
     assert wanted.sources == {"sessions": {}}
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'[{"id":1},{"i', b"[1]"])
-async def test_what_is_no_list_changes_nothing(body: bytes) -> None:
+@pytest.mark.parametrize(
+    "answer", [NO_ROUTE, *(Reply(200, "application/json", body) for body in (b"<html>", b'[{"id":1},{"i', b"[1]"))]
+)
+async def test_what_is_no_list_changes_nothing(answer: Reply) -> None:
     wanted = Wanted()
     evcc = FakeEvcc({PATH: reply([ROW])})
     sessions = Sessions(Rest(evcc, lambda: 0.0), wanted, BERLIN, lambda: START)
     await sessions.work(True)
     before = dict(wanted.sources)
-    evcc.answers[PATH] = Reply(200, "application/json", body)
-    with pytest.raises(Invalid):
+    evcc.answers[PATH] = answer
+    with pytest.raises(EvccError):
         await sessions.work(True)
     assert wanted.sources == before
 

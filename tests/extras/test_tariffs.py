@@ -4,7 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.errors import EvccError, Unreachable
+from bridge.errors import EvccError, NotReady, Unreachable
 from bridge.evcc.client import Reply
 from bridge.extras.rest import Rest
 from bridge.extras.tariffs import TYPES, Tariffs
@@ -79,7 +79,7 @@ def test_lists_are_asked_for_every_quarter_and_what_there_is_not_once() -> None:
         house = House(grid=reply({"rates": slots([0.2] * 96)}))
         await house.run(3600)
         assert house.evcc.asked.count("/api/tariff/grid") == 5
-        assert len(house.evcc.asked) == len(TYPES) - 1 + 5
+        assert sum(path.startswith("/api/tariff/") for path in house.evcc.asked) == len(TYPES) - 1 + 5
 
     in_virtual_time(main())
 
@@ -145,6 +145,22 @@ def test_it_is_asked_for_again_after_a_day() -> None:
         assert house.evcc.asked.count("/api/tariff/solar") == 1
         await house.run(2000)
         assert house.evcc.asked.count("/api/tariff/solar") == 2
+
+    in_virtual_time(main())
+
+
+def test_while_evcc_starts_tariffs_stay_and_are_asked_for_again() -> None:
+    async def main() -> None:
+        house = House(grid=reply({"rates": slots([1] * 96)}))
+        await house.run(1)
+        known = dict(house.evcc.answers)
+        house.evcc.answers = {"/api/state": NO_ROUTE}
+        with pytest.raises(NotReady):
+            await house.tariffs.work(True)
+        assert house.figures()[0] == b"1"
+        house.evcc.answers = known | {"/api/tariff/grid": reply({"rates": slots([2] * 96)})}
+        await house.tariffs.work(True)
+        assert house.figures()[0] == b"2"
 
     in_virtual_time(main())
 
