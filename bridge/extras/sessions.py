@@ -32,6 +32,7 @@ class Sessions:
         self._now = now
         self._reading = asyncio.Lock()
         self._latest: Mapping[str, Row] = {}
+        self._told: dict[str, tuple[Any, Any]] = {}
 
     async def work(self, asked: bool) -> float:  # noqa: ARG002, FBT001  a Routine's work
         """Read the list; the seconds until midnight."""
@@ -43,7 +44,8 @@ class Sessions:
     async def ended(self, loadpoint: Mapping[str, Any]) -> dict[str, float | None]:
         """Energy in kWh, cost and duration in s of the session that has just ended at a loadpoint.
 
-        evcc's list has the last word; while it does not have the session, the loadpoint's last values have.
+        evcc's list has the last word; while it does not have the session, but only one that was told of before, the
+        loadpoint's last values have.
         """
         known = told_by(loadpoint)
         title = str(loadpoint.get("title", ""))
@@ -54,7 +56,8 @@ class Sessions:
             except EvccError:
                 break
             row = self._latest.get(title)
-            if row is not None and _is_same(row, known):
+            if row is not None and self._told.get(title) != _key(row) and _is_same(row, known):
+                self._told[title] = _key(row)
                 return _of_row(row)
         return known
 
@@ -85,6 +88,10 @@ def told_by(loadpoint: Mapping[str, Any]) -> dict[str, float | None]:
 def _of_row(row: Row) -> dict[str, float | None]:
     keys = {"energy": "chargedEnergy", "cost": "price", "duration": "chargeDuration"}
     return {name: _number(row, key) for name, key in keys.items()}
+
+
+def _key(row: Row) -> tuple[Any, Any]:
+    return row.get("id"), row.get("created")
 
 
 def _is_same(row: Row, known: Mapping[str, float | None]) -> bool:

@@ -97,6 +97,17 @@ def test_a_session_that_is_written_down_late_is_waited_for() -> None:
     in_virtual_time(main())
 
 
+def test_no_session_is_told_of_twice() -> None:
+    async def main() -> None:
+        house = House(ROW | {"id": 7})
+        assert (await house.sessions.ended(HOF))["cost"] == 2
+        assert (await house.sessions.ended(HOF))["cost"] == 1.9
+        house.evcc.answers[PATH] = reply([ROW | {"id": 7}, ROW | {"id": 8, "price": 3}])
+        assert (await house.sessions.ended(HOF))["cost"] == 3
+
+    in_virtual_time(main())
+
+
 @pytest.mark.parametrize(
     "answer",
     [
