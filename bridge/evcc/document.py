@@ -114,6 +114,7 @@ class Document:
         self._grace = grace
         self._deadline = math.inf
         self._newer: list[list[str]] | None = None
+        self._known_version: Any = None  # of the evcc whose types are those of `state`
         self.state: State = {}
         self.starting = False
         self.disbelieved: list[str] = []
@@ -185,10 +186,12 @@ class Document:
         return new
 
     def _healed(self, new: State) -> State:
-        """Wrong types where numbers were are not believed, until another evcc version brings them."""
+        """Wrong types where numbers were are not believed, unless another evcc version brings them, until complete."""
         known = self.state
         self.disbelieved = []
-        if known.get("version") != new.get("version"):
+        if self._known_version != new.get("version"):
+            if not self.starting:
+                self._known_version = new.get("version")
             return new
         healed = {key: heal(known.get(key), new[key]) for key in new if not same(known.get(key), new[key])}
         self.disbelieved = [key for key, value in healed.items() if not same(value, new[key])]

@@ -40,6 +40,8 @@ class Push:
         self._settings = settings
         self._listener = listener
         self._silence = silence
+        # once: a file that is just being renewed when a connection is lost must not matter
+        self._tls = tls_context(settings) if settings.url.startswith("https") else None
         self._pause = Pause(1.0, _LONGEST_PAUSE)
         self._retry = asyncio.Event()
 
@@ -82,11 +84,10 @@ class Push:
     async def _connection(self) -> AsyncIterator[ClientConnection]:
         """One connection; every way in which it can fail is an error of ours."""
         url = "ws" + self._settings.url.removeprefix("http") + "/ws"
-        context = tls_context(self._settings) if url.startswith("wss") else None
         try:
             async with _Connect(
                 url,
-                ssl=context,
+                ssl=self._tls,
                 additional_headers=_authorization(self._settings),
                 compression=None,
                 max_size=_LARGEST_FRAME,

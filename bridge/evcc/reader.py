@@ -90,6 +90,8 @@ class Reader:
 
     def well(self, well: bool) -> None:  # noqa: FBT001 - evcc's own word on itself
         """Take what evcc's health check says: not well, its state is answered but does not move."""
+        if well and self.health.hung:
+            self._poller.now()
         self.health.hung = not well
         self.health.answered(self.health.word, self.health.seen)
         self._sink.health()
@@ -167,8 +169,10 @@ class Reader:
         if (reason := fatal(new)) is not None:
             self._document.suspect()
             raise Fatal(reason)
-        old = self.state
+        old, was_starting = self.state, self._document.starting
         self._document.replace(new, self._now())
+        if old and (self._document.starting > was_starting or old.get("version") != self.state.get("version")):
+            self._sink.evcc_restarted()  # between two polls
         if self.first_document is None:
             self.first_document = self._now()
         changes = list(changed(old, self.state))

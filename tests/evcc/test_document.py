@@ -412,6 +412,27 @@ def test_another_version_may_have_other_types() -> None:
     assert document.disbelieved == []
 
 
+def test_a_frame_before_the_first_full_document_of_another_version_may_have_other_types_too() -> None:
+    document = _known(_state())
+    document.suspect()
+    list(document.apply({"version": "0.314.0", "pvPower": "much"}))
+    document.replace(_state(pvPower="much", version="0.314.0"), 10.0)
+
+    assert document.state["pvPower"] == "much"
+
+
+def test_another_version_may_have_other_types_until_it_is_complete() -> None:
+    document = _known(_state())
+    new = _state(pvPower="much", version="0.314.0")
+    document.suspect()
+    document.replace({key: value for key, value in new.items() if key != "pvPower"}, 10.0)
+    document.replace(new, 20.0)
+    assert document.state["pvPower"] == "much"
+
+    document.replace({**new, "interval": "long"}, 30.0)
+    assert document.disbelieved == ["interval"]
+
+
 # push frames
 
 

@@ -1,10 +1,12 @@
 import asyncio
 import base64
 import http
+import shutil
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -287,6 +289,25 @@ async def test_an_authority_of_ones_own(authority: Authority) -> None:
         reason = await listener.next()
         assert isinstance(reason, Unreachable)
         assert "certificate" in str(reason)
+
+
+async def test_an_authority_that_is_gone_later_does_not_matter(authority: Authority, tmp_path: Path) -> None:
+    file, gone = tmp_path / "ca.pem", asyncio.Event()
+    shutil.copy(authority.ca_file, file)
+
+    async def close(connection: ServerConnection) -> None:
+        await gone.wait()
+        await connection.close()
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    certificate = authority.server()
+    context.load_cert_chain(certificate.cert, certificate.key)
+    async with _pushed(_Evcc(close), tls=context, ca_file=file) as (_, listener, _pause):
+        assert await listener.next() == _UP
+        file.unlink()
+        gone.set()
+        assert isinstance(await listener.next(), Unreachable)
+        assert await listener.next() == _UP
 
 
 async def test_a_retry_is_made_at_once_whatever_the_pause() -> None:

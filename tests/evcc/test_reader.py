@@ -274,6 +274,27 @@ def test_data_is_stale_when_what_should_have_come_has_not(known: _World, *, push
     assert known.reader.health.word == "stale"
 
 
+def test_a_restart_between_two_polls_is_told(known: _World) -> None:
+    known.poll(loadpoints=[{}], after=10)
+    assert known.reader.starting
+    assert known.sink.restarts == 1
+    known.poll(loadpoints=[{}], after=1)
+    known.poll(after=1)
+    assert known.sink.restarts == 1
+
+    known.poll(version="2", after=10)
+    assert known.sink.restarts == 2
+
+
+def test_when_evcc_is_well_again_it_is_asked_at_once(known: _World) -> None:
+    known.reader.well(False)
+    assert not known.asked_for_a_poll
+    known.reader.well(True)
+    assert known.asked_for_a_poll
+    known.reader.well(True)
+    assert not known.asked_for_a_poll
+
+
 def test_values_of_a_wrong_type_are_named(known: _World) -> None:
     known.poll(pvPower="much")
 
