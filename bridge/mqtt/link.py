@@ -68,6 +68,9 @@ class Link:
             if getattr(error.rc, "value", error.rc) == _UNSUPPORTED_VERSION:
                 raise VersionRefused(str(error)) from None
             raise
+        except (ValueError, LookupError) as error:  # of paho, which does not expect every answer to a WebSocket's
+            self._client.dispose()
+            raise aiomqtt.MqttError(f"what answers there is no broker: {error}") from None
         except BaseException:
             self._client.dispose()
             raise

@@ -65,11 +65,10 @@ class Watch:
                     await link.subscribe(topic, qos=0, own=False)
                 link.send(Message(self._marker, self._token, qos=0))
                 await link.unless_ended(self._came_back.wait())
-        except (TimeoutError, BrokerError):
+        except (TimeoutError, BrokerError):  # the subscription stays: to give it up may take as long
             self._reading = False
             return None
-        finally:
-            await link.unsubscribe(self._marker)
+        await link.unsubscribe(self._marker)
         return self._held
 
     async def go_live(self, link: Link) -> str | None:

@@ -205,8 +205,17 @@ async def test_who_is_no_broker(monkeypatch: pytest.MonkeyPatch, reply: bytes) -
         assert await _reason(f"mqtt://{HOST}:{listening.sockets[0].getsockname()[1]}")
 
 
-async def test_a_web_server_is_no_broker() -> None:
-    async with server(raw(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")) as web:
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+        b"HTTP/1.1 101 Switching\r\nConnection:Upgrade\r\nSec-WebSocket-Accept:abcd=\r\n\r\n",
+        b"HTTP/1.1 101 Switching\r\nSec-WebSocket-Accept\xff: a\r\n\r\n",
+    ],
+    ids=["no WebSocket", "no space", "no text"],
+)
+async def test_a_web_server_is_no_broker(answer: bytes) -> None:
+    async with server(raw(answer)) as web:
         assert await _reason(web.url(scheme="ws"))
 
 

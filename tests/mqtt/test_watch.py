@@ -125,6 +125,18 @@ async def test_without_the_marker_nothing_is_known(monkeypatch: pytest.MonkeyPat
     assert await world.read() is None
 
 
+async def test_a_broker_that_does_not_even_take_a_goodbye_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.01)
+    world = _World(_Broker(gives_back=False))
+
+    async def never(_: str) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(world.broker, "unsubscribe", never)
+    async with asyncio.timeout(5):
+        assert await world.read() is None
+
+
 async def test_a_broker_that_does_not_let_us_read() -> None:
     world = _World(_Broker(refuses=lambda topic: topic.endswith("#")))
 
