@@ -63,7 +63,7 @@ class Daemon:
                 running = group.create_task(site.run(), name="site")
                 telling = group.create_task(self._tell(site), name="systemd")
                 await self._until_told()
-                site.to_be_replaced = not self._stop.is_set() and _place(self._settings) == _place(settings)
+                site.to_be_replaced = lambda: not self._stop.is_set() and self._settings.mqtt == settings.mqtt
                 running.cancel()
                 telling.cancel()
 
@@ -110,11 +110,6 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
         loop.add_signal_handler(signal.SIGHUP, self._reload.set)
-
-
-def _place(settings: Settings) -> tuple[str, str]:
-    """Where a site's last word is overwritten by the first word of the next one."""
-    return settings.mqtt.url, settings.mqtt.root
 
 
 class _Expendable(ThreadPoolExecutor):

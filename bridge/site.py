@@ -4,7 +4,7 @@ import asyncio
 import math
 import time
 from asyncio import TaskGroup
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -82,7 +82,7 @@ class Site:
         self._certain = False
         self._next_refresh = settings.mqtt.refresh or math.inf
         self._words: tuple[str, bool] = (self.reader.health.word, False)
-        self.to_be_replaced = False
+        self.to_be_replaced: Callable[[], bool] = lambda: False
 
     async def run(self) -> None:
         """Mirror for ever; when cancelled, `offline` is published and every command answered."""
@@ -169,7 +169,7 @@ class Site:
         """Say the last words to the broker."""
         self.inbox.stop()
         self.copy.connected = False
-        if not self.to_be_replaced:
+        if not self.to_be_replaced():
             self.copy.want("status", {"status": b"offline"})
 
     @property

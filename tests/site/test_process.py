@@ -1,5 +1,6 @@
 """The process as a user starts it: what it logs, and what becomes of a new configuration."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from signal import SIGHUP
 
@@ -7,7 +8,7 @@ import orjson
 import pytest
 
 from bridge.demo import Evcc
-from tests.broker.mosquitto import Mosquitto
+from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
 from tests.site.running import Bridge
 
@@ -44,6 +45,20 @@ async def test_a_line_is_logged_when_something_changes_and_not_at_each_poll(
         assert log[4:6] == [("info", "problem is over"), ("info", "evcc is online")]
         assert [level for level, _ in log[6:]] == ["warning", "info", "info", "info"]
         assert [event for _, event in log[7:]] == ["broker found", "problem is over", "stopped"]
+
+
+async def test_a_new_login_that_does_not_work_leaves_no_old_online(
+    start_broker: Callable[[Config], Awaitable[Mosquitto]], record: Callable[..., Awaitable[Recorder]], tmp_path: Path
+) -> None:
+    broker = await start_broker(Config(users={"bridge": "b"}, acl="user bridge\ntopic readwrite #\n"))
+    recorder = await record(broker)
+    config = tmp_path / "bridge.toml"
+    config.write_text('[mqtt]\nuser = "bridge"\npassword = "b"\n')
+    async with Evcc(still=True) as evcc, Bridge(evcc, broker, tmp_path / "log", CONFIG=str(config)) as bridge:
+        await recorder.value("evcc/status", "online")
+        config.write_text('[mqtt]\nuser = "bridge"\npassword = "wrong"\n')
+        bridge.signal(SIGHUP)
+        await recorder.value("evcc/status", "offline")
 
 
 async def test_a_new_root_is_taken_on_a_signal_and_the_old_one_left_with_a_last_word(

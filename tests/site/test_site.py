@@ -137,7 +137,7 @@ async def test_the_last_word_is_offline_unless_another_site_follows(
 ) -> None:
     world.poll()
     world.connect()
-    world.site.to_be_replaced = replaced
+    world.site.to_be_replaced = lambda: replaced
     world.site.stopping()
 
     assert world.tree["status"] == status
