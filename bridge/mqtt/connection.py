@@ -22,6 +22,7 @@ from bridge.settings import Mqtt
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # a broker that is back is found at once
 _PATIENT_PAUSE = 30.0  # where the broker refuses us, or another client has our client id
 _TIMEOUT = 10.0
+_SLOWEST_REPLAY = 60.0  # seconds until a subscription is confirmed, perhaps after all that is retained
 _SETTLED = 20.0  # seconds a connection must hold before the next pause is short again
 _LATELY, _SUSPICIOUS = 300.0, 6  # so many losses in so many seconds, and never a failed attempt between them
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
@@ -136,6 +137,7 @@ class Connection:
             "username": settings.user,
             "password": settings.password.get_secret_value() if settings.password else None,
             "keepalive": settings.keepalive,
+            "timeout": _SLOWEST_REPLAY,
             "will": aiomqtt.Will(self._will.topic, self._will.payload, self._will.qos, self._will.retain),
             "tls_context": _tls_context(settings) if address.tls else None,
         }
