@@ -13,14 +13,12 @@ from bridge.extras import questions
 from bridge.extras.ledger import each
 from bridge.extras.rest import SESSIONS, Rest
 from bridge.extras.sessions import TIMEOUT
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import OVERHEAD, Message
 from bridge.topics.payload import text
 
 PREFIX = "bridge/request/"
 _RESPONSE = "bridge/response/"
 _MOST_WAITING = 100
-# header, packet id, lengths of topic and properties
-_OVERHEAD = 32
 _LONGEST_ROOT = 256
 _STALE = "kept by the broker while nobody listened, and not answered"
 
@@ -128,7 +126,7 @@ class Requests:
             return None
         topic = message.response_topic
         levels = _LONGEST_ROOT + len(message.topic.encode()) + 1 if topic is None else len(topic.encode())
-        return max(largest - _OVERHEAD - levels - len(message.correlation or b""), 0)
+        return max(largest - OVERHEAD - levels - len(message.correlation or b""), 0)
 
     async def _of_state(self, fields: Mapping[str, Any]) -> Any:
         return await self._rest.jq(fields["jq"])

@@ -19,11 +19,10 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridge.errors import BrokerError
 from bridge.mqtt import receipts
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import OVERHEAD, Message
 from bridge.mqtt.wire import Client, Limits, VersionRefused, properties_of
 
 _LONGEST_TOPIC = 65_535  # bytes
-_PACKET_OVERHEAD = 64  # bytes of a PUBLISH beside topic and payload, at most
 
 _UNSUPPORTED_VERSION = 0x84
 _GOODBYE = 1.0  # seconds for a clean DISCONNECT
@@ -93,7 +92,7 @@ class Link:
         """Whether a message is within the broker's Maximum Packet Size, and its topic within MQTT's."""
         limit = self.limits.maximum_packet
         length = len(topic.encode())
-        return length <= _LONGEST_TOPIC and (limit is None or length + len(payload) + _PACKET_OVERHEAD <= limit)
+        return length <= _LONGEST_TOPIC and (limit is None or length + len(payload) + OVERHEAD <= limit)
 
     def send(self, message: Message, done: Done | None = None, *, first: bool = False) -> None:
         """Publish; `done` is called once with None or the broker's reason, or never if the connection ends before.

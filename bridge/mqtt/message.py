@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from bridge.topics.names import DEEPEST_TOPIC, LONGEST_TOPIC
 
+OVERHEAD = 64
+"""Bytes of a PUBLISH beside topic, payload and correlation data, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Message:

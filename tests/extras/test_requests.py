@@ -10,7 +10,7 @@ from bridge.errors import Unreachable
 from bridge.evcc.client import Reply
 from bridge.extras.requests import Requests
 from bridge.extras.rest import Rest
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import OVERHEAD, Message
 from tests.extras.outlet import Outlet
 from tests.extras.recorded import ERAS, NO_ROUTE, FakeEvcc, body, reply
 
@@ -187,6 +187,19 @@ async def test_an_answer_that_the_broker_does_not_take_is_refused() -> None:
         assert "bytes" in answer["error"]
         bridge.largest = 2000
         assert (await bridge.ask("tariff", {"type": "grid"}))["status"] == "ok"
+
+
+@pytest.mark.parametrize("length", range(300, 420))
+async def test_an_answer_with_room_is_one_that_is_sent(length: int) -> None:
+    """What is found to fit here also fits where it is sent."""
+    bridge = Bridge()
+    bridge.evcc.answers["/api/tariff/grid"] = reply({"rates": ["x" * length]})
+    bridge.largest = 450
+    topic = "answers/one"
+    async with bridge.running():
+        bridge.requests.receive(Message("bridge/request/tariff", b'{"type":"grid"}', response_topic=topic))
+        _, answer = await bridge.outlet.next()
+    assert len(topic) + len(orjson.dumps(answer)) + OVERHEAD <= bridge.largest
 
 
 async def test_so_many_at_once_and_no_more() -> None:
