@@ -84,6 +84,17 @@ def topic_of(setting: Setting, target: Target) -> str:
     return f"{target.scope}{middle}/{setting.leaf}"
 
 
+def spellings(topic: str) -> list[str]:
+    """A setting's topic, below the root and without `/set`, with each name that the setting has, in small letters."""
+    scope, *levels = topic.split("/")
+    if scope not in ANYWHERE:
+        return [topic]
+    above = levels[: 0 if scope == Scope.SITE else 1]
+    rows = ROWS[Scope(scope)]
+    setting = rows.get("/".join(levels[len(above) :]).lower())
+    return ["/".join([scope, *above, name]) for name, row in rows.items() if row is setting] or [topic]
+
+
 def _target(
     levels: list[str], state: Mapping[str, Any], by_title: Callable[[str], Target | None] | None
 ) -> tuple[Target, list[str]]:

@@ -153,7 +153,7 @@ class Inbox:
             raise Refused(f"{size} bytes are too many: {self._settings.max_payload} are read (commands.max_payload)")
         state = self._state()
         found = find(message.topic, state, self._by_title)
-        self._permission.check(found.topic)
+        self._permission.check(found.topic, message.topic.removesuffix(_SET))
         if (found.setting.scope, found.setting.leaf) in self._sender.missing:
             raise Refused(no_such(found.setting))
         moment = datetime.fromtimestamp(self._now(), UTC)

@@ -4,13 +4,17 @@ import re
 from dataclasses import dataclass
 from fnmatch import translate
 
+from bridge.commands.find import spellings
 from bridge.errors import Refused
 from bridge.settings import Commands
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What `commands.enabled`, `allow` and `deny` let through; globs over topics, with or without `/set`."""
+    """What `commands.enabled`, `allow` and `deny` let through; globs over topics, with or without `/set`.
+
+    A glob means the setting, whichever of its names it is written with.
+    """
 
     enabled: bool = True
     allowed: re.Pattern[str] | None = None
@@ -29,13 +33,17 @@ class Permission:
             return False
         return True
 
-    def check(self, topic: str) -> None:
-        """Refused when a setting's topic, below the root and without `/set`, may not be set."""
+    def check(self, topic: str, written: str | None = None) -> None:
+        """Refused when a setting's topic, below the root and without `/set`, may not be set.
+
+        `written` is the topic as a client wrote it, perhaps below `by-title/`.
+        """
         if not self.enabled:
             raise Refused("commands are switched off (commands.enabled)")
-        if self.denied is not None and self.denied.match(topic):
+        topics = (*spellings(topic), written or topic)
+        if self.denied is not None and any(map(self.denied.match, topics)):
             raise Refused(f"{topic} may not be set (commands.deny)")
-        if self.allowed is not None and not self.allowed.match(topic):
+        if self.allowed is not None and not any(map(self.allowed.match, topics)):
             raise Refused(f"{topic} may not be set (commands.allow)")
 
 

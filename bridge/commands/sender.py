@@ -7,7 +7,7 @@ from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.answer import SUPERSEDED, Outcome, Status, judge, lacks_route
 from bridge.commands.lane import Command, Lane
 from bridge.commands.pace import Pace
-from bridge.errors import Invalid, Refused, Unreachable
+from bridge.errors import EvccError, Invalid, Refused, Unreachable
 from bridge.evcc.client import Caller, Reply
 from bridge.pause import Pause
 
@@ -74,16 +74,23 @@ class Sender:
             lane.problem = f"evcc, or a proxy before it, answers {reply.status}: {reply.error()}"
             return None
         if lacks_route(reply):
-            return self._no_route(lane, command, reply)
+            return await self._no_route(lane, command, reply)
         return judge(reply)
 
-    def _no_route(self, lane: Lane, command: Command, reply: Reply) -> Outcome | None:
-        if not self.ready():
+    async def _no_route(self, lane: Lane, command: Command, reply: Reply) -> Outcome | None:
+        if not self.ready() or not await self._is_up():
             lane.problem = "evcc is starting (404)"
             return None
         setting = command.found.setting
         self.missing.add((setting.scope, setting.leaf))
         return Outcome(Status.REFUSED, no_such(setting), reply.status)
+
+    async def _is_up(self) -> bool:
+        """Whether evcc has routes at all: one that has just restarted has none for a second, nor has its proxy."""
+        try:
+            return not lacks_route(await self.evcc.call("GET", "/api/state", params={"jq": "null"}))
+        except EvccError:
+            return False
 
     def _expire(self, lane: Lane) -> None:
         for command in lane.expire(self.monotonic()):

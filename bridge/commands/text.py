@@ -15,19 +15,24 @@ def text_of(payload: bytes) -> str:
         raise Refused("takes text in UTF-8") from None
     if "\0" in text:
         raise Refused("takes text without NUL characters")
-    if not text:
-        raise Refused("got nothing but space")
-    return text
+    return _filled(text)
 
 
 def unquoted(text: str) -> str:
-    """A JSON string's content, for clients that send `"80"`; any other text as it is."""
+    """A JSON string's content, for clients that send `"80"`; any other text as it is. Refused when it is empty."""
     if len(text) < 2 or not (text.startswith('"') and text.endswith('"')):
         return text
     try:
-        return str(orjson.loads(text)).strip()
+        inner = str(orjson.loads(text)).strip()
     except orjson.JSONDecodeError:
         return text
+    return _filled(inner)
+
+
+def _filled(text: str) -> str:
+    if not text:
+        raise Refused("got nothing but space")
+    return text
 
 
 def shown(text: str) -> str:

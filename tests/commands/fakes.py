@@ -68,9 +68,13 @@ NO_ROUTE = reply(404, b"404 page not found\n", "text/plain; charset=utf-8")
 
 @dataclass
 class FakeEvcc:
-    """Answers with the next of `replies`, else with `otherwise`; holds its answers while `gate` is shut."""
+    """Answers with the next of `replies`, else with `otherwise`; holds its answers while `gate` is shut.
+
+    A question about its state is answered with `state`, and not noted.
+    """
 
     clock: Clock
+    state: Reply | BridgeError = field(default_factory=reply)
     replies: list[Reply | BridgeError | str] = field(default_factory=list)
     otherwise: Reply | BridgeError = field(default_factory=reply)
     calls: list[str] = field(default_factory=list)
@@ -86,10 +90,12 @@ class FakeEvcc:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,  # noqa: ARG002  of the real client
+        params: Mapping[str, str] | None = None,
         json: Any = None,
         timeout: float | None = None,
     ) -> Reply:
+        if (method, path, params) == ("GET", "/api/state", {"jq": "null"}):
+            return self._told(self.state)
         self.calls.append(f"{method} {path.removeprefix('/api/')}")
         self.times.append(self.clock.time - 1000)
         self.bodies.append(json)
@@ -98,6 +104,9 @@ class FakeEvcc:
         if isinstance(answer, str):
             await self.clock.sleep(timeout or 0)
             raise Unreachable(f"evcc did not answer within {timeout:g} s")
+        return self._told(answer)
+
+    def _told(self, answer: Reply | BridgeError) -> Reply:
         if isinstance(answer, BridgeError):
             raise answer
         return answer

@@ -1,6 +1,7 @@
 import pytest
 
 from bridge.commands.permission import Permission
+from bridge.errors import Refused
 from bridge.settings import Commands
 
 MODE = "loadpoints/1/mode"
@@ -30,6 +31,23 @@ def allowed(topic: str, *, enabled: bool = True, allow: tuple[str, ...] = (), de
 )
 def test_globs_over_topics(allow: tuple[str, ...], deny: tuple[str, ...], expected: bool) -> None:
     assert allowed(MODE, allow=allow, deny=deny) is expected
+
+
+@pytest.mark.parametrize("glob", ["loadpoints/*/phases", "loadpoints/*/phasesConfigured", "*/PHASES/set"])
+@pytest.mark.parametrize("written", ["loadpoints/1/phases", "by-title/garage/phases", "loadpoints/1/phasesConfigured"])
+def test_a_glob_means_the_setting_whatever_it_is_called(glob: str, written: str) -> None:
+    topic = "loadpoints/1/phasesConfigured"
+    with pytest.raises(Refused, match=r"may not be set \(commands.deny\)"):
+        Permission.of(Commands(deny=(glob,))).check(topic, written)
+    Permission.of(Commands(allow=(glob,))).check(topic, written)
+    assert not allowed(topic, deny=(glob,))
+
+
+def test_a_glob_below_titles_means_what_is_written_there() -> None:
+    permission = Permission.of(Commands(deny=("by-title/garage/*",)))
+    with pytest.raises(Refused):
+        permission.check(MODE, "by-title/garage/mode")
+    permission.check(MODE, MODE)
 
 
 def test_switched_off_nothing_is_allowed() -> None:

@@ -1,5 +1,8 @@
+import pytest
+
 from bridge.catalogue.setting import Scope
-from bridge.errors import Refused
+from bridge.errors import BridgeError, Refused
+from bridge.evcc.client import Reply
 from tests.commands.fakes import AWAY, HANGS, NO_ROUTE, reply, running, settle
 
 MODE = "loadpoints/1/mode"
@@ -123,6 +126,19 @@ async def test_the_404_of_an_evcc_that_is_starting_only_means_later() -> None:
     async with running() as house:
         house.ready = False
         house.evcc.otherwise = NO_ROUTE
+        house.set(MODE, "pv")
+        await house.clock.advance(3)
+        assert house.outlet.sent == []
+        house.evcc.otherwise = reply()
+        await house.clock.advance(2)
+        assert house.outlet.statuses == ["ok"]
+        assert house.inbox.missing == frozenset()
+
+
+@pytest.mark.parametrize("state", [NO_ROUTE, AWAY])
+async def test_a_404_of_an_evcc_that_has_no_routes_at_all_teaches_nothing(state: Reply | BridgeError) -> None:
+    async with running() as house:
+        house.evcc.otherwise, house.evcc.state = NO_ROUTE, state
         house.set(MODE, "pv")
         await house.clock.advance(3)
         assert house.outlet.sent == []

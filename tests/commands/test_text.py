@@ -41,6 +41,12 @@ def test_quotes_of_json_are_taken_off(text: str, inside: str) -> None:
     assert unquoted(text) == inside
 
 
+@pytest.mark.parametrize("text", ['""', '" "', '"\\n"'])
+def test_nothing_in_quotes_is_nothing(text: str) -> None:
+    with pytest.raises(Refused, match="got nothing but space"):
+        unquoted(text)
+
+
 @given(st.text())
 def test_what_is_shown_is_short_and_printable(text: str) -> None:
     assert shown(text).isprintable()
