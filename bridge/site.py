@@ -1,4 +1,4 @@
-"""One evcc on one broker root: all parts, wired. Only this module knows both evcc and the broker."""
+"""One evcc on one broker root: all parts, wired. `evcc` and `mqtt` do not know each other."""
 
 import asyncio
 import math

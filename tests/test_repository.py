@@ -1,5 +1,6 @@
 """What stands around the code agrees with it: README, locks, containers, the broker's configuration."""
 
+import ast
 import json
 import re
 import subprocess
@@ -83,6 +84,43 @@ class TestReadme:
         linked = re.findall(r"\]\((?!http)([^)]+)\)", README)
         scripts = re.findall(r"\bscripts/\w+", README + (ROOT / "CONTRIBUTING.md").read_text())
         assert [path for path in (*linked, *scripts) if not (ROOT / path).exists()] == []
+
+
+ROOMS: tuple[
+    dict[str, tuple[str, ...]], ...
+] = (  # from the bottom up; what stands in one row may not import its neighbours, but as the last column says
+    {"errors": (), "plain": (), "parsed": (), "pause": (), "notify": (), "catalogue": (), "topics": (), "demo": ()},
+    {"settings": (), "log": ()},
+    {"problems": (), "evcc": (), "mqtt": ()},
+    {"commands": ()},
+    {"extras": (), "discovery": (), "about": ()},
+    {"site": ()},
+    {"daemon": ()},
+    {"cli": ("check",), "check": ()},
+    {"__main__": ()},
+)
+
+
+def imported(path: Path) -> set[str]:
+    """The rooms that a module of the bridge imports."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name.split(".")[1] for name in names if name.startswith("bridge.")} - {"__version__"}
+
+
+def test_data_flows_down_the_rooms_and_never_up() -> None:
+    up = []
+    for level, row in enumerate(ROOMS):
+        below = {room for lower in ROOMS[:level] for room in lower} - {"demo"}
+        for room, beside in row.items():
+            may = {room, *below, *beside} | ({"demo"} if room == "cli" else set())
+            for path in [ROOT / f"bridge/{room}.py", *(ROOT / "bridge" / room).rglob("*.py")]:
+                up += [(str(path), name) for name in (imported(path) if path.exists() else ()) if name not in may]
+    assert up == []
+    there = {path.stem for path in (ROOT / "bridge").iterdir()} - {"__init__", "__pycache__", "py"}
+    assert {room for row in ROOMS for room in row} == there
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,6 @@ RANGE = measured("km", "distance")
 PRICE = measured("{currency}/kWh", decimals=3)
 CO2 = measured("g/kWh")
 SHARE = Quantity(unit="%", state_class="measurement", share=True)
-COUNT = Quantity(state_class="measurement")
 METER = Quantity(unit="kWh", device_class="energy", state_class="total_increasing", decimals=2)
 COUNTER = Quantity(unit="Wh", device_class="energy", state_class="total_increasing")
 LEFT = Quantity(unit="Wh", device_class="energy")  # Home Assistant allows no measurement of energy

@@ -13,6 +13,7 @@ from bridge.errors import BrokerError
 
 HOST = "127.0.0.1"
 _START = 10.0
+_GOODBYE = 5.0
 _CONFIG = """\
 listener {port} {host}
 allow_anonymous true
@@ -44,13 +45,13 @@ async def broker() -> AsyncIterator[str]:
             await end(process)
 
 
-async def end(process: asyncio.subprocess.Process, seconds: float = 5) -> None:
+async def end(process: asyncio.subprocess.Process) -> None:
     """End a process in an orderly way, or, if that takes too long, at once."""
     if process.returncode is not None:
         return
     process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), seconds)
+        await asyncio.wait_for(process.wait(), _GOODBYE)
     except TimeoutError:
         process.kill()
         await process.wait()

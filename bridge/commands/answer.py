@@ -50,11 +50,6 @@ def judge(reply: Reply) -> Outcome:
     return Outcome(Status.FAILED, f"no answer of evcc: HTTP {reply.status} with {kind}", reply.status)
 
 
-def lacks_route(reply: Reply) -> bool:
-    """Whether this evcc has no such route: 404 in plain text, where a refusal is JSON."""
-    return reply.status == 404 and reply.content_type.startswith("text/plain")
-
-
 def fields_of(outcome: Outcome, value: Value | Clear | str | None, call: Call | None, ms: float) -> dict[str, Any]:
     """The fields of an answer; `value` is text where it could not be read, `ms` counts from the arrival."""
     return {

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from bridge.catalogue.setting import Scope, Setting
-from bridge.commands.answer import SUPERSEDED, Outcome, Status, judge, lacks_route
+from bridge.commands.answer import SUPERSEDED, Outcome, Status, judge
 from bridge.commands.lane import Command, Lane
 from bridge.commands.pace import Pace
 from bridge.errors import EvccError, Invalid, Refused, Unreachable
@@ -73,7 +73,7 @@ class Sender:
         if reply.status >= 500:
             lane.problem = f"evcc, or a proxy before it, answers {reply.status}: {reply.error()}"
             return None
-        if lacks_route(reply):
+        if reply.lacks_route:
             return await self._no_route(lane, command, reply)
         return judge(reply)
 
@@ -88,7 +88,7 @@ class Sender:
     async def _is_up(self) -> bool:
         """Whether evcc has routes at all: one that has just restarted has none for a second, nor has its proxy."""
         try:
-            return not lacks_route(await self.evcc.call("GET", "/api/state", params={"jq": "null"}))
+            return not (await self.evcc.call("GET", "/api/state", params={"jq": "null"})).lacks_route
         except EvccError:
             return False
 

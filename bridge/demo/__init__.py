@@ -7,7 +7,7 @@
         await evcc.restart(scale=0.1)               # refused, 404, one more loadpoint a cycle
         await evcc.requests.find("POST", "/api/loadpoints/1/mode/.*")
 
-It needs the extra `demo`. `python -m bridge.demo` runs it as a program.
+Its `?jq=` needs the extra `demo`. `python -m bridge.demo` runs it as a program.
 """
 
 from bridge.demo.era import ERAS

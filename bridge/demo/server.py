@@ -27,8 +27,8 @@ class Evcc:
     """A whole evcc, to be used as an async context manager.
 
     `interval` is the seconds between control cycles, None for cycles by hand (`cycle`). `speed` lets the house's
-    clock run faster than real time from `start` (seconds since 1970, default now). `prefix`, `user` and `password`,
-    and `tls` stand for a reverse proxy before it. With `still` the meters do not move.
+    clock run faster than real time from `start` (seconds since 1970, default now). `prefix`, `login` and
+    `tls` stand for a reverse proxy before it. With `still` the meters do not move.
     """
 
     def __init__(  # noqa: PLR0913 - every option has a default that suits most

@@ -35,6 +35,11 @@ class Reply:
         return 200 <= self.status < 300 and (not self.body.strip() or self._is_json)
 
     @property
+    def lacks_route(self) -> bool:
+        """Whether this evcc has no such route: 404 in plain text, where a refusal is JSON."""
+        return self.status == 404 and self.content_type.startswith("text/plain")
+
+    @property
     def _is_json(self) -> bool:
         return self.content_type.partition(";")[0].strip().lower() == "application/json"
 
@@ -86,7 +91,7 @@ class Client:
         # not the pool's own limit: a call that is cancelled while it waits there takes a place with it for ever
         self._places = Semaphore(_CALLS_AT_ONCE)
         self._http = httpx.AsyncClient(
-            auth=login(settings),
+            auth=settings.login,
             transport=httpx.AsyncHTTPTransport(
                 verify=tls_context(settings),
                 limits=httpx.Limits(keepalive_expiry=_KEEPALIVE),
@@ -177,13 +182,6 @@ class Client:
             raise Refused(f"what is asked of evcc does not fit into an address: {error}") from None
 
 
-def login(settings: Evcc) -> tuple[str, str] | None:
-    """User and password for HTTP's basic authentication, where a proxy before evcc wants them."""
-    if settings.user is None:
-        return None
-    return settings.user, settings.password.get_secret_value() if settings.password else ""
-
-
 def tls_context(settings: Evcc) -> ssl.SSLContext:
     """What verifies evcc's certificate; bare, without loading any authority, where the URL is `http`."""
     if not settings.url.startswith("https"):
@@ -212,7 +210,6 @@ def _no_state(reply: Reply) -> EvccError:
 
 def _cause(error: BaseException) -> str:
     text = str(error) or type(error).__name__
-    while error.__cause__ is not None or error.__context__ is not None:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]
-        text = str(error) or text
+    while (below := error.__cause__ or error.__context__) is not None:
+        error, text = below, str(below) or text
     return text

@@ -20,13 +20,11 @@ class Health:
     failures: int = 0
     hung: bool = False
 
-    def answered(self, word: str, now: float, reason: str = "") -> None:
-        """Note a state document; `word` says whether it was complete, incomplete or fatal."""
+    def answered(self, word: str, now: float) -> None:
+        """Note a state document; `word` says whether it was complete: `online` or `starting`."""
         self.failures = 0
-        if self.hung:
-            word, reason = "stale", "evcc's own health check says that it hangs"
-        self.word, self.reason = word, reason
-        self.fresh = word in _FRESH
+        self.word, self.reason = ("stale", "evcc's own health check says that it hangs") if self.hung else (word, "")
+        self.fresh = self.word in _FRESH
         self.seen = now
 
     def moved(self, now: float) -> None:

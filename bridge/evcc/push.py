@@ -10,7 +10,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus, WebSocketException
 
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
-from bridge.evcc.client import login, tls_context
+from bridge.evcc.client import tls_context
 from bridge.parsed import parsed
 from bridge.pause import Pause
 from bridge.settings import Evcc
@@ -125,5 +125,5 @@ def _read(message: str | bytes) -> dict[str, Any]:
 
 
 def _authorization(settings: Evcc) -> dict[str, str]:
-    pair = login(settings)
+    pair = settings.login
     return {"Authorization": "Basic " + base64.b64encode(":".join(pair).encode()).decode()} if pair else {}

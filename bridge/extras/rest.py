@@ -57,7 +57,7 @@ class Rest:
             raise Unreachable(f"evcc, or a proxy before it, answers {reply.status} to {path}")
         if 300 <= reply.status < 400 or "html" in reply.content_type.lower():
             raise Invalid(f"no answer of evcc to {path}: HTTP {reply.status} with {reply.content_type}")
-        if _is_no_route(reply):
+        if reply.lacks_route:
             await self._has_routes(path)
         return reply
 
@@ -69,7 +69,7 @@ class Rest:
 
 
 def _done(reply: Reply, path: str) -> Reply:
-    if _is_no_route(reply):
+    if reply.lacks_route:
         raise Refused(f"this evcc has no {path}")
     if reply.status >= 400:
         raise Refused(reply.error())
@@ -77,8 +77,4 @@ def _done(reply: Reply, path: str) -> Reply:
 
 
 def _has_none(reply: Reply) -> bool:
-    return _is_no_route(reply) or (reply.status == 404 and any(words in reply.error() for words in _NEVER))
-
-
-def _is_no_route(reply: Reply) -> bool:
-    return reply.status == 404 and reply.content_type.startswith("text/plain")
+    return reply.lacks_route or (reply.status == 404 and any(words in reply.error() for words in _NEVER))

@@ -56,7 +56,7 @@ class Client(aiomqtt.Client):
     def _handle_publish(self) -> MQTTErrorCode:
         try:
             return self._read_publish()
-        except MalformedPacket:  # to paho U+FEFF in a property is; the connection would end for it, again and again
+        except MalformedPacket:  # paho calls U+FEFF in a property so, and would end the connection for it each time
             command, packet = self._client._in_packet["command"], self._client._in_packet["packet"]  # noqa: SLF001
             end = 2 + int.from_bytes(packet[:2], "big")  # of the topic
             with_acknowledgement = command & 0x06
@@ -70,7 +70,7 @@ class Client(aiomqtt.Client):
         super()._on_socket_open(client, userdata, sock)
 
     def _on_socket_register_write(self, client: Any, _userdata: Any, sock: Any) -> None:
-        # aiomqtt adds the writer later, even if the socket is closed until then, and its number perhaps another's
+        # aiomqtt adds the writer later, when the socket may be closed and its number another's
         self._loop.call_soon_threadsafe(self._add_writer, client, sock)
 
     def _add_writer(self, client: Any, sock: Any) -> None:
@@ -95,7 +95,7 @@ class Client(aiomqtt.Client):
         super()._on_publish(client, userdata, mid, reason_code, properties)
 
     def _on_message(self, _client: Any, _userdata: Any, message: paho.MQTTMessage) -> None:
-        with suppress(UnicodeDecodeError):  # no topic of ours is not UTF-8
+        with suppress(UnicodeDecodeError):  # our topics are all UTF-8
             self.link.received(_incoming(message))
 
     def dispose(self) -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from bridge.commands.answer import Outcome, Status, fields_of, judge, lacks_route
+from bridge.commands.answer import Outcome, Status, fields_of, judge
 from bridge.commands.call import Call
 from bridge.commands.value import CLEAR, Value
 from bridge.evcc.client import Reply
@@ -42,10 +42,10 @@ def test_what_is_no_answer_of_evcc_has_failed(answer: Reply) -> None:
 
 
 def test_a_missing_route_is_plain_text_where_a_refusal_is_json() -> None:
-    assert lacks_route(NO_ROUTE)
-    assert not lacks_route(reply(404, {"error": "tariff not available"}))
-    assert not lacks_route(reply(404, b"<html>", "text/html"))
-    assert not lacks_route(reply(400, b"x", "text/plain"))
+    assert NO_ROUTE.lacks_route
+    assert not reply(404, {"error": "tariff not available"}).lacks_route
+    assert not reply(404, b"<html>", "text/html").lacks_route
+    assert not reply(400, b"x", "text/plain").lacks_route
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """A link to nowhere: it keeps what it is to send, and acknowledges when the test says so."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
@@ -65,9 +64,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-Erase = Callable[[str], bool]
 
 
 def everything(_: str) -> bool:
