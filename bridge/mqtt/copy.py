@@ -148,6 +148,7 @@ class Copy:
     def tick(self) -> None:
         """Note that time goes by, about once a second."""
         now = self._now()
+        self._standstill.ask(self._link)
         self._standstill.alive(self._link)
         self.publisher.tick()
         for annex in self._annexes:
@@ -166,7 +167,12 @@ class Copy:
     async def _session(self) -> None:
         beside = [topic for annex in self._annexes for topic in annex.filters]
         watch = Watch(self._root, beside, command=self._on_command, publication=self._on_publication)
-        async with self._connection.open(watch.receive) as link:
+
+        def receive(message: Message) -> None:
+            if not self._standstill.came_back(message):
+                watch.receive(message)
+
+        async with self._connection.open(receive) as link:
             self._link = link
             self._standstill.begin()
             self.connects += 1
@@ -187,6 +193,7 @@ class Copy:
         self._desk.problem("read", None if held is not None else f"the broker does not let us read {self._root}/#")
         self._adopt(link, held or {})
         self._desk.problem("subscribe", await watch.go_live(link))
+        await self._standstill.listen(link)
         await self._settle(link)
         self.connected = True
         self._desk.broker_found()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
+from bridge.errors import BrokerError
 from bridge.mqtt.link import Done
 from bridge.mqtt.message import Message
 from bridge.mqtt.wire import Limits
@@ -23,8 +24,14 @@ class FakeLink:
     largest: int = 1_000_000
     at_once: bool = False
     """Acknowledge from within `send`, as QoS 0 does."""
+    refuses: bool = False
+    """Refuse every subscription."""
     sent: list[Message] = field(default_factory=list)
     waiting: list[tuple[Message, Done]] = field(default_factory=list)
+
+    async def subscribe(self, topic: str, **_: object) -> None:
+        if self.refuses:
+            raise BrokerError(f"the broker does not let us subscribe to {topic}")
 
     def fits(self, topic: str, payload: bytes) -> bool:
         return len(topic) + len(payload) <= self.largest

@@ -1,13 +1,15 @@
 """The process as a user starts it: what it logs, and what becomes of a new configuration."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from signal import SIGHUP
+from signal import SIGCONT, SIGHUP, SIGSTOP
 
 import orjson
 import pytest
 
 from bridge.demo import Evcc
+from tests.broker.client import client
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
 from tests.site.running import Bridge
@@ -74,3 +76,27 @@ async def test_a_new_root_is_taken_on_a_signal_and_the_old_one_left_with_a_last_
         await recorder.value("old/status", "offline")
         assert await bridge.stop() == 0
         await recorder.value("new/status", "offline")
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_what_waited_while_the_process_stood_still_is_stale_however_much_it_is(
+    broker: Mosquitto, recorder: Recorder, tmp_path: Path, version: str
+) -> None:
+    """The broker has 20 messages under way; the others wait in its queue, behind its acknowledgements."""
+    topic = "evcc/loadpoints/1/limitSoc"
+    async with (
+        Evcc(still=True) as evcc,
+        Bridge(evcc, broker, tmp_path / "log", MQTT_VERSION=version) as bridge,
+        client(broker) as sender,
+    ):
+        await recorder.value("evcc/status", "online")
+        bridge.signal(SIGSTOP)
+        for soc in range(20, 100):
+            await sender.publish(f"{topic}/set", str(soc), qos=1)
+        await asyncio.sleep(2.5)  # so long is a standstill
+        bridge.signal(SIGCONT)
+        await recorder.until(lambda: len(recorder.payloads(f"{topic}/result")) == 80)
+        assert {orjson.loads(answer)["status"] for answer in recorder.payloads(f"{topic}/result")} == {"stale"}
+        assert not evcc.requests.matching("POST")
+        await sender.publish(f"{topic}/set", "70", qos=1)
+        await evcc.requests.find("POST", "/api/loadpoints/1/limitsoc/70")
