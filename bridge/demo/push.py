@@ -8,6 +8,7 @@ from enum import Enum
 import orjson
 from websockets.datastructures import Headers
 from websockets.http11 import Request
+from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from bridge.demo.house import Frame, House
@@ -52,7 +53,9 @@ class Socket:
         self._flush()
 
     def send(self, payload: bytes) -> None:
-        """Send a frame, or keep it while the client is slow, up to `BACKLOG`."""
+        """Send a frame, or keep it while the client is slow, up to `BACKLOG`; nothing once the connection closes."""
+        if self._protocol.state is not State.OPEN:
+            return
         if self._paused:
             self._backlog.append(payload)
             if len(self._backlog) > BACKLOG:
@@ -70,8 +73,9 @@ class Socket:
             self.send(self._backlog.popleft())
 
     def close(self) -> None:
-        self._protocol.send_close(1001)
-        self._flush()
+        if self._protocol.state is State.OPEN:
+            self._protocol.send_close(1001)
+            self._flush()
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():

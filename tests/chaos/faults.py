@@ -32,6 +32,8 @@ class Fault:
     """Whether it leaves that promise alone."""
     slow: bool = False
     """Whether commands and answers may be under way for long."""
+    freezes: bool = False
+    """Whether the bridge neither reads nor notices anything meanwhile."""
     lies: bool = False
     """Whether bytes become other bytes, which nobody can see."""
 
@@ -241,7 +243,7 @@ _CERTIFICATE = Fault("broker's certificate expired", "broker", _certificate_expi
 _BRIDGE = [
     Fault("bridge killed", "bridge", _bridge_killed, OFFLINE_BRIDGE),
     Fault("bridge restarted", "bridge", _bridge_restarted, OFFLINE_BRIDGE),
-    Fault("bridge frozen", "bridge", _bridge_frozen, OFFLINE_BRIDGE),
+    Fault("bridge frozen", "bridge", _bridge_frozen, OFFLINE_BRIDGE, freezes=True),
     Fault("configuration read again", "bridge", _configuration_read),
     Fault("configuration wrong", "bridge", _configuration_wrong),
     Fault("clock jumps", "bridge", _clock_jumps, harmless=True),

@@ -23,6 +23,7 @@ from tests.chaos.world import World
 from tests.site.running import expected, state_topics
 
 _PROBE = 0.05  # seconds between two looks at what has no event
+_AWAKE = 2.0  # seconds in which a bridge that was frozen finds out how its connection is
 _LONGEST_BURST = 60.0  # seconds that no burst needs, however slow the machine
 _SHOWN = 60  # messages shown when something is broken
 Say = Callable[[str], None]
@@ -93,6 +94,7 @@ class Run:
         self._unsettled = 0.0
         self._broker_back = 0.0
         self._slow: list[tuple[float, float]] = []
+        self._frozen: list[tuple[float, float]] = []
         self._rest: tuple[list[str], int] | None = None
         self._memory: dict[int, int] = {}
 
@@ -152,6 +154,8 @@ class Run:
             del self._active[fault.place]
             if fault.slow:
                 self._slow.append((began, time.monotonic()))
+            if fault.freezes:
+                self._frozen.append((began, time.monotonic()))
             if not fault.harmless:
                 self._unsettled = time.monotonic()
             if fault.place == "broker":
@@ -228,6 +232,9 @@ class Run:
             commander.commands.clear()
 
     def _reached(self, begin: float, end: float) -> bool:
+        for since, thaw in self._frozen:  # only then does it read what has waited, or find that its connection is lost
+            if begin < thaw and since < end:
+                end = max(end, thaw + _AWAKE)
         slow = any(begin < until and since < end for since, until in self._slow)
         held = self._world.broker_link.continuity.held(begin, end)
         return held and not slow and not any(begin <= lost <= end for lost in self._world.recorder.losses)

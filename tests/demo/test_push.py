@@ -207,3 +207,13 @@ async def test_dropped_clients_may_come_back() -> None:
         await _closed(client)
         async with _client(evcc) as again:
             assert await _frame(again)
+
+
+async def test_a_write_while_a_client_is_being_closed_is_a_write_like_any_other() -> None:
+    async with Evcc(still=True) as evcc, _client(evcc) as client:
+        await _frame(client)
+        evcc.push_fault("closing")
+        evcc.push_fault("garbage")
+        evcc.set("homePower", 77)
+        assert evcc.get("homePower") == 77
+        await _closed(client)
