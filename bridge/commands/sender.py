@@ -7,8 +7,8 @@ from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.answer import SUPERSEDED, Outcome, Status, judge
 from bridge.commands.lane import Command, Lane
 from bridge.commands.pace import Pace
-from bridge.errors import EvccError, Invalid, Refused, Unreachable
-from bridge.evcc.client import Caller, Reply
+from bridge.errors import Invalid, Refused, Unreachable
+from bridge.evcc.client import Caller, Reply, has_routes
 from bridge.pause import Pause
 
 _FIRST_PAUSE = 0.1
@@ -78,19 +78,12 @@ class Sender:
         return judge(reply)
 
     async def _no_route(self, lane: Lane, command: Command, reply: Reply) -> Outcome | None:
-        if not self.ready() or not await self._is_up():
+        if not self.ready() or not await has_routes(self.evcc, command.deadline - self.monotonic()):
             lane.problem = "evcc is starting (404)"
             return None
         setting = command.found.setting
         self.missing.add((setting.scope, setting.leaf))
         return Outcome(Status.REFUSED, no_such(setting), reply.status)
-
-    async def _is_up(self) -> bool:
-        """Whether evcc has routes at all: one that has just restarted has none for a second, nor has its proxy."""
-        try:
-            return not (await self.evcc.call("GET", "/api/state", params={"jq": "null"})).lacks_route
-        except EvccError:
-            return False
 
     def _expire(self, lane: Lane) -> None:
         for command in lane.expire(self.monotonic()):

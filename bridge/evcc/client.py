@@ -182,6 +182,17 @@ class Client:
             raise Refused(f"what is asked of evcc does not fit into an address: {error}") from None
 
 
+async def has_routes(evcc: Caller, timeout: float | None = None) -> bool:
+    """Whether evcc answers for its state: while it starts it has no routes at all, and a proxy answers in its place.
+
+    `timeout` is in seconds.
+    """
+    try:
+        return (await evcc.call("GET", "/api/state", params={"jq": "null"}, timeout=timeout)).ok
+    except EvccError:
+        return False
+
+
 def tls_context(settings: Evcc) -> ssl.SSLContext:
     """What verifies evcc's certificate; bare, without loading any authority, where the URL is `http`."""
     if not settings.url.startswith("https"):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bridge.errors import Invalid, NotReady, Refused, Unreachable
-from bridge.evcc.client import Caller, Reply
+from bridge.evcc.client import Caller, Reply, has_routes
 from bridge.parsed import parsed
 
 STATE, SESSIONS = "/api/state", "/api/sessions"
@@ -57,15 +57,9 @@ class Rest:
             raise Unreachable(f"evcc, or a proxy before it, answers {reply.status} to {path}")
         if 300 <= reply.status < 400 or "html" in reply.content_type.lower():
             raise Invalid(f"no answer of evcc to {path}: HTTP {reply.status} with {reply.content_type}")
-        if reply.lacks_route:
-            await self._has_routes(path)
-        return reply
-
-    async def _has_routes(self, path: str) -> None:
-        """NotReady when evcc has not only no `path` but no routes at all, as while it starts."""
-        if path in _EVERYWHERE:
+        if reply.lacks_route and (path in _EVERYWHERE or not await has_routes(self._evcc)):
             raise NotReady("evcc is starting (404)")
-        await self._asked(STATE, {"jq": "null"})
+        return reply
 
 
 def _done(reply: Reply, path: str) -> Reply:

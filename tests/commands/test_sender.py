@@ -122,22 +122,25 @@ async def test_a_setting_that_this_evcc_has_not_is_learned_until_evcc_restarts()
         assert (await house.answered("site/batteryMode", "normal"))["status"] == "ok"
 
 
-async def test_the_404_of_an_evcc_that_is_starting_only_means_later() -> None:
-    async with running() as house:
-        house.ready = False
-        house.evcc.otherwise = NO_ROUTE
-        house.set(MODE, "pv")
-        await house.clock.advance(3)
-        assert house.outlet.sent == []
-        house.evcc.otherwise = reply()
-        await house.clock.advance(2)
-        assert house.outlet.statuses == ["ok"]
-        assert house.inbox.missing == frozenset()
+PAGE = "text/html"
 
 
-@pytest.mark.parametrize("state", [NO_ROUTE, AWAY])
-async def test_a_404_of_an_evcc_that_has_no_routes_at_all_teaches_nothing(state: Reply | BridgeError) -> None:
+@pytest.mark.parametrize(
+    ("ready", "state"),
+    [
+        (False, reply()),
+        (True, NO_ROUTE),
+        (True, AWAY),
+        (True, reply(404, b"<html>", PAGE)),
+        (True, reply(502, b"<html>", PAGE)),
+        (True, reply(200, b"<html>", PAGE)),
+    ],
+)
+async def test_the_404_of_an_evcc_that_is_not_there_yet_only_means_later(
+    *, ready: bool, state: Reply | BridgeError
+) -> None:
     async with running() as house:
+        house.ready = ready
         house.evcc.otherwise, house.evcc.state = NO_ROUTE, state
         house.set(MODE, "pv")
         await house.clock.advance(3)
