@@ -63,6 +63,7 @@ class Daemon:
                 running = group.create_task(site.run(), name="site")
                 telling = group.create_task(self._tell(site), name="systemd")
                 await self._until_told()
+                # only then does the next one's first word surely overwrite its last
                 site.to_be_replaced = lambda: not self._stop.is_set() and self._settings.mqtt == settings.mqtt
                 running.cancel()
                 telling.cancel()

@@ -5,6 +5,7 @@ import math
 import time
 from asyncio import TaskGroup
 from collections.abc import Callable, Iterable, Mapping
+from datetime import tzinfo
 from typing import Any
 
 import structlog
@@ -56,27 +57,8 @@ class Site:
         )
         self.problem = Problems(lambda text: self.copy.want(PROBLEM, {PROBLEM: text.encode()}))
         zone = settings.commands.zone()
-        self.inbox = Inbox(
-            client,
-            lambda: self.reader.state,
-            self.copy,
-            settings.commands,
-            zone,
-            ready=lambda: bool(self.reader.state) and not self.reader.starting,
-            done=self._commanded,
-            by_title=self._by_title.target if self._by_title else None,
-        )
-        self.extras = Extras(
-            client,
-            lambda: self.reader.state,
-            self.copy,
-            settings,
-            zone,
-            problem=self.problem,
-            refresh=self.reader.refresh,
-            largest=self.copy.largest,
-            well=self.reader.well,
-        )
+        self.inbox = self._inbox(client, zone)
+        self.extras = self._extras(client, zone)
         self._ghosts = 0
         self._about = About(settings, self.reader, self.copy, self.inbox)
         self._certain = False
@@ -189,6 +171,31 @@ class Site:
         polled = now - self.reader.last_attempt <= 2 * self.reader.interval + self._settings.evcc.timeout + _TICK
         link = self.copy.link
         return polled and (link is None or now - link.last_acknowledgement <= 2 * HEALTH_EVERY)
+
+    def _inbox(self, client: Client, zone: tzinfo) -> Inbox:
+        return Inbox(
+            client,
+            lambda: self.reader.state,
+            self.copy,
+            self._settings.commands,
+            zone,
+            ready=lambda: bool(self.reader.state) and not self.reader.starting,
+            done=self._commanded,
+            by_title=self._by_title.target if self._by_title else None,
+        )
+
+    def _extras(self, client: Client, zone: tzinfo) -> Extras:
+        return Extras(
+            client,
+            lambda: self.reader.state,
+            self.copy,
+            self._settings,
+            zone,
+            problem=self.problem,
+            refresh=self.reader.refresh,
+            largest=self.copy.largest,
+            well=self.reader.well,
+        )
 
     def _homeassistant(self) -> tuple[Announcer | None, Annex]:
         """What announces everything to Home Assistant; switched off, what was announced before is taken back."""
