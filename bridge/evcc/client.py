@@ -2,7 +2,6 @@
 
 import ssl
 from asyncio import Semaphore
-from asyncio import timeout as time_limit
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -10,6 +9,7 @@ from urllib.parse import urlencode
 
 import httpx
 import orjson
+from anyio import fail_after
 
 from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Refused, Unreachable
 from bridge.parsed import parsed
@@ -139,8 +139,10 @@ class Client:
         )
         limit = self._settings.timeout if timeout is None else timeout
         try:
-            async with time_limit(limit), self._places:
-                return await self._exchange(request)
+            # not asyncio's limit: what the library shields from being cancelled, closing a connection, it does not heed
+            with fail_after(limit):
+                async with self._places:
+                    return await self._exchange(request)
         except TimeoutError:
             raise Unreachable(f"evcc did not answer within {limit:g} s") from None
         except httpx.DecodingError as error:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
+from httpcore import AsyncHTTP11Connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -219,6 +220,27 @@ async def test_one_time_limit_is_over_the_whole_exchange(reply: Answer, by: str)
         with pytest.raises(Unreachable, match=r"within 0\.1 s"):
             await client.call("GET", "/api/state", timeout=None if by == "settings" else 0.1)
         assert 0.09 < time.monotonic() - began < 2
+
+
+async def test_a_connection_that_is_being_closed_when_time_is_up_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What evcc has cut is closed when the next call comes: a call that is lost then must not lose a socket too."""
+    close, closed = AsyncHTTP11Connection.aclose, asyncio.Event()
+
+    async def slow(connection: AsyncHTTP11Connection) -> None:
+        await asyncio.sleep(0.1)
+        await close(connection)
+        closed.set()
+
+    async with _asked() as (client, evcc):
+        await client.state()
+        await evcc.cut()
+        monkeypatch.setattr(AsyncHTTP11Connection, "aclose", slow)
+        with pytest.raises(Unreachable):
+            await client.call("GET", "/api/state", timeout=0.02)
+        assert closed.is_set()
+        monkeypatch.undo()
+        await client.state()
+        assert len(client._http._transport._pool.connections) == 1  # type: ignore[attr-defined]
 
 
 async def test_many_lost_calls_leave_room_for_the_next() -> None:
