@@ -20,7 +20,7 @@ from bridge.pause import Pause
 from bridge.settings import Mqtt
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # a broker that is back is found at once
-_PATIENT_PAUSE = 30.0  # where the broker refuses us, or another client has our client id
+_PATIENT_PAUSE = 30.0  # where the broker refuses us, or says again and again that another client has our client id
 _TIMEOUT = 10.0
 _SLOWEST_REPLAY = 60.0  # seconds until a subscription is confirmed, perhaps after all that is retained
 _SETTLED = 20.0  # seconds a connection must hold before the next pause is short again
@@ -114,7 +114,7 @@ class Connection:
     def _loss(self, link: Link, error: aiomqtt.MqttError) -> str:
         """Why a connection that stood has ended; many brokers throw a client out without a word, like a cut cable."""
         code = getattr(link.farewell, "value", 0)
-        self._thrown_out = code == _SESSION_TAKEN_OVER or not link.v5
+        self._thrown_out = code == _SESSION_TAKEN_OVER
         if code != _MAXIMUM_PACKET:
             self._losses = [*self._lately(), time.monotonic()]
         return _FAREWELLS.get(code, f"the connection to the broker was lost: {error}")

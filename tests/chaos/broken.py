@@ -12,8 +12,6 @@ EQUAL = 15.0
 """Seconds from the end of all faults until the tree is evcc's state."""
 ONLINE = 5.0
 """Seconds from the end of all faults until `status` is `online`."""
-ONLINE_SUSPICIOUS = 36.0 + ONLINE
-"""The same where a bridge on 3.1.1 takes many losses for another client with its client id, and pauses longer."""
 OFFLINE_EVCC = PUSH_INTERVAL + 2 * TIMEOUT + _SECOND_TRY + _TICK
 """Seconds until `status` is `offline` when evcc is gone: two polls in a row must have failed."""
 OFFLINE_BRIDGE = 1.5 * KEEPALIVE + _MOSQUITTO + _TICK

@@ -90,18 +90,12 @@ class Bridge(Program):
 
     def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
         super().__init__(log, "tests.chaos.disturbed", "run", environment=environment)
-        self._v311 = environment.get("MQTT_VERSION") == "3.1.1"
 
     def check(self) -> None:
         """Ended is raised also when it has logged an error that nobody foresaw."""
         super().check()
         if "Traceback" in self.text():
             raise Ended(f"{self.log.stem} has failed:\n{self.tail()}")
-
-    @property
-    def suspicious(self) -> bool:
-        """Whether it has lost its connection so often, on 3.1.1, that it thinks of another client with its id."""
-        return self._v311 and "ends again and again" in self.text()
 
     def reload(self) -> None:
         self.signal(SIGHUP)

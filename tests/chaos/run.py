@@ -184,12 +184,11 @@ class Run:
 
     async def _calm(self, over: float, *, began: float, lies: bool = False) -> None:
         """All faults are over: everything comes right within its time."""
-        world, recorder = self._world, self._world.recorder
-        limit = broken.ONLINE_SUSPICIOUS if world.bridge.suspicious else broken.ONLINE
-        await self._until(4, over + patient(limit), lambda: recorder.tree().get("evcc/status") == b"online", "online")
+        recorder = self._world.recorder
+        await self._until(
+            4, over + patient(broken.ONLINE), lambda: recorder.tree().get("evcc/status") == b"online", "online"
+        )
         self.report.online.append(time.monotonic() - over)
-        if world.bridge.suspicious:
-            over = time.monotonic()
         await self._equal(over)
         self.report.equal.append(time.monotonic() - over)
         await self._judge(began, lies=lies)
