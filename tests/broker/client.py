@@ -15,6 +15,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from tests.broker.mosquitto import HOST, WATCHER, Mosquitto
 
 TIMEOUT = 15.0  # seconds that anything here may take, on a machine that does much else
+MARKER = "$marker"  # topics below `$` are no business of `#`: nobody else sees them
 V5, V311 = ProtocolVersion.V5, ProtocolVersion.V311
 
 
@@ -125,9 +126,9 @@ async def stored(connection: Client, under: str, options: SubscribeOptions | Non
     """Subscribe, and yield what arrives until everything stored has come.
 
     QoS 0 for the marker, as it should be for the subscription: one with QoS 1 loses what does not fit into the
-    broker's queue. Topics below `$` are no business of `#`: nobody else sees the marker.
+    broker's queue.
     """
-    marker = f"$marker/{uuid4().hex}"
+    marker = f"{MARKER}/{uuid4().hex}"
     await connection.subscribe(marker)
     await connection.subscribe(under, options=options)
     await connection.publish(marker)

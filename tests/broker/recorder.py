@@ -5,11 +5,12 @@ import contextlib
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 from aiomqtt import Client, MqttError
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from tests.broker.client import TIMEOUT, Record, client, stored
+from tests.broker.client import MARKER, TIMEOUT, Record, client, stored
 from tests.broker.mosquitto import Mosquitto
 
 _RECONNECT_PAUSE = 0.02
@@ -28,6 +29,9 @@ class Recorder:
         self.connections = 0
         self._tree: dict[str, bytes] = {}
         self._broker, self._under = broker, under
+        self._mark = f"{MARKER}/{uuid4().hex}"
+        self._connection: Client | None = None
+        self._rounds = 0
         self._options = SubscribeOptions(qos=qos, retainAsPublished=True)
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -58,8 +62,15 @@ class Recorder:
         """The payloads on one topic, oldest first."""
         return [record.payload for record in self.history(topic)]
 
-    def clear(self) -> None:
-        """Forget the records, not the tree: what comes next is looked at alone."""
+    async def fresh(self) -> None:
+        """Forget the records, not the tree: what is published from now on is looked at alone.
+
+        What the broker has had is not only what has come: a message on its way would be taken for a new one.
+        """
+        assert self._connection is not None, "not connected"
+        rounds = self._rounds
+        await self._connection.publish(self._mark)
+        await self.until(lambda: self._rounds > rounds)
         self.records.clear()
 
     async def until(self, predicate: Callable[[], object], wait: float = TIMEOUT) -> None:
@@ -94,18 +105,24 @@ class Recorder:
     async def _run(self) -> None:
         while True:
             with contextlib.suppress(MqttError):
-                async with client(self._broker) as connection:
-                    await self._record(connection)
+                async with client(self._broker) as self._connection:
+                    await self._record(self._connection)
+            self._connection = None
             await asyncio.sleep(_RECONNECT_PAUSE)
 
     async def _record(self, connection: Client) -> None:
         self._tree.clear()
         async for message in stored(connection, self._under, self._options):
             self._add(Record.of(message, stored=True))
+        await connection.subscribe(self._mark)
         self.connections += 1
         self._changed.set()
         async for message in connection.messages:
-            self._add(Record.of(message, stored=False))
+            if message.topic.value == self._mark:
+                self._rounds += 1
+                self._changed.set()
+            else:
+                self._add(Record.of(message, stored=False))
 
     def _add(self, record: Record) -> None:
         self.records.append(record)

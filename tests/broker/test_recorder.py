@@ -66,6 +66,15 @@ async def test_thousands_of_messages(broker: Mosquitto, record: Record) -> None:
     assert (await record(broker)).tree() == topics
 
 
+async def test_fresh_forgets_what_is_still_on_its_way(broker: Mosquitto, recorder: Recorder) -> None:
+    await plant(broker, {f"many/{number}": b"x" for number in range(500)})
+    await recorder.fresh()
+    await plant(broker, {"new": b"1"})
+    await recorder.value("new", "1")
+    assert [one.topic for one in recorder.records] == ["new"]
+    assert len(recorder.tree()) == 501
+
+
 async def test_properties_and_qos(broker: Mosquitto, record: Record) -> None:
     recorder = await record(broker, qos=2)
     await publish(

@@ -226,7 +226,7 @@ class Run:
         self.report.commands += sum(command.acknowledged is not None for command in commands)
         self.report.answers += verdict.statuses(answered)
         world.truth.forget(began - 2 * broken.EQUAL)
-        world.recorder.clear()
+        world.recorder.records.clear()
         world.evcc_link.calls.clear()
         for commander in world.commanders:
             commander.commands.clear()

@@ -79,7 +79,7 @@ async def _part(bridge: Bridge, recorder: Recorder, seconds: float, number: int)
         bridge.check()
         samples.append(bridge.memory() / _MB)
         messages += len(recorder.records)
-        recorder.clear()
+        recorder.records.clear()
     _say(f"{number * 24 / _PARTS:5.1f} h  {median(samples):6.2f} MB (to {max(samples):.2f})  {messages} messages")
     return median(samples)
 

@@ -106,7 +106,7 @@ async def test_it_shows_when_the_bridge_is_gone_and_forgets_what_evcc_no_longer_
 
 
 async def test_everything_is_sent_again_when_home_assistant_starts(house: House) -> None:
-    house.recorder.clear()
+    await house.recorder.fresh()
     await publish(house.broker, "homeassistant/status", "online")
     wanted = {topic for topic in house.recorder.tree() if topic.endswith("/config")}
     await house.recorder.until(lambda: wanted <= {record.topic for record in house.recorder.records})

@@ -163,7 +163,7 @@ async def test_an_answer_that_the_broker_would_not_take_is_refused_and_the_conne
 async def test_what_happens_at_a_loadpoint_is_told(broker: Mosquitto, recorder: Recorder) -> None:
     async with bridge(broker) as evcc:
         await recorder.until(lambda: "evcc/sessions" in recorder.tree())
-        recorder.clear()
+        await recorder.fresh()
         evcc.finish_session(0)
         await recorder.until(lambda: "session_end" in events(recorder))
         evcc.connect(0, "bike")
@@ -180,7 +180,7 @@ async def test_what_happens_at_a_loadpoint_is_told(broker: Mosquitto, recorder: 
 async def test_a_restart_of_evcc_is_no_event_at_any_loadpoint(broker: Mosquitto, recorder: Recorder) -> None:
     async with bridge(broker, still=True) as evcc:
         await recorder.until(lambda: "evcc/sessions" in recorder.tree())
-        recorder.clear()
+        await recorder.fresh()
         await evcc.restart(scale=0.2)
         await evcc.complete()
         await recorder.value("evcc/bridge/evcc", "online", wait=20)

@@ -39,7 +39,7 @@ async def test_evcc_restarts(broker: Mosquitto, recorder: Recorder, era: str, pu
             async with asyncio.timeout(20):  # the first start, too, is not known to be none
                 while not site._settled(""):  # noqa: ASYNC110 - time is what it waits for
                     await asyncio.sleep(0.05)
-            recorder.clear()
+            await recorder.fresh()
             await evcc.restart(scale=0.1)
             await recorder.value("evcc/status", "offline")
             await recorder.value("evcc/bridge/evcc", "starting")
@@ -53,7 +53,7 @@ async def test_evcc_restarts(broker: Mosquitto, recorder: Recorder, era: str, pu
 async def test_evcc_restarts_between_two_polls(broker: Mosquitto, recorder: Recorder) -> None:
     async with Evcc(still=True) as evcc, running(settings(evcc, broker, evcc={"push": "off"})):
         await until_equal(recorder, evcc)
-        recorder.clear()
+        await recorder.fresh()
         complete = orjson.dumps(evcc.state)
         growing = evcc.state
         for loadpoint in growing["loadpoints"][1:]:
@@ -70,7 +70,7 @@ async def test_what_a_restart_took_away_goes_after_the_grace_period(broker: Mosq
     async with Evcc(still=True) as evcc, running(settings(evcc, broker, evcc={"push": "off", "grace": 0.7})):
         evcc.set("circuits.second", {"power": 5})
         await recorder.value("evcc/site/circuits/second/power", "5")
-        recorder.clear()
+        await recorder.fresh()
         evcc.fault("gateway", "/api/state")
         await recorder.value("evcc/status", "offline")
         evcc.delete("circuits.second")
@@ -88,7 +88,7 @@ async def test_the_bridge_is_killed_and_started_again(broker: Mosquitto, recorde
         await until_equal(recorder, evcc)
         evcc.set("tariffGrid", 0.5)
         await recorder.value("evcc/site/tariffGrid", "0.5")
-        recorder.clear()
+        await recorder.fresh()
         await bridge.kill()
         await recorder.value("evcc/status", "offline")
         evcc.set("tariffGrid", 0.6)
@@ -111,7 +111,7 @@ async def test_the_broker_is_killed_and_started_again(
         recorder = await record(keeping_broker)
         await until_equal(recorder, evcc)
         await recorder.value("evcc/status", "online")
-        recorder.clear()
+        await recorder.fresh()
         connects, seen = site.copy.connects, recorder.connections
         keeping_broker.kill()
         evcc.set("tariffGrid", 0.7)
@@ -138,7 +138,7 @@ async def test_evccs_own_mqtt_publishes_too(
                 for topic, payload in own.items():
                     await evccs.publish(f"evcc/{topic}", payload, qos=1, retain=True)
             await recorder.until(lambda: b"evcc's own MQTT" in (recorder.last("evcc/bridge/problem") or b""))
-            recorder.clear()
+            await recorder.fresh()
             await evccs.publish("evcc/site/homePower", "815", qos=1, retain=True)
             evcc.set("tariffGrid", 0.9)
             await recorder.value("evcc/bridge/problem", b"", wait=10)
@@ -184,7 +184,7 @@ async def test_the_configuration_is_read_again_without_losing_a_value(
     async with Evcc(still=True) as evcc, Bridge(evcc, broker, tmp_path / "log", CONFIG=str(config)) as bridge:
         await recorder.value("evcc/status", "online")
         await until_equal(recorder, evcc)
-        recorder.clear()
+        await recorder.fresh()
         config.write_text("[topics]\naliases = false\n[evcc]\ngrace = 0.3\n")
         bridge.signal(SIGHUP)
         await recorder.value("evcc/site/gridPower", b"")
@@ -225,7 +225,7 @@ async def test_a_starting_evcc_at_the_bridges_start(broker: Mosquitto, record: R
             await until_equal(await record(broker), evcc)
         await plant(broker, {"evcc/vehicles/gone/soc": "1"})
         recorder = await record(broker)
-        recorder.clear()
+        await recorder.fresh()
         await evcc.restart(scale=None)
         while evcc.stage is not Stage.GROWING:
             await evcc.step()

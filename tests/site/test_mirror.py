@@ -43,7 +43,7 @@ async def test_a_frame_publishes_its_own_topic_only(broker: Mosquitto, recorder:
             while not site.reader.push_alive:
                 evcc.set("homePower", evcc.get("homePower"))
                 await asyncio.sleep(0.01)
-        recorder.clear()
+        await recorder.fresh()
         evcc.set("homePower", 4711)
         await recorder.value("evcc/site/homePower", "4711")
         published = state_topics({one.topic: one.payload for one in recorder.records})
@@ -174,7 +174,7 @@ async def test_bad_answers_change_no_value(broker: Mosquitto, recorder: Recorder
     async with Evcc(still=True) as evcc, running(settings(evcc, broker, **options)):
         await until_equal(recorder, evcc)
         before = state_topics(recorder.tree())
-        recorder.clear()
+        await recorder.fresh()
         evcc.fault(fault, "/api/state")
         await recorder.value("evcc/bridge/evcc", word)
         await recorder.value("evcc/status", "offline")
@@ -207,7 +207,7 @@ async def test_wrong_types_are_not_believed(broker: Mosquitto, recorder: Recorde
 async def test_a_broken_configuration_is_fatal_and_keeps_values(broker: Mosquitto, recorder: Recorder) -> None:
     async with Evcc() as evcc, running(settings(evcc, broker)):
         await until_equal(recorder, evcc)
-        recorder.clear()
+        await recorder.fresh()
         await evcc.restart(fatal=True, scale=0.01)
         await recorder.value("evcc/bridge/evcc", "fatal")
         await recorder.value("evcc/status", "offline")

@@ -79,7 +79,7 @@ async def test_everything_is_published_again_now_and_then(broker: Mosquitto, rec
     async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt={"refresh": 1})):
         await until_equal(recorder, evcc)
         topics = set(state_topics(recorder.tree()))
-        recorder.clear()
+        await recorder.fresh()
         await recorder.until(lambda: topics <= {one.topic for one in recorder.records if not one.stored})
         assert state_topics(recorder.tree()) == expected(evcc.state)
         assert all(one.payload for one in recorder.records)

@@ -35,7 +35,7 @@ async def test_a_line_is_logged_when_something_changes_and_not_at_each_poll(
             await evcc.requests.find(path="/api/state", after=len(evcc.requests))
         evcc.fault(None)
         await recorder.value("evcc/status", "online")
-        recorder.clear()
+        await recorder.fresh()
         broker.kill()
         await broker.start()
         await recorder.value("evcc/status", "online")

@@ -29,7 +29,7 @@ async def test_another_client_with_our_client_id_is_named(
         await recorder.value("evcc/status", "online")
         monkeypatch.setattr(Pause, "next", quick)
         for _ in range(6):
-            recorder.clear()
+            await recorder.fresh()
             async with client(broker, identifier="ours") as other:
                 await recorder.value("evcc/status", "online")
                 with pytest.raises(MqttError):  # it was thrown out in its turn
