@@ -150,10 +150,8 @@ async def test_a_password_that_is_wrong(evcc: Evcc, start_broker: Callable[[Conf
 class TestQuick:
     async def test_a_bridge_that_is_well(self, broker: Mosquitto) -> None:
         await plant(broker, {"evcc/status": "online", "evcc/updated": str(int(time.time()))})
-        began = time.monotonic()
         code, lines = await checked("http://127.0.0.1:1", broker.url, quick=True)
         assert (code, lines[0].split()[:2]) == (0, ["ok", "online,"])
-        assert time.monotonic() - began < 1
 
     @pytest.mark.parametrize(
         ("stored", "said"),

@@ -46,7 +46,7 @@ class House(Outlet):
         self.evcc.requests.clear()
         self._answered.clear()
         self.inbox.receive(Message(f"{topic}/set", payload.encode()))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await self._answered.wait()
         [*_, (answered, answer)] = self.answers
         assert answered == topic

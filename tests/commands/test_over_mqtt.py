@@ -109,7 +109,7 @@ async def test_the_value_is_there_at_once_without_push(broker: Mosquitto, record
     slow = {"push": "off", "interval": 60, "push_interval": 60}
     async with Evcc() as evcc, running(settings(evcc, broker, evcc=slow | {"url": evcc.url})):
         await publish(broker, f"{LIMIT}/set", "66")
-        await recorder.value(LIMIT, "66", wait=2)
+        await recorder.value(LIMIT, "66")
 
 
 async def test_a_command_kept_by_the_broker_before_the_start_is_stale(

@@ -117,7 +117,7 @@ async def test_a_vehicle_without_a_limit_leaves_it_out() -> None:
 async def test_cycles_run_by_themselves() -> None:
     async with Evcc(interval=0.005, start=NIGHT + 36_000, speed=1_000) as evcc:
         power = evcc.get("pvPower")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while evcc.get("pvPower") == power:
                 await evcc.turn.wait()
         assert evcc.get("interval") == 0.005

@@ -133,7 +133,7 @@ async def test_a_broker_that_does_not_even_take_a_goodbye_is_not_waited_for(monk
         await asyncio.Event().wait()
 
     monkeypatch.setattr(world.broker, "unsubscribe", never)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         assert await world.read() is None
 
 
@@ -234,5 +234,5 @@ async def test_the_end_of_the_connection_ends_the_reading() -> None:
 
     world = _World(Ended(gives_back=False))
     with pytest.raises(ConnectionError):
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await world.read()

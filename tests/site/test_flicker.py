@@ -67,7 +67,7 @@ async def test_evcc_restarts_between_two_polls(broker: Mosquitto, recorder: Reco
 
 
 async def test_what_a_restart_took_away_goes_after_the_grace_period(broker: Mosquitto, recorder: Recorder) -> None:
-    async with Evcc(still=True) as evcc, running(settings(evcc, broker, evcc={"push": "off", "grace": 0.7})):
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, evcc={"push": "off", "grace": 2})):
         evcc.set("circuits.second", {"power": 5})
         await recorder.value("evcc/site/circuits/second/power", "5")
         await recorder.fresh()
@@ -78,7 +78,7 @@ async def test_what_a_restart_took_away_goes_after_the_grace_period(broker: Mosq
         await recorder.value("evcc/bridge/evcc", "starting")
         back = time.monotonic()
         await recorder.value("evcc/site/circuits/second/power", b"")
-        assert time.monotonic() - back >= 0.5
+        assert time.monotonic() - back > 1
         await recorder.value("evcc/bridge/evcc", "online")
 
 
@@ -195,7 +195,7 @@ async def test_the_configuration_is_read_again_without_losing_a_value(
         )
         config.write_text("[topics]\nno_such_option = 1\n")
         bridge.signal(SIGHUP)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while "no_such_option" not in bridge.text():  # noqa: ASYNC110 - a file has no event
                 await asyncio.sleep(0.02)
         evcc.set("homePower", 321)

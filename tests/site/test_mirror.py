@@ -39,7 +39,7 @@ async def test_a_frame_publishes_its_own_topic_only(broker: Mosquitto, recorder:
     async with Evcc(still=True) as evcc, running(settings(evcc, broker, **options)) as site:
         await until_equal(recorder, evcc)
         await recorder.value("evcc/status", "online")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while not site.reader.push_alive:
                 evcc.set("homePower", evcc.get("homePower"))
                 await asyncio.sleep(0.01)

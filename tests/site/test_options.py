@@ -37,7 +37,7 @@ async def test_a_proxy_with_a_prefix_a_login_and_a_certificate_of_its_own(
         options = settings(evcc, broker, evcc={"url": url, "ca_file": authority.ca_file, "push_interval": 60})
         async with running(options) as site:
             await until_equal(recorder, evcc)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 while not site.reader.push_alive:
                     evcc.set("homePower", evcc.get("homePower") + 1)
                     await asyncio.sleep(0.01)
