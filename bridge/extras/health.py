@@ -20,7 +20,6 @@ class Health:
         self._monotonic = monotonic
         self._moved = monotonic()
         self._due = self._moved + _PATIENCE
-        self._has_check = True
         self._well = True
 
     def moved(self) -> None:
@@ -33,7 +32,7 @@ class Health:
     async def work(self, asked: bool) -> float:  # noqa: FBT001  a Routine's work
         """Ask when it is time to; the seconds until it may be time again."""
         now = self._monotonic()
-        if asked or (self._has_check and now >= self._due):
+        if asked or now >= self._due:
             await self._ask()
         if now >= self._due:
             self._due = now + min(now - self._moved, _LONGEST_PAUSE)
@@ -41,8 +40,7 @@ class Health:
 
     async def _ask(self) -> None:
         reply = await self._evcc.call("GET", "/api/health")
-        self._has_check = reply.status not in range(300, 500)
-        if self._has_check:
+        if reply.status not in range(300, 500):  # an old evcc has no check, one that starts has none yet
             self._say(well=reply.status < 500)
 
     def _say(self, *, well: bool) -> None:

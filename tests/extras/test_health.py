@@ -64,10 +64,22 @@ def test_an_evcc_that_hangs_is_ill_until_something_moves() -> None:
     in_virtual_time(main())
 
 
-def test_an_evcc_without_the_check_is_asked_once_and_never_ill() -> None:
+def test_an_evcc_without_the_check_is_asked_as_seldom_and_never_ill() -> None:
     async def main() -> None:
         house = House(NO_ROUTE)
-        await house.run(7200)
-        assert (len(house.evcc.asked), house.said) == (1, [])
+        await house.run(3600)
+        assert (len(house.evcc.asked), house.said) == (1 + 4, [])
+
+    in_virtual_time(main())
+
+
+def test_an_evcc_that_had_no_check_while_it_started_is_asked_again() -> None:
+    async def main() -> None:
+        house = House(NO_ROUTE)
+        running = asyncio.create_task(house.run(301))
+        await asyncio.sleep(1)
+        house.evcc.answers["/api/health"] = ILL
+        await running
+        assert house.said == [False]
 
     in_virtual_time(main())
