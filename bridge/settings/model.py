@@ -110,7 +110,10 @@ class Commands(Section):
 
     enabled: kinds.Switch = Field(default=True, description="false: nothing can be set")
     allow: kinds.Globs = Field(default=(), description="if given, only these topics can be set")
-    deny: kinds.Globs = Field(default=(), description="these topics cannot be set")
+    deny: kinds.Globs = Field(
+        default=(),
+        description="these topics cannot be set, whichever name of a setting is used; name a loadpoint by its number",
+    )
     dry_run: kinds.Switch = Field(default=False, description="check and answer commands, but do not call evcc")
     deadline: kinds.Period = Field(default=10, description="how long evcc may take before a command has failed")
     keep_battery_mode: kinds.Switch = Field(
