@@ -1,6 +1,7 @@
 """Document, tree and publisher against a model of the broker: whatever happens, it comes to hold evcc's state.
 
-`FUZZ=100` in the environment makes a hundred times as many examples, here and in every test with Hypothesis.
+`FUZZ=100` in the environment makes a hundred times as many examples, and new ones each time, here and in every test
+with Hypothesis.
 """
 
 from collections import deque
