@@ -14,6 +14,7 @@ from bridge.evcc.client import Client
 from bridge.evcc.document import State, fatal, parse
 from bridge.evcc.push import Push
 from bridge.mqtt.connection import Connection
+from bridge.mqtt.copy import CHECK
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
 from bridge.settings import Mqtt, Settings
@@ -169,7 +170,7 @@ class _Probe:
     def __init__(self, settings: Mqtt) -> None:
         token = secrets.token_hex(4)
         self.root = settings.root
-        self.topic = f"{settings.root}/bridge/check/{token}"
+        self.topic = f"{settings.root}/{CHECK}{token}"
         self.seen: dict[str, bytes] = {}
         self.changed = asyncio.Event()
         own = settings.model_copy(update={"client_id": f"evcc-check-{token}"})

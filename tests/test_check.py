@@ -13,6 +13,8 @@ from bridge.demo import Evcc
 from bridge.settings import Settings
 from tests.broker.client import plant, retained
 from tests.broker.mosquitto import Config, Mosquitto
+from tests.broker.recorder import Recorder
+from tests.site.running import running, settings
 
 pytestmark = pytest.mark.broker
 NOBODY = "mqtt://127.0.0.1:1"
@@ -145,6 +147,19 @@ async def test_a_password_that_is_wrong(evcc: Evcc, start_broker: Callable[[Conf
     code, lines = await checked(evcc.url, broker.url, mqtt={"user": "me", "password": "geheim"})
     assert code == 1
     assert one(lines, "Not authorized").startswith("fail")
+
+
+async def test_beside_a_bridge_that_runs(evcc: Evcc, broker: Mosquitto, recorder: Recorder) -> None:
+    async with running(settings(evcc, broker, evcc={"grace": 0.1})) as site:
+        async with asyncio.timeout(15):
+            while not site._settled(""):  # noqa: ASYNC110 - time is what it waits for
+                await asyncio.sleep(0.02)
+        code, lines = await checked(evcc.url, broker.url)
+        assert code == 0, lines
+        assert one(lines, "writing and reading").startswith("ok")
+        await recorder.fresh()
+        assert not [topic for topic in recorder.tree() if topic.startswith("evcc/bridge/check/")]
+        assert "evcc/bridge/problem" not in recorder.tree()
 
 
 class TestQuick:

@@ -1,5 +1,6 @@
 """Commands on their way to evcc: tried again while evcc does not answer, until their deadline."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -7,12 +8,15 @@ from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.answer import SUPERSEDED, Outcome, Status, judge
 from bridge.commands.lane import Command, Lane
 from bridge.commands.pace import Pace
+from bridge.commands.text import shown
 from bridge.errors import Invalid, Refused, Unreachable
 from bridge.evcc.client import Caller, Reply, has_routes
 from bridge.pause import Pause
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
+# the names that evcc's routes take: with another one, the 404 says nothing about the setting
+_ROUTED = re.compile(r"[a-zA-Z0-9_.:-]*")
 
 
 @dataclass(slots=True)
@@ -81,7 +85,9 @@ class Sender:
         if not self.ready() or not await has_routes(self.evcc, command.deadline - self.monotonic()):
             lane.problem = "evcc is starting (404)"
             return None
-        setting = command.found.setting
+        setting, name = command.found.setting, command.found.target.name
+        if not _ROUTED.fullmatch(name):
+            return Outcome(Status.REFUSED, f"evcc's API takes no name such as {shown(name)}", reply.status)
         self.missing.add((setting.scope, setting.leaf))
         return Outcome(Status.REFUSED, no_such(setting), reply.status)
 

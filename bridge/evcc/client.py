@@ -144,7 +144,7 @@ class Client:
                 async with self._places:
                     return await self._exchange(request)
         except TimeoutError:
-            raise Unreachable(f"evcc did not answer within {limit:g} s") from None
+            raise Unreachable(f"evcc did not answer within {max(limit, 0):.3g} s") from None
         except httpx.DecodingError as error:
             raise Invalid(f"evcc's answer cannot be decoded: {error}") from None
         except (httpx.TransportError, OSError) as error:

@@ -134,6 +134,10 @@ class Document:
         loadpoints = self.state.get("loadpoints")
         return ((len(loadpoints) if isinstance(loadpoints, list) else 0) + 2) * self.interval
 
+    def patience(self, now: float) -> float:
+        """The seconds until an evcc that starts is taken as it is; endless while that is not known."""
+        return max(self._deadline - now, 0.0) if self.starting else math.inf
+
     def suspect(self, *, away: bool = True) -> None:
         """A sign of a restart was seen: until evcc is complete, nothing that is missing counts as gone.
 

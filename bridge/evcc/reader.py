@@ -14,6 +14,7 @@ from bridge.evcc.push import Push
 from bridge.settings import Evcc
 from bridge.topics.units import changed
 
+_A_MOMENT = 0.01  # seconds, so that clocks that differ by less do not make it poll again and again
 _SLACK = 5.0  # seconds beyond what should have come before its absence means something
 
 
@@ -41,7 +42,7 @@ class Reader:
         self._sink = sink
         self._now = now
         self._document = Document(settings.grace)
-        self._poller = Poller(client, self, lambda: self.interval)
+        self._poller = Poller(client, self, self._until_next_poll)
         self._push = Push(settings, self, lambda: 2 * self._document.interval + _SLACK)
         self._last_body = b""
         self._frames_at_poll = 0
@@ -163,6 +164,10 @@ class Reader:
         self._connected = self.push_alive = False
         self.push_reason = reason
         self._sink.health()
+
+    def _until_next_poll(self) -> float:
+        """The seconds until the next poll; one comes as soon as an evcc that starts need not be waited for longer."""
+        return min(self.interval, self._document.patience(self._now()) + _A_MOMENT)
 
     def _read(self, body: bytes, *, quiet: bool) -> None:
         new = parse(body)

@@ -59,15 +59,18 @@ class Requests:
         }
 
     def receive(self, message: Message, *, stale: bool = False) -> None:
-        """Take a message on a topic below `bridge/request/`; never blocks, never raises."""
-        if not message.payload or not message.topic.startswith(PREFIX):
+        """Take a message on a topic below `bridge/request/`; never blocks, never raises.
+
+        An empty one asks without fields, unless it erases a retained one: 3.1.1 does not tell the two apart.
+        """
+        if (message.retain and not message.payload) or not message.topic.startswith(PREFIX):
             return
         if message.retain:
             self._outlet.erase(message.topic)
         name = message.topic.removeprefix(PREFIX)
         try:
             group = self._accepting(stale=stale)
-            fields = questions.read(name, message.payload)
+            fields = questions.read(name, message.payload or b"{}")
         except Refused as error:
             self._answer(message, _refused(str(error)))
         else:

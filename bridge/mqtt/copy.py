@@ -25,6 +25,8 @@ from bridge.topics.tree import ERASED, Tree
 from bridge.topics.units import Topics
 
 PROBLEM = "bridge/problem"
+CHECK = "bridge/check/"
+"""What `evcc-bridge check` writes beside a bridge that runs, and erases."""
 STATUS = "status"
 _OUTSIDE_SCOPES = frozenset({STATUS, "updated"})
 _PATIENCE = 30.0  # seconds for the broker to acknowledge the whole tree
@@ -190,7 +192,8 @@ class Copy:
 
     async def _establish(self, link: Link, watch: Watch) -> None:
         held = await watch.read(link)
-        self._desk.problem("read", None if held is not None else f"the broker does not let us read {self._root}/#")
+        unread = f"the broker does not let us read {self._root}/#, or is too slow at it"
+        self._desk.problem("read", unread if held is None else None)
         self._adopt(link, held or {})
         self._desk.problem("subscribe", await watch.go_live(link))
         await self._standstill.listen(link)
@@ -265,7 +268,7 @@ class Copy:
             return
         now = self._now()
         self._rivals.note(topic, now, echo=self.publisher.sent_within(topic, _ECHO))
-        if topic.startswith(MARKER):
+        if topic.startswith((MARKER, CHECK)):
             return
         erasable = self._erasable(topic)
         ours = erasable or is_ours(topic, self._memory)

@@ -54,7 +54,8 @@ def foreign(root: str, topics: Collection[str]) -> str | None:
     if len(topics) > _MANY:
         return f"somebody else publishes {len(topics)} topics of the bridge, such as {root}/{first}: put right"
     named = ", ".join(f"{root}/{topic}" for topic in topics)
-    return f"somebody else published {named}: put right; to set a value, publish to {root}/{first}/set"
+    instead = f"to set a value, publish to {root}/{first}/set if {root}/bridge/commands lists that"
+    return f"somebody else published {named}: put right; {instead}"
 
 
 def _refused(root: str, topics: Mapping[str, str]) -> str | None:

@@ -9,7 +9,8 @@ from bridge.errors import BrokerError
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
 
-_PATIENCE = 5.0  # seconds for the broker to replay all that it holds
+_PATIENCE = 5.0  # seconds of silence after which a broker that replays what it holds is not waited for any more
+_LONGEST = 120.0  # seconds for all of it, on however slow a line
 _SET = "/set"
 _DEEPEST_COMMAND = 6
 MARKER = "bridge/marker/"
@@ -19,8 +20,9 @@ class Watch:
     """One connection's view of the root, from the first subscription on.
 
     All that arrives before a marker of ours comes back was stored or replayed: that is what the broker holds,
-    and a command in it is stale. What comes after it is live. `extra` are absolute filters outside the root
-    that are read in the same way. Messages are handed on with their absolute topics.
+    and a command in it is stale. What comes after it is live. Where the marker comes too late to be waited for, it
+    still tells the two apart: else what is stored would look like somebody's who publishes just now. `extra` are
+    absolute filters outside the root that are read in the same way. Messages are handed on with their absolute topics.
     """
 
     def __init__(
@@ -40,10 +42,13 @@ class Watch:
         self._came_back = asyncio.Event()
         self._held: dict[str, bytes] | None = {}
         self._reading = True
+        self._limit: asyncio.Timeout | None = None
+        self._latest = 0.0
         self._v5 = True
 
     def receive(self, message: Message) -> None:
         """Take a message off the wire."""
+        self._wait_on()
         if message.topic == self._marker:
             self._reading = False
             self._came_back.set()
@@ -52,14 +57,15 @@ class Watch:
         elif self._reading or self._held is not None:
             if self._held is not None and message.retain:
                 self._held[message.topic] = message.payload
-        else:
+        elif self._came_back.is_set() or not message.retain:
             self._publication(message)
 
     async def read(self, link: Link) -> dict[str, bytes] | None:
         """What the broker holds; None when it does not let us read, or does not get to its end in time."""
         self._v5 = link.v5
+        self._latest = asyncio.get_running_loop().time() + _LONGEST
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_PATIENCE) as self._limit:
                 await link.subscribe(self._marker, qos=0)
                 for topic in self._filters:
                     await link.subscribe(topic, qos=0, own=False)
@@ -68,6 +74,8 @@ class Watch:
         except (TimeoutError, BrokerError):  # the subscription stays: to give it up may take as long
             self._reading = False
             return None
+        finally:
+            self._limit = None
         await link.unsubscribe(self._marker)
         return self._held
 
@@ -84,6 +92,11 @@ class Watch:
             return None
         commands = (f"{self._root}/{'+/' * depth}set" for depth in range(1, _DEEPEST_COMMAND))
         return await _refusal(link, (*commands, f"{self._root}/bridge/request/+", f"{self._root}/status"))
+
+    def _wait_on(self) -> None:
+        """The broker is at it, so there is time again."""
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(min(asyncio.get_running_loop().time() + _PATIENCE, self._latest))
 
     def _receive_command(self, message: Message) -> None:
         stored = message.retain and (not self._v5 or not self._came_back.is_set())

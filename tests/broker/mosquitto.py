@@ -43,7 +43,7 @@ class Config:
     max_inflight: int | None = None
     """Messages in flight in each direction: what MQTT 5 announces as Receive Maximum."""
     lines: tuple[str, ...] = ()
-    """Lines of mosquitto.conf to be appended."""
+    """Lines of mosquitto.conf, for the broker or its main listener."""
 
 
 class NotRunningError(AssertionError):
@@ -220,10 +220,10 @@ class Mosquitto:
             yield f"max_packet_size {config.max_packet_size}"
         if config.max_inflight:
             yield f"max_inflight_messages {config.max_inflight}"
-        yield from config.lines
 
     def _listeners(self) -> Iterator[str]:
         yield f"listener {self.port} {HOST}"
+        yield from self.config.lines  # above, one that is a listener's would open port 1883 and be that one's
         if self.config.unix:
             yield f"listener 0 {self.unix_socket}"
         if self.tls_port:

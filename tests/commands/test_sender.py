@@ -122,6 +122,17 @@ async def test_a_setting_that_this_evcc_has_not_is_learned_until_evcc_restarts()
         assert (await house.answered("site/batteryMode", "normal"))["status"] == "ok"
 
 
+async def test_a_name_that_evccs_routes_do_not_take_says_nothing_about_the_setting() -> None:
+    vehicles = {"mein auto": {"title": "Auto"}, "bike": {"title": "Rad"}}
+    async with running({"vehicles": vehicles}) as house:
+        house.evcc.otherwise = NO_ROUTE
+        answer = await house.answered("vehicles/mein auto/minSoc", "20")
+        assert (answer["status"], answer["http"]) == ("refused", 404)
+        assert answer["error"] == "evcc's API takes no name such as mein auto"
+        house.evcc.otherwise = reply()
+        assert (await house.answered("vehicles/bike/minSoc", "20"))["status"] == "ok"
+
+
 PAGE = "text/html"
 
 

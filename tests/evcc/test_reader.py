@@ -176,6 +176,21 @@ def test_the_grace_period_ends_though_evcc_sends_the_same_bytes(known: _World) -
     assert known.reader.health.word == "online"
 
 
+def test_a_poll_comes_when_the_grace_period_ends(known: _World) -> None:
+    known.reader.frame({"pvPower": 2})
+    assert known.reader._until_next_poll() == 30
+    known.fail(Unreachable("x"))
+    assert known.reader._until_next_poll() == 30
+    known.body(orjson.dumps({key: value for key, value in _STATE.items() if key != "pvPower"}))
+    grace = known.reader.grace
+    assert known.reader.starting
+    for passed in (grace - 10, grace):
+        known.time = 1000 + passed
+        assert known.reader._until_next_poll() == pytest.approx(grace - passed, abs=0.02)
+    known.body(orjson.dumps(_STATE))
+    assert known.reader._until_next_poll() == known.reader.interval
+
+
 def test_frames_before_the_first_document_wait_for_it(world: _World) -> None:
     world.reader.frame({"pvPower": 2, "loadpoints.0.mode": "pv"})
 

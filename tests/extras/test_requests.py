@@ -69,6 +69,7 @@ class Bridge:
             "/api/sessions?year=2026&month=11",
             [{"id": 1, "chargeDuration": 2}],
         ),
+        ("health", b"", {"health": Reply(200, "application/json", b"OK\n")}, "/api/health", "OK"),
         ("health", {}, {"health": Reply(200, "application/json", b"OK\n")}, "/api/health", "OK"),
     ],
 )
@@ -171,7 +172,7 @@ async def test_a_live_request_that_the_broker_keeps_is_answered_once_and_erased(
     bridge = Bridge()
     async with bridge.running():
         bridge.requests.receive(Message("bridge/request/refresh", b"{}", retain=True))
-        bridge.requests.receive(Message("bridge/request/refresh", b""))
+        bridge.requests.receive(Message("bridge/request/refresh", b"", retain=True))
         assert (await bridge.outlet.next())[1]["status"] == "ok"
     assert bridge.outlet.erased == ["bridge/request/refresh"]
     assert bridge.outlet.all() == []

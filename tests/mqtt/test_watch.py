@@ -10,6 +10,7 @@ from bridge.mqtt import watch as module
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
 from bridge.mqtt.watch import Watch
+from tests.extras.virtual import in_virtual_time, monotonic
 
 
 @dataclass
@@ -123,6 +124,44 @@ async def test_without_the_marker_nothing_is_known(monkeypatch: pytest.MonkeyPat
     world = _World(_Broker(stored=[_stored("evcc/site/a")], gives_back=False))
 
     assert await world.read() is None
+
+
+def test_a_broker_is_waited_for_as_long_as_it_sends() -> None:
+    async def main() -> None:
+        world = _World(_Broker(gives_back=False))
+        reading = asyncio.create_task(world.read())
+        for number in range(20):
+            await asyncio.sleep(4)
+            world.watch.receive(_stored(f"evcc/site/{number}"))
+        world.watch.receive(Message(world.broker.subscriptions[0][0], b""))
+        assert len(await reading or ()) == 20
+
+    in_virtual_time(main())
+
+
+def test_but_not_for_ever() -> None:
+    async def main() -> None:
+        world = _World(_Broker(gives_back=False))
+        reading = asyncio.create_task(world.read())
+        while not reading.done():
+            await asyncio.sleep(4)
+            world.watch.receive(_stored("evcc/site/a"))
+        assert await reading is None
+        assert 100 < monotonic() < 150
+
+    in_virtual_time(main())
+
+
+@pytest.mark.parametrize("v5", [True, False])
+async def test_what_is_replayed_too_late_is_nobodys_publication(monkeypatch: pytest.MonkeyPatch, *, v5: bool) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0.01)
+    world = _World(_Broker(v5=v5, gives_back=False))
+    await world.live()
+    world.watch.receive(_stored("evcc/site/a"))
+    assert world.publications == []
+    world.watch.receive(Message(world.broker.subscriptions[0][0], b""))
+    world.watch.receive(_stored("evcc/site/a"))
+    assert world.publications == [_stored("evcc/site/a")]
 
 
 async def test_a_broker_that_does_not_even_take_a_goodbye_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from bridge.demo import Evcc, Stage
 from bridge.mqtt import rivals
 from tests.broker.client import client, plant, retained
 from tests.broker.mosquitto import Mosquitto
+from tests.broker.proxy import Faults, Proxy
 from tests.broker.recorder import Recorder
 from tests.site.running import Bridge, expected, running, settings, state_topics, stored_state, until_equal
 
@@ -144,6 +145,24 @@ async def test_evccs_own_mqtt_publishes_too(
             await recorder.value("evcc/bridge/problem", b"", wait=10)
         await until_equal(recorder, evcc)
         assert recorder.payloads("evcc/site/homePower") == [b"815", b"0"]
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_a_slow_line_is_not_taken_for_somebody_who_publishes(
+    broker: Mosquitto, recorder: Recorder, proxy: Proxy, version: str
+) -> None:
+    async with Evcc(still=True) as evcc:
+        async with running(settings(evcc, broker, mqtt={"version": version})):
+            await until_equal(recorder, evcc)
+        await recorder.fresh()
+        proxy.faults = Faults(rate=60_000)  # what is stored takes longer than a silent broker is waited for
+        slow = f"mqtt://127.0.0.1:{proxy.port}"
+        async with running(settings(evcc, slow, mqtt={"version": version}), wait=60):
+            evcc.set("homePower", 4321)
+            await recorder.value("evcc/site/homePower", "4321")
+            await until_equal(recorder, evcc)
+            assert not recorder.payloads("evcc/bridge/problem")
+            assert not erased(recorder)
 
 
 async def test_a_second_bridge_is_named(broker: Mosquitto, recorder: Recorder) -> None:
