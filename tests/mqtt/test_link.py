@@ -55,8 +55,10 @@ async def _reason(url: str, **options: Any) -> str:
     with pytest.raises(BrokerError) as caught:
         async with _open(url, **options):
             pass
+    reason = str(caught.value)
+    del caught  # it holds the socket, whose end is no later test's business
     gc.collect()
-    return str(caught.value)
+    return reason
 
 
 async def _sent(link: Link, message: Message) -> str | None:
