@@ -61,9 +61,11 @@ class Requests:
     def receive(self, message: Message, *, stale: bool = False) -> None:
         """Take a message on a topic below `bridge/request/`; never blocks, never raises.
 
-        An empty one asks without fields, unless it erases a retained one: 3.1.1 does not tell the two apart.
+        An empty one asks without fields, unless it erases a retained one: 3.1.1 does not tell the two apart, nor
+        does anything that is replayed.
         """
-        if (message.retain and not message.payload) or not message.topic.startswith(PREFIX):
+        erases = not message.payload and (message.retain or stale)
+        if erases or not message.topic.startswith(PREFIX):
             return
         if message.retain:
             self._outlet.erase(message.topic)

@@ -173,6 +173,7 @@ async def test_a_live_request_that_the_broker_keeps_is_answered_once_and_erased(
     async with bridge.running():
         bridge.requests.receive(Message("bridge/request/refresh", b"{}", retain=True))
         bridge.requests.receive(Message("bridge/request/refresh", b"", retain=True))
+        bridge.requests.receive(Message("bridge/request/refresh", b""), stale=True)
         assert (await bridge.outlet.next())[1]["status"] == "ok"
     assert bridge.outlet.erased == ["bridge/request/refresh"]
     assert bridge.outlet.all() == []
