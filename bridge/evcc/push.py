@@ -4,6 +4,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from types import TracebackType
 from typing import Any, Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -107,7 +108,17 @@ class Push:
 
 
 class _Connect(connect):
-    """A connection to the address given, and to no other."""
+    """A connection to the address given, and to no other; it surely ends."""
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Say goodbye, and end also when this is cancelled (by a reload): frames not read hide evcc's own end."""
+        transport = self.connection.transport
+        try:
+            await super().__aexit__(kind, error, trace)
+        finally:
+            transport.abort()
 
     def process_redirect(self, exc: Exception) -> Exception:
         """Follow no redirect: as in REST, the final address is to be set."""

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
+from websockets.frames import Opcode
 from websockets.http11 import Request, Response
 
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
@@ -188,6 +189,28 @@ async def test_a_reset_is_noticed() -> None:
     async with _pushed(_Evcc(reset)) as (_, listener, _pause):
         assert await listener.next() == _UP
         assert isinstance(await listener.next(), Unreachable)
+
+
+async def test_a_connection_ends_also_where_its_end_is_cancelled() -> None:
+    goodbye, ended = asyncio.Event(), asyncio.Event()
+
+    class Noting(ServerConnection):
+        def process_event(self, event: Any) -> None:
+            super().process_event(event)
+            if getattr(event, "opcode", None) is Opcode.CLOSE:
+                goodbye.set()
+
+    async def flood(connection: ServerConnection) -> None:
+        for message in ("garbage", *["{}"] * 50):  # more than is read ahead: it does not see our end any more
+            await connection.send(message)
+        await connection.wait_closed()
+        ended.set()
+
+    async with serve(flood, HOST, 0, create_connection=Noting) as listening, asyncio.timeout(_LIMIT):
+        port = listening.sockets[0].getsockname()[1]
+        async with _running(Evcc(url=f"http://{HOST}:{port}")):
+            await goodbye.wait()
+        await ended.wait()
 
 
 async def test_silence_counts_as_dead() -> None:
