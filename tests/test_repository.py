@@ -95,7 +95,6 @@ ROOMS = (
     "extras discovery about",
     "site",
     "daemon",
-    "check",
     "cli",
     "__main__",
 )

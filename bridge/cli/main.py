@@ -78,7 +78,7 @@ def _run(_: Namespace, load: Load) -> int:
 
 
 def _check(arguments: Namespace, load: Load) -> int:
-    from bridge import check
+    from bridge.cli import check
 
     return check.run(load(), quick=arguments.quick)
 

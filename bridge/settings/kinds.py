@@ -95,7 +95,7 @@ def _zone(name: str) -> str:
 def _expressions(named: dict[str, str]) -> dict[str, str]:
     for name, expression in named.items():
         if not name or re.search(r"[/+#\x00-\x1f\x7f]", name) or not expression.strip():
-            raise ValueError("a name is one topic level, an expression is not empty")
+            raise ValueError(f"{name!r}: a name is one topic level, an expression is not empty")
     return named
 
 

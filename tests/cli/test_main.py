@@ -150,7 +150,7 @@ def test_version_and_help_need_no_library() -> None:
 
 
 def test_a_command_imports_the_simulated_evcc_only_for_the_demo() -> None:
-    code = "import sys, bridge.check, bridge.daemon, bridge.cli.topics; print(*sys.modules)"
+    code = "import sys, bridge.cli.check, bridge.daemon, bridge.cli.topics; print(*sys.modules)"
     modules = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bridge import check
+from bridge.cli import check
 from bridge.demo import Evcc
 from bridge.settings import Settings
 from tests.broker.client import plant, retained

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 import sys
 import time
+from asyncio import TaskGroup
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -140,10 +141,10 @@ async def _push(settings: Settings, report: Report) -> None:
         report.ok("push is switched off (evcc.push)")
         return
     first = _FirstFrame()
-    push = asyncio.create_task(Push(settings.evcc, first, lambda: settings.evcc.timeout).run(), name="push")
-    reason = await first.outcome
-    push.cancel()
-    await asyncio.gather(push, return_exceptions=True)
+    async with TaskGroup() as group:
+        push = group.create_task(Push(settings.evcc, first, lambda: settings.evcc.timeout).run(), name="push")
+        reason = await first.outcome
+        push.cancel()
     if reason is None:
         report.ok("evcc pushes its changes (/ws)")
     else:
