@@ -52,7 +52,6 @@ class Daemon:
         """Run until stopped."""
         self._catch_signals()
         while not self._stop.is_set():
-            self._reload.clear()
             await self._run_site(self._settings)
         self._log.info("stopped")
 
