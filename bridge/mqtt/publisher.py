@@ -127,7 +127,7 @@ class Publisher:
         self.changed(self._wanted)
 
     def observe(self, topic: str, payload: bytes, *, ours: bool, erasable: bool = True) -> bool:
-        """Take what somebody else has published on a topic; True when it was wrong and is put right.
+        """Take what somebody else has published on a topic; True when it was wrong and is put right, now or soon.
 
         `ours`: whether a topic that is not wanted is the bridge's to erase, and `erasable` whether now. The first few
         corrections of a topic are at once, later ones after growing pauses: an echo must not be answered for ever.
@@ -141,8 +141,8 @@ class Publisher:
             return False
         if topic in self._in_flight:
             self._doubted.add(topic)  # who came last is unknown, whatever the acknowledgement says
-        if topic not in self._corrections and len(self._corrections) >= _MOST_CORRECTIONS:
-            return True
+        if not wanted and topic not in self._corrections and len(self._corrections) >= _MOST_CORRECTIONS:
+            return False  # the next reconnect erases it; what is wanted is limited, what is not may be endless
         correction = self._corrections.setdefault(topic, _Correction())
         correction.last = self._now()
         if correction.due <= self._now():

@@ -348,6 +348,24 @@ def test_corrections_of_one_topic_are_bounded_and_never_given_up() -> None:
     assert world.publisher.held["a"] == b"1"
 
 
+def test_every_wanted_topic_is_put_right_however_many_somebody_writes() -> None:
+    topics = {f"t{number}": b"1" for number in range(1500)}
+    world = _settled(**topics)
+    for topic in topics:
+        assert world.foreign(topic, b"x")
+    world.link.acknowledge_all()
+
+    assert world.publisher.held == topics
+
+
+def test_ghosts_without_end_do_not_fill_the_memory() -> None:
+    world = _settled(a=b"1")
+    put_right = [world.foreign(f"ghost{number}", b"x", ours=True) for number in range(1500)]
+
+    assert sum(put_right) == 1000
+    assert world.foreign("a", b"x")
+
+
 def test_an_echo_faster_than_the_acknowledgement_is_bounded_too() -> None:
     world = _settled(a=b"1")
     world.foreign("a", b"x")
