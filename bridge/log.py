@@ -1,4 +1,4 @@
-"""Log lines: key-value text on a terminal, JSON elsewhere; never a secret, never the same line a thousand times."""
+"""Log lines: key-value text on a terminal, JSON elsewhere; never a secret."""
 
 import json
 import logging
@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 import structlog
@@ -20,7 +20,6 @@ HIDDEN = "***"
 _SHORT = 6
 _LOGIN = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
-_TEXTS = 8
 
 
 def configure(
@@ -69,28 +68,6 @@ class Hide:
                 return [self(item) for item in value]
             case _:
                 return self(str(value))
-
-
-@dataclass(slots=True)
-class Repeats:
-    """Problems by key: each is worth a line when it begins and one, with its count, when it is over."""
-
-    _counts: dict[str, int] = field(default_factory=dict)
-    _texts: dict[str, set[str]] = field(default_factory=dict)
-
-    def first(self, key: str, text: str = "") -> bool:
-        """Count the problem `key`; whether this text of it is to be logged, being new since the problem began."""
-        self._counts[key] = self._counts.get(key, 0) + 1
-        texts = self._texts.setdefault(key, set())
-        if text in texts or len(texts) >= _TEXTS:
-            return False
-        texts.add(text)
-        return True
-
-    def over(self, key: str) -> int:
-        """Forget the problem `key`; how often it was counted, 0 if it was not there."""
-        self._texts.pop(key, None)
-        return self._counts.pop(key, 0)
 
 
 class _Lines:

@@ -4,9 +4,8 @@ from collections.abc import Callable
 
 import structlog
 
-from bridge.log import Repeats
-
 _LONGEST = 2000
+_MOST_TOLD = 8  # a text that differs each time must not fill the log
 
 
 class Problems:
@@ -15,7 +14,7 @@ class Problems:
     def __init__(self, changed: Callable[[str], None]) -> None:
         self._changed = changed
         self._texts: dict[str, str] = {}
-        self._repeats = Repeats()
+        self._told: dict[str, set[str]] = {}
         self._log = structlog.get_logger()
 
     @property
@@ -25,13 +24,18 @@ class Problems:
 
     def __call__(self, key: str, text: str | None) -> None:
         """Note that there is a problem, or (None) that it is over."""
-        before = self._texts.get(key)
+        if text == self._texts.get(key):
+            return
         if text is None:
-            if self._texts.pop(key, None) is not None:
-                self._log.info("problem is over", problem=key, times=self._repeats.over(key))
+            del self._texts[key], self._told[key]
+            self._log.info("problem is over", problem=key)
         else:
             self._texts[key] = text
-            if self._repeats.first(key, text):
-                self._log.warning(text, problem=key)
-        if before != text:
-            self._changed(self.text)
+            self._tell(key, text)
+        self._changed(self.text)
+
+    def _tell(self, key: str, text: str) -> None:
+        told = self._told.setdefault(key, set())
+        if text not in told and len(told) < _MOST_TOLD:
+            told.add(text)
+            self._log.warning(text, problem=key)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge import log
-from bridge.log import Hide, Repeats
+from bridge.log import Hide
 
 
 class Terminal(io.StringIO):
@@ -140,33 +140,3 @@ def test_hides(value: Any, shown: Any) -> None:
 @given(secret=st.text("abcdef", min_size=7), before=st.text("xyz "), after=st.text("xyz "))
 def test_hides_a_long_secret_wherever_it_stands(secret: str, before: str, after: str) -> None:
     assert Hide.of([secret])(f"{before}{secret}{after}") == f"{before}***{after}"
-
-
-class TestRepeats:
-    def test_the_first_is_logged_and_the_others_are_counted(self) -> None:
-        repeats = Repeats()
-        assert [repeats.first("evcc", "refused") for _ in range(4)] == [True, False, False, False]
-        assert repeats.over("evcc") == 4
-
-    def test_it_begins_anew_when_it_was_over(self) -> None:
-        repeats = Repeats()
-        repeats.first("evcc")
-        repeats.over("evcc")
-        assert repeats.first("evcc")
-
-    def test_another_text_is_worth_a_line_but_not_each_time(self) -> None:
-        repeats = Repeats()
-        texts = ["refused", "timeout", "refused", "timeout"]
-        assert [repeats.first("evcc", text) for text in texts] == [True, True, False, False]
-
-    def test_texts_that_differ_each_time_do_not_flood_the_log(self) -> None:
-        repeats = Repeats()
-        assert sum(repeats.first("evcc", f"error {number}") for number in range(1000)) < 10
-        assert repeats.over("evcc") == 1000
-
-    def test_problems_are_apart(self) -> None:
-        repeats = Repeats()
-        assert repeats.first("evcc")
-        assert repeats.first("broker")
-        assert repeats.over("evcc") == 1
-        assert repeats.over("nothing") == 0

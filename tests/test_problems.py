@@ -41,11 +41,19 @@ def test_a_problem_is_logged_when_it_begins_and_when_it_is_over(problems: Proble
         problems("a", None)
         problems("a", "one")
 
-    assert [(line["log_level"], line["event"], line.get("times")) for line in log] == [
-        ("warning", "one", None),
-        ("info", "problem is over", 3),
-        ("warning", "one", None),
+    assert [(line["log_level"], line["event"]) for line in log] == [
+        ("warning", "one"),
+        ("info", "problem is over"),
+        ("warning", "one"),
     ]
+
+
+def test_another_text_of_a_problem_is_worth_a_line_but_not_each_time(problems: Problems) -> None:
+    with capture_logs() as log:
+        for text in ("refused", "timeout", "refused", "timeout"):
+            problems("a", text)
+
+    assert [line["event"] for line in log] == ["refused", "timeout"]
 
 
 def test_a_text_that_changes_all_the_time_does_not_fill_the_log(problems: Problems) -> None:

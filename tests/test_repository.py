@@ -88,9 +88,9 @@ class TestReadme:
 
 # from the bottom up: each may import what stands above it here, and none of its own row
 ROOMS = (
-    "errors plain parsed pause notify catalogue topics demo",
+    "errors plain parsed pause notify problems catalogue topics demo",
     "settings log",
-    "problems evcc mqtt",
+    "evcc mqtt",
     "commands",
     "extras discovery about",
     "site",
