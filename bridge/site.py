@@ -109,7 +109,7 @@ class Site:
         """Bring evcc's health to its topics: `status`, `updated`, `bridge/evcc`."""
         health = self.reader.health
         word = "starting" if health.word == "online" and self._ghosts else health.word
-        if (health.fresh and not self.reader.starting) != self._certain:
+        if self._is_certain() != self._certain:
             self._tell_extras(self.reader.state)
         self.problem("evcc", health.reason or None)
         wrong = ", ".join(self.reader.disbelieved)
@@ -241,8 +241,11 @@ class Site:
 
     def _tell_extras(self, old: State) -> None:
         """Hand the document on, with whether it is all that evcc has."""
-        self._certain = self.reader.health.fresh and not self.reader.starting
+        self._certain = self._is_certain()
         self.extras.changed(old, self.reader.state, certain=self._certain)
+
+    def _is_certain(self) -> bool:
+        return self.reader.health.answering and not self.reader.starting
 
     def _say_health(self, word: str) -> None:
         health = self.reader.health

@@ -20,6 +20,11 @@ class Health:
     failures: int = 0
     hung: bool = False
 
+    @property
+    def answering(self) -> bool:
+        """Whether polls bring evcc's state, be it one that does not move."""
+        return self.fresh or (self.hung and not self.failures)
+
     def answered(self, word: str, now: float) -> None:
         """Note a state document; `word` says whether it was complete: `online` or `starting`."""
         self.failures = 0

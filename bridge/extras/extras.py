@@ -10,8 +10,8 @@ from typing import Any
 
 from bridge.commands.inbox import Outlet
 from bridge.evcc.client import Caller
+from bridge.extras.checkup import Checkup
 from bridge.extras.events import Changes, Event
-from bridge.extras.health import Health
 from bridge.extras.jq import Jq
 from bridge.extras.plans import Plans
 from bridge.extras.requests import Requests
@@ -61,7 +61,7 @@ class Extras:
         self._rest = Rest(evcc, monotonic)
         self._changes = Changes()
         self._ended: Queue[Event] = Queue(_MOST_ENDED)
-        self._health = Health(evcc, well, monotonic)
+        self._checkup = Checkup(evcc, well, monotonic)
         self._jq = Jq(settings.topics.jq, self._rest, self._want, problem, lambda: settings.evcc.interval)
         self._sessions = Sessions(self._rest, self._want, zone, now)
         self._plans = Plans(self._rest, state, self._want)
@@ -89,7 +89,7 @@ class Extras:
             "plans": self._plans.work if on.plans else None,
             "telemetry": Telemetry(self._rest, self._state, self._want).work,
             "jq": self._jq.work if settings.topics.jq else None,
-            "health": self._health.work,
+            "health": self._checkup.work,
         }
         for name, work in works.items():
             if work is not None:
@@ -110,7 +110,7 @@ class Extras:
     def changed(self, old: Mapping[str, Any], new: Mapping[str, Any], *, certain: bool) -> None:
         """Take a change of the state; it is not `certain` while evcc starts, or is away."""
         if old is not new:
-            self._health.moved()
+            self._checkup.moved()
         if certain:
             if not self._complete.is_set():
                 self._rest.forget()  # what was not there while evcc started may be there now

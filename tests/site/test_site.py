@@ -172,6 +172,21 @@ async def test_evccs_health_has_a_word_and_a_problem_until_it_is_well(
     assert "bridge/problem" not in world.tree
 
 
+async def test_an_evcc_that_hangs_is_asked_on_and_is_online_when_it_is_well(world: _World) -> None:
+    world.poll()
+    world.connect()
+    complete = world.site.extras._complete
+    world.site.reader.well(False)
+    world.poll()
+    assert (world.tree["status"], world.tree["bridge/evcc"]) == ("offline", "stale")
+    assert complete.is_set()  # else nobody would ask for its health again
+    world.site.reader.poll_failed(Unreachable("x"))
+    assert not complete.is_set()
+    world.site.reader.well(True)
+    world.poll()
+    assert (world.tree["status"], world.tree["bridge/evcc"]) == ("online", "online")
+
+
 async def test_a_broken_configuration_is_fatal_and_what_is_known_stays(world: _World) -> None:
     world.poll()
     before = world.state

@@ -1,7 +1,7 @@
 import asyncio
 
 from bridge.evcc.client import Reply
-from bridge.extras.health import Health
+from bridge.extras.checkup import Checkup
 from tests.extras.recorded import NO_ROUTE, Answer, FakeEvcc
 from tests.extras.virtual import in_virtual_time, monotonic
 
@@ -15,12 +15,12 @@ class House:
     def __init__(self, answer: Answer) -> None:
         self.evcc = FakeEvcc({"/api/health": answer})
         self.said: list[bool] = []
-        self.health = Health(self.evcc, self.said.append, monotonic)
+        self.checkup = Checkup(self.evcc, self.said.append, monotonic)
 
     async def run(self, seconds: float) -> None:
         until, asked = monotonic() + seconds, True
         while monotonic() < until:
-            await asyncio.sleep(min(await self.health.work(asked), until - monotonic()))
+            await asyncio.sleep(min(await self.checkup.work(asked), until - monotonic()))
             asked = False
 
 
@@ -42,7 +42,7 @@ def test_an_evcc_that_moves_is_not_asked() -> None:
         running = asyncio.create_task(house.run(3600))
         for _ in range(60):
             await asyncio.sleep(60)
-            house.health.moved()
+            house.checkup.moved()
         await running
         assert len(house.evcc.asked) == 1
 
@@ -57,9 +57,21 @@ def test_an_evcc_that_hangs_is_ill_until_something_moves() -> None:
         running = asyncio.create_task(house.run(301))
         await asyncio.sleep(300.5)
         assert house.said[-1] is False
-        house.health.moved()
+        house.checkup.moved()
         assert house.said[-1] is True
         await running
+
+    in_virtual_time(main())
+
+
+def test_an_evcc_that_is_ill_is_asked_every_minute() -> None:
+    async def main() -> None:
+        house = House(ILL)
+        await house.run(601)
+        assert len(house.evcc.asked) == 1 + 10
+        house.evcc.answers["/api/health"] = WELL
+        await house.run(61)
+        assert house.said[-1] is True
 
     in_virtual_time(main())
 

@@ -6,10 +6,13 @@ from bridge.evcc.client import Caller
 
 # a house at work changes a value every few seconds
 _PATIENCE, _LONGEST_PAUSE = 300.0, 3600.0
+_WHILE_ILL = 60.0
 
 
-class Health:
+class Checkup:
     """Asks at the start, and when nothing has changed for long: after 5 minutes, then after 10, 20, 40.
+
+    As long as evcc says that it is not well it is asked every minute.
 
     `report` is told what is known: that evcc is well, or not. `monotonic` in seconds.
     """
@@ -32,9 +35,12 @@ class Health:
     async def work(self, asked: bool) -> float:  # noqa: FBT001  a Routine's work
         """Ask when it is time to; the seconds until it may be time again."""
         now = self._monotonic()
-        if asked or now >= self._due:
+        due = now >= self._due
+        if asked or due:
             await self._ask()
-        if now >= self._due:
+        if not self._well:
+            self._due = now + _WHILE_ILL
+        elif due:
             self._due = now + min(now - self._moved, _LONGEST_PAUSE)
         return max(self._due - self._monotonic(), 1.0)
 
