@@ -43,11 +43,13 @@ class Word:
     `letters` are the characters evcc's route lets through (a regular expression's class).
     `listed` is the key of the state that holds the allowed words, if there is one. Else a
     control should offer `usual` and whatever the state holds; neither is ever checked.
+    `newer` are the usual words of releases in which the device has the key before them.
     """
 
     letters: str = "a-z"
     listed: str = ""
     usual: tuple[str, ...] = ()
+    newer: tuple[str, tuple[str, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ requests in tests/recordings. A new endpoint of evcc is one new row.
 from bridge.catalogue import kinds
 from bridge.catalogue.setting import Scope, Setting
 
-_MODES = ("off", "pv", "minpv", "now")
+_MODE = kinds.Word(usual=("off", "pv", "minpv", "now"), newer=("alwaysCharge", ("off", "smart", "now")))
 _BATTERY_MODES = ("normal", "hold", "charge")
 # vehicles of releases that have these know modes, repeating plans and strategies
 _NEWER_VEHICLE = ("planStrategy", "repeatingPlans")
@@ -144,7 +144,7 @@ _LOADPOINT = (
         Scope.LOADPOINT,
         "mode",
         "Mode",
-        kinds.Word(usual=_MODES),
+        _MODE,
         "mode/{value}",
         "How the loadpoint charges.",
     ),
@@ -338,7 +338,7 @@ _VEHICLE = (
         Scope.VEHICLE,
         "mode",
         "Default mode",
-        kinds.Word(usual=_MODES),
+        _MODE,
         "mode/{value}",
         "The mode that a loadpoint takes when the vehicle is connected.",
         clear="mode",

@@ -1,6 +1,6 @@
 """What can be set: as JSON for `bridge/commands`, as lines for a terminal, as a table for the README."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -17,8 +17,9 @@ from bridge.commands.units import filled, unit_of
 from bridge.commands.vehicles import titles
 
 CLEAR_WORD = "-"
-# what evcc says where there is no mode
-_NO_WORDS = {"", "unknown"}
+"""What clears a setting that can be cleared."""
+NO_WORDS = ("", "unknown")
+"""What evcc says where there is no mode."""
 _GENERAL = {kinds.COST.unit: "money or g per kWh", kinds.PRICE.unit: "money per kWh"}
 
 
@@ -60,18 +61,21 @@ def value_of(setting: Setting, part: Mapping[str, Any]) -> Any:
     return next((part[key] for key in setting.keys if key in part), None)
 
 
-def words(kind: Word, value: Any, state: Mapping[str, Any]) -> list[str]:
-    """The words to offer: those that evcc lists, else the usual ones and the one in force."""
-    listed = state.get(kind.listed)
-    if isinstance(listed, list):
-        return [word for word in listed if isinstance(word, str)]
-    current = value if isinstance(value, str) and value not in _NO_WORDS else None
-    return list(dict.fromkeys(filter(None, [*kind.usual, current])))
+def words(kind: Word, value: Any, part: Mapping[str, Any]) -> list[str]:
+    """The words to offer: those that evcc lists in the device's part of the state, else the usual ones; and `value`."""
+    listed = part.get(kind.listed) if kind.listed else None
+    offered = [word for word in listed if isinstance(word, str)] if isinstance(listed, list) else _usual(kind, part)
+    current = [value] if isinstance(value, str) and value not in NO_WORDS else []
+    return list(dict.fromkeys([*offered, *current]))
 
 
-def takes(kind: Kind, state: Mapping[str, Any] | None = None) -> str:
+def _usual(kind: Word, part: Mapping[str, Any]) -> Sequence[str]:
+    return kind.newer[1] if kind.newer and kind.newer[0] in part else kind.usual
+
+
+def takes(kind: Kind, state: Mapping[str, Any] | None = None, part: Mapping[str, Any] | None = None) -> str:
     """What a kind takes, in words; without a state, units that depend on the house are left general."""
-    return _TAKES[type(kind)](kind, {} if state is None else state)
+    return _TAKES[type(kind)](kind, state or {}, part or {})
 
 
 def line(entry: Mapping[str, Any]) -> str:
@@ -96,14 +100,14 @@ def _entry(setting: Setting, target: Target, part: Mapping[str, Any], state: Map
     return {
         "topic": f"{topic_of(setting, target)}/set",
         "kind": type(setting.kind).__name__.lower(),
-        "takes": takes(setting.kind, state),
-        **_limits(setting.kind, value, state),
+        "takes": takes(setting.kind, state, part),
+        **_limits(setting.kind, value, state, part),
         **({"clear": CLEAR_WORD} if setting.clear else {}),
         **({} if isinstance(setting.kind, Button) else {"value": value}),
     }
 
 
-def _limits(kind: Kind, value: Any, state: Mapping[str, Any]) -> dict[str, Any]:
+def _limits(kind: Kind, value: Any, state: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:
     limits: dict[str, Any] = {}
     match kind:
         case Number():
@@ -113,7 +117,7 @@ def _limits(kind: Kind, value: Any, state: Mapping[str, Any]) -> dict[str, Any]:
         case Choice():
             limits = {"options": list(kind.numbers)}
         case Word():
-            limits = {"options": words(kind, value, state)}
+            limits = {"options": words(kind, value, part)}
         case Vehicle():
             limits = {"options": list(titles(state) or ())}
         case Json():
@@ -121,26 +125,26 @@ def _limits(kind: Kind, value: Any, state: Mapping[str, Any]) -> dict[str, Any]:
     return {key: limit for key, limit in limits.items() if limit not in (None, "")}
 
 
-def _number(kind: Number, state: Mapping[str, Any]) -> str:
+def _number(kind: Number, state: Mapping[str, Any], _: Mapping[str, Any]) -> str:
     unit = filled(kind.unit, state) if state else _GENERAL.get(kind.unit, kind.unit)
     if kind.low is None and kind.high is None:
         return f"number in {unit}"
     return f"{range_of(kind)} {unit}".rstrip() + (", whole" if kind.whole else "")
 
 
-def _word(kind: Word, state: Mapping[str, Any]) -> str:
-    offered = words(kind, None, state)
+def _word(kind: Word, _: Mapping[str, Any], part: Mapping[str, Any]) -> str:
+    offered = words(kind, None, part)
     return f"a word: {', '.join(offered)}, …" if offered else "a word"
 
 
-_TAKES: dict[type[Kind], Callable[[Any, Mapping[str, Any]], str]] = {
+_TAKES: dict[type[Kind], Callable[[Any, Mapping[str, Any], Mapping[str, Any]], str]] = {
     Number: _number,
-    Choice: lambda kind, _: ", ".join(map(str, kind.numbers)),
+    Choice: lambda kind, *_: ", ".join(map(str, kind.numbers)),
     Switch: lambda *_: "on or off",
     Word: _word,
     Duration: lambda *_: "seconds, or like 1m30s",
-    Plan: lambda kind, _: f'JSON like {{"{kind.goal}":20,"time":"07:00"}}',
-    Json: lambda kind, _: f"JSON like {kind.example}",
+    Plan: lambda kind, *_: f'JSON like {{"{kind.goal}":20,"time":"07:00"}}',
+    Json: lambda kind, *_: f"JSON like {kind.example}",
     Vehicle: lambda *_: "name or title of a vehicle",
     Button: lambda *_: "anything",
 }

@@ -6,16 +6,13 @@ from typing import Any
 
 from bridge.catalogue.kinds import Button, Choice, Duration, Kind, Number, Switch, Vehicle, Word
 from bridge.catalogue.setting import Setting
+from bridge.commands.listing import CLEAR_WORD, words
 from bridge.commands.vehicles import titles
 
-CLEAR = "-"
-# what evcc says where nothing is set
-NOTHING = ("", "unknown")
 VALUE = "%s"
-_MODES_BY_KEY: Mapping[str, tuple[str, ...]] = {"alwaysCharge": ("off", "smart", "now")}
 _LABELS = {
     "off": "Off", "pv": "Solar", "minpv": "Min + solar", "now": "Fast", "smart": "Smart",
-    "normal": "Normal", "hold": "Hold", "charge": "Charge", "none": "(none)", CLEAR: "(automatic)",
+    "normal": "Normal", "hold": "Hold", "charge": "Charge", "none": "(none)", CLEAR_WORD: "(automatic)",
 }  # fmt: skip
 _PHASES = {"0": "(automatic)"}
 
@@ -93,22 +90,12 @@ def number_range(kind: Number | Duration, now: bytes) -> Range:
 
 
 def _words(kind: Word, now: bytes, part: Mapping[str, Any], *, clears: bool) -> Options:
-    """The words of this evcc: those that its state lists, else the usual ones, and the one in force."""
-    listed = part.get(kind.listed) if kind.listed else None
-    words = [word for word in listed if isinstance(word, str)] if isinstance(listed, list) else _usual(kind, part)
-    word = now.decode(errors="replace")
-    if word not in {*words, *NOTHING}:
-        words.append(word)
-    return Options({word: _LABELS.get(word) or _spelt(word) for word in [*words, *[CLEAR] * clears]})
+    offered = words(kind, now.decode(errors="replace"), part)
+    return Options({word: _LABELS.get(word) or _spelt(word) for word in [*offered, *[CLEAR_WORD] * clears]})
 
 
 def _spelt(word: str) -> str:
     return word.replace("_", " ").capitalize()
-
-
-def _usual(kind: Word, part: Mapping[str, Any]) -> list[str]:
-    newer = (words for key, words in _MODES_BY_KEY.items() if key in part and "pv" in kind.usual)
-    return [*next(newer, kind.usual)]
 
 
 def _vehicles(state: Mapping[str, Any]) -> Options:
@@ -116,7 +103,7 @@ def _vehicles(state: Mapping[str, Any]) -> Options:
     known = titles(state) or {}
     shown = list(known.values())
     labels = {name: title if title and shown.count(title) == 1 else name for name, title in known.items()}
-    return Options(labels | {CLEAR: "(none)"}, named=True)
+    return Options(labels | {CLEAR_WORD: "(none)"}, named=True)
 
 
 def _number(payload: bytes, instead: float) -> float:

@@ -13,8 +13,9 @@ import orjson
 from bridge import __version__
 from bridge.catalogue.reading import Nature, Quantity, Rank
 from bridge.catalogue.setting import Scope
+from bridge.commands.listing import CLEAR_WORD, NO_WORDS
 from bridge.commands.permission import FREE, Permission
-from bridge.discovery.controls import CLEAR, NOTHING, VALUE, Clock, Control, Options, Press, Range, Toggle
+from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range, Toggle
 from bridge.discovery.devices import Device, slug
 from bridge.discovery.entities import BESIDE, EVERYTHING, entities
 from bridge.discovery.entity import Entity
@@ -171,7 +172,7 @@ def _select(options: Options) -> Config:
     names = {
         value: label if options.named or label.startswith("(") else value for value, label in options.labels.items()
     }
-    nothing = dict.fromkeys(NOTHING, names.get(CLEAR, "None"))
+    nothing = dict.fromkeys(NO_WORDS, names.get(CLEAR_WORD, "None"))
     to_name = nothing | {value: name for value, name in names.items() if value != name}
     to_value = {name: value for value, name in names.items() if value != name}
     return {

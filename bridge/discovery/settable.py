@@ -8,10 +8,9 @@ from bridge.catalogue.quantities import TEXT
 from bridge.catalogue.reading import Reading
 from bridge.catalogue.settables import SETTINGS
 from bridge.catalogue.setting import Setting
-from bridge.commands.listing import exists
+from bridge.commands.listing import CLEAR_WORD, exists
 from bridge.commands.units import unit_of
 from bridge.discovery.controls import (
-    CLEAR,
     VALUE,
     Clock,
     Control,
@@ -98,5 +97,5 @@ def _plan_keys(device: Device, kind: Plan) -> tuple[str, str]:
 def _clear_button(device: Device, setting: Setting) -> Entity:
     title = f"Clear {setting.title[0].lower()}{setting.title[1:]}"
     reading = Reading(title, TEXT, "backspace-outline", f"{setting.meaning.rstrip('.')}: not any more.")
-    control = Control(f"{device.prefix}/{setting.leaf}/set", Press(), CLEAR)
+    control = Control(f"{device.prefix}/{setting.leaf}/set", Press(), CLEAR_WORD)
     return Entity(device, f"{setting.leaf}/clear", title, "", reading, control)

@@ -123,18 +123,29 @@ def test_costs_are_in_grams_where_evcc_counts_co2() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "value", "offered"),
+    ("part", "value", "offered"),
     [
         ({}, "pv", ["off", "pv"]),
         ({}, "smart", ["off", "pv", "smart"]),
         ({}, "unknown", ["off", "pv"]),
         ({}, None, ["off", "pv"]),
-        ({"modes": ["off", "smart", 5]}, "pv", ["off", "smart"]),
+        ({"modes": ["off", "smart", 5]}, "pv", ["off", "smart", "pv"]),
         ({"modes": None}, "pv", ["off", "pv"]),
+        ({"always": False}, "pv", ["off", "now", "pv"]),
+        ({"always": False, "modes": ["x"]}, None, ["x"]),
     ],
 )
-def test_the_words_are_evccs_where_it_lists_them(state: dict[str, object], value: object, offered: list[str]) -> None:
-    assert words(Word(listed="modes", usual=("off", "pv")), value, state) == offered
+def test_the_words_are_evccs_where_it_lists_them(part: dict[str, object], value: object, offered: list[str]) -> None:
+    kind = Word(listed="modes", usual=("off", "pv"), newer=("always", ("off", "now")))
+    assert words(kind, value, part) == offered
+
+
+def test_a_newer_loadpoint_has_its_own_modes_in_every_word_on_it() -> None:
+    first = {"mode": "smart", "alwaysCharge": False}
+    entries = {entry["topic"]: entry for entry in listing({**TODAY, "loadpoints": [first, {"mode": "pv"}]})}
+    assert entries["loadpoints/1/mode/set"]["options"] == ["off", "smart", "now"]
+    assert entries["loadpoints/1/mode/set"]["takes"] == "a word: off, smart, now, …"
+    assert entries["loadpoints/2/mode/set"]["options"] == ["off", "pv", "minpv", "now"]
 
 
 @pytest.mark.parametrize(

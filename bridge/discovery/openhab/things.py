@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from urllib.parse import urlsplit
 
-from bridge.discovery.controls import NOTHING, VALUE, Clock, Control, Options, Press, Range
+from bridge.commands.listing import NO_WORDS
+from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range
 from bridge.discovery.openhab.points import DIMENSIONS, Point, number, quoted
 
 _TLS = {"mqtts", "wss"}
@@ -69,7 +70,7 @@ def _of_type(point: Point) -> Properties:
             limits = {"min": number(span.low), "max": number(span.high)} if span.checked else {}
             return _unit(quantity.unit) | limits | {"step": number(span.step)}
         case Options() as options:
-            return {"allowedStates": quoted(",".join(dict.fromkeys([*options.labels, *filter(None, NOTHING)])))}
+            return {"allowedStates": quoted(",".join(dict.fromkeys([*options.labels, *filter(None, NO_WORDS)])))}
         case Press() if control:
             return {"allowedStates": quoted(control.payload)}
     if point.channel_type == "switch":
