@@ -37,7 +37,7 @@ async def read(settings: Settings) -> State:
 def tree(settings: Settings, state: State) -> Mapping[str, bytes]:
     """The topics of a state, below the root."""
     selection = Selection(settings.topics.include, settings.topics.exclude)
-    whole = Tree(settings.topics.limit)
+    whole = Tree(settings.topics.limit, settings.topics.limit // 2)
     for unit, value in units.units(state):
         whole.replace(unit, *units.topics(unit, value, selection, aliases=settings.topics.aliases))
     return whole.topics

@@ -46,7 +46,7 @@ class Desk(Protocol):
         """Take a message below `bridge/request/`."""
 
     def broker_found(self) -> None:
-        """Note that the broker is connected and has the whole tree."""
+        """Note that the broker is connected and has the whole tree, or was waited for long enough."""
 
     def broker_lost(self, reason: str) -> None:
         """Note that there is no connection, and why."""
@@ -85,7 +85,7 @@ class Copy:
         self._annexes = annexes
         self._beside = beside
         self._now = now
-        self._tree = Tree(limit)
+        self._tree = Tree(limit, limit // 2)
         self._memory = Memory()
         self._rivals = Rivals()
         self._standstill = Standstill(f"{settings.root}/{MARKER}standstill", now)
@@ -96,7 +96,7 @@ class Copy:
         self._unswept = False
         self.connected = False
         self.complete = asyncio.Event()
-        """Whether the broker has acknowledged everything once, `status` included."""
+        """Whether the broker has acknowledged everything once, `status` included, or was waited for long enough."""
         self.connects = 0
 
     @property

@@ -1,6 +1,7 @@
 """What is wrong at the broker, in the words of `bridge/problem`."""
 
 from collections.abc import Collection, Mapping
+from heapq import nsmallest
 
 from bridge.mqtt.publisher import Report
 from bridge.topics.tree import Tree
@@ -20,7 +21,7 @@ def of_tree(root: str, tree: Tree) -> dict[str, str | None]:
     """What the wanted tree could not take."""
     return {
         "contested": _named("two values claim one topic, the first has it", root, tree.contested),
-        "limit": "there are more topics than topics.limit allows: the rest is left out" if tree.left_out else None,
+        "limit": _named(f"more topics than topics.limit ({tree.limit}) allows, left out", root, tree.left_out),
     }
 
 
@@ -62,10 +63,11 @@ def _refused(root: str, topics: Mapping[str, str]) -> str | None:
     if not topics:
         return None
     topic, reason = next(iter(topics.items()))
-    return f"the broker refuses {len(topics)} topic(s), such as {root}/{topic}: {reason}"
+    what = f"{root}/{topic}" if len(topics) == 1 else f"{len(topics)} topics, such as {root}/{topic}"
+    return f"the broker refuses {what}: {reason}"
 
 
 def _named(what: str, root: str, topics: Collection[str]) -> str | None:
-    names = [f"{root}/{topic}" for topic in sorted(topics)]
-    more = f" and {len(names) - _MANY} more" if len(names) > _MANY else ""
-    return f"{what}: {', '.join(names[:_MANY])}{more}" if names else None
+    names = [f"{root}/{topic}" for topic in nsmallest(_MANY, topics)]
+    more = f" and {len(topics) - _MANY} more" if len(topics) > _MANY else ""
+    return f"{what}: {', '.join(names)}{more}" if names else None

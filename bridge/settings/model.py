@@ -101,8 +101,10 @@ class Topics(Section):
     exclude: kinds.Globs = Field(default=(), description="topics below the root that are not published")
     aliases: kinds.Switch = Field(default=True, description="publish the names of other evcc releases too")
     jq: kinds.Expressions = Field(default={}, description="values of your own, computed by evcc, on `jq/<name>`")
-    by_title: kinds.Switch = Field(default=False, description="publish loadpoints below `by-title/<title>` too")
-    limit: kinds.Count = Field(default=20_000, description="the most topics that are published")
+    by_title: kinds.Switch = Field(
+        default=False, description="publish loadpoints and vehicles below `by-title/<title>` too"
+    )
+    limit: kinds.Count = Field(default=20_000, description="the most topics below the root; one key of evcc has half")
 
 
 class Commands(Section):

@@ -6,6 +6,7 @@ published. A topic that two sources claim belongs to the first, and comes to the
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 
 ERASED = b""
 _ALWAYS = ("bridge/", "status", "updated")  # what the bridge says itself counts, but is never left out
@@ -57,15 +58,20 @@ class Layer:
 
 
 class Tree:
-    """The wanted tree: own names first, names of other evcc releases where nobody has the name."""
+    """The wanted tree: own names first, names of other evcc releases where nobody has the name.
 
-    def __init__(self, limit: int = 20_000) -> None:
+    It has at most `limit` topics, and `most_of_one` of one source: what runs wild must not crowd out all else.
+    """
+
+    def __init__(self, limit: int = 20_000, most_of_one: int | None = None) -> None:
         self._own = Layer()
         self._alias = Layer()
-        self._limit = limit
+        self.limit = limit
+        self._most_of_one = limit if most_of_one is None else most_of_one
         self._topics: dict[str, bytes] = {}
         self._contested: dict[str, frozenset[str]] = {}
-        self.left_out: set[str] = set()
+        self._beyond: dict[str, frozenset[str]] = {}
+        self._waiting: set[str] = set()
 
     @property
     def topics(self) -> Mapping[str, bytes]:
@@ -76,6 +82,11 @@ class Tree:
     def sources(self) -> Mapping[str, Mapping[str, bytes]]:
         """The sources that have topics now."""
         return self._own.sources
+
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Topics beyond the limits."""
+        return frozenset(self._waiting).union(*self._beyond.values())
 
     @property
     def contested(self) -> frozenset[str]:
@@ -99,25 +110,33 @@ class Tree:
         """
         if contested or source in self._contested:
             self._contested[source] = contested
-        touched = self._own.replace(source, own)
+        touched = self._own.replace(source, self._within(source, own))
         if alias or source in self._alias.sources:
             touched |= self._alias.replace(source, alias or {})
         changed = {topic for topic in touched if self._settle(topic)}
-        if self.left_out and len(self._topics) < self._limit:
-            changed.update(topic for topic in tuple(self.left_out) if self._settle(topic))
+        if self._waiting and len(self._topics) < self.limit:
+            changed.update(topic for topic in tuple(self._waiting) if self._settle(topic))
         return changed
+
+    def _within(self, source: str, own: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """What one source may have of what it wants."""
+        self._beyond.pop(source, None)
+        if len(own) <= self._most_of_one:
+            return own
+        self._beyond[source] = frozenset(islice(own, self._most_of_one, None))
+        return {topic: own[topic] for topic in islice(own, self._most_of_one)}
 
     def _settle(self, topic: str) -> bool:
         payload = self._own.topics.get(topic)
         if payload is None:
             payload = self._alias.topics.get(topic, ERASED)
-        self.left_out.discard(topic)
+        self._waiting.discard(topic)
         if payload == self._topics.get(topic, ERASED):
             return False
         if not payload:
             del self._topics[topic]
-        elif topic not in self._topics and len(self._topics) >= self._limit and not topic.startswith(_ALWAYS):
-            self.left_out.add(topic)
+        elif topic not in self._topics and len(self._topics) >= self.limit and not topic.startswith(_ALWAYS):
+            self._waiting.add(topic)
             return False
         else:
             self._topics[topic] = payload

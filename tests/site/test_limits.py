@@ -101,3 +101,19 @@ async def test_without_the_right_to_read_everything_is_published_and_that_is_nam
         await until_equal(recorder, evcc)
         await recorder.until(lambda: "does not let us read evcc/#" in problem(recorder))
         await recorder.value("evcc/status", "online")
+
+
+async def test_what_runs_wild_leaves_room_for_everything_else(start_broker: Start, record: Record) -> None:
+    broker = await start_broker(Config(store=False, lines=("max_queued_messages 20000",)))
+    recorder = await record(broker)
+    async with Evcc(still=True) as evcc:
+        usual = {
+            topic: payload
+            for topic, payload in expected(evcc.state).items()
+            if not topic.startswith("evcc/site/circuits")
+        }
+        evcc.set("circuits", {f"c{number}": {"power": number} for number in range(3000)})
+        options = settings(evcc, broker, topics={"limit": 2000}, discovery={"homeassistant": False})
+        async with running(options, wait=30):
+            await recorder.until(lambda: "more topics than topics.limit (2000) allows" in problem(recorder))
+            await recorder.until(lambda: usual.items() <= recorder.tree().items())

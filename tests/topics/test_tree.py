@@ -111,6 +111,18 @@ def test_no_more_topics_than_allowed_and_the_rest_when_there_is_room() -> None:
     assert not tree.left_out
 
 
+def test_one_source_that_runs_wild_does_not_crowd_out_the_others() -> None:
+    tree = Tree(limit=4, most_of_one=2)
+    tree.replace("wild", dict.fromkeys("abcdefgh", b"1"))
+    tree.replace("x", {"x": b"1", "y": b"1"})
+    assert set(tree.topics) == set("abxy")
+    assert tree.left_out == set("cdefgh")
+
+    tree.replace("wild", {"h": b"2"})
+    assert set(tree.topics) == set("hxy")
+    assert not tree.left_out
+
+
 def test_what_was_left_out_and_is_no_more_wanted_is_no_trouble() -> None:
     tree = Tree(limit=1)
     tree.replace("x", {"a": b"1"})
