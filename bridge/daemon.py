@@ -120,14 +120,14 @@ class _Expendable(ThreadPoolExecutor):
         future: Future[Any] = Future()
 
         def call() -> None:
+            if not future.set_running_or_notify_cancel():
+                return
             try:
                 result = fn(*args, **kwargs)
             except BaseException as error:  # noqa: BLE001 - handed on to whoever asked
-                with suppress(Exception):
-                    future.set_exception(error)
+                future.set_exception(error)
             else:
-                with suppress(Exception):
-                    future.set_result(result)
+                future.set_result(result)
 
         threading.Thread(target=call, daemon=True).start()
         return future

@@ -26,7 +26,6 @@ from bridge.mqtt.message import Message
 from bridge.mqtt.publisher import Publisher
 from bridge.problems import Problems
 from bridge.settings import Settings
-from bridge.topics.names import Selection
 from bridge.topics.units import Topics, topics
 
 _TICK = 1.0
@@ -42,7 +41,7 @@ class Site:
     def __init__(self, settings: Settings, client: Client) -> None:
         self._settings = settings
         self._log = structlog.get_logger()
-        self._selection = Selection(settings.topics.include, settings.topics.exclude)
+        self._selection = settings.topics.selection
         self.reader = Reader(client, settings.evcc, self)
         self._by_title = ByTitle() if settings.topics.by_title else None
         self._announcer, annex = self._homeassistant()

@@ -254,8 +254,8 @@ BESIDE: Mapping[str, Reading] = {
     "sessions/*/solar": R("Solar share, {}", PERCENT, "solar-power", "Of all sessions in it."),
     "sessions/*/count": R("Sessions, {}", NUMBER, "counter", "How many there were in it.", _DETAIL),
     "tariffs/*/now": R("Tariff {} now", NUMBER, "cash-clock", "Value of this slot.", _RARE),
-    "tariffs/*/min": R("Tariff {} lowest", NUMBER, "cash-minus", "Of the slots to come.", _RARE),
-    "tariffs/*/max": R("Tariff {} highest", NUMBER, "cash-plus", "Of the slots to come.", _RARE),
+    "tariffs/*/min": R("Tariff {} lowest", NUMBER, "cash-minus", "Of all slots that evcc knows.", _RARE),
+    "tariffs/*/max": R("Tariff {} highest", NUMBER, "cash-plus", "Of all slots that evcc knows.", _RARE),
     "jq/*": R("{}", TEXT, "code-json", "A value of your own."),
 }
 

@@ -74,10 +74,11 @@ async def _evcc(settings: Settings, report: Report) -> State | None:
             report.fail(f"evcc at {settings.evcc.url}: {error}")
             return None
         milliseconds = (time.monotonic() - began) * 1000
+        loadpoints = len(state.get("loadpoints", []))
         era = "wrapped" if body.lstrip().startswith(b'{"result"') else "bare"
         report.ok(
             f"evcc {state.get('version', 'of unknown version')} answers at {settings.evcc.url} in {milliseconds:.0f} ms"
-            f" ({era} state, {len(state.get('loadpoints', []))} loadpoints)"
+            f" ({era} state, {loadpoints} loadpoint{'' if loadpoints == 1 else 's'})"
         )
         if reason := fatal(state):
             report.fail(f"evcc reports an error in its configuration: {reason}")

@@ -9,7 +9,6 @@ from bridge.cli.topics import read
 from bridge.commands.permission import Permission
 from bridge.errors import BridgeError
 from bridge.settings import Settings
-from bridge.topics.names import Selection
 
 
 def run(settings: Settings, target: str, out: Path | None) -> int:
@@ -24,7 +23,7 @@ async def _run(settings: Settings, target: str, out: Path | None) -> int:
         root=settings.mqtt.root,
         broker_url=settings.mqtt.url,
         state=state,
-        selection=Selection(settings.topics.include, settings.topics.exclude),
+        selection=settings.topics.selection,
         permission=Permission.of(settings.commands),
     )
     for name, text in files.items():

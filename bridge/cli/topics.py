@@ -14,7 +14,6 @@ from bridge.evcc.document import State, parse
 from bridge.plain import plain
 from bridge.settings import Settings
 from bridge.topics import units
-from bridge.topics.names import Selection
 from bridge.topics.tree import Tree
 
 
@@ -36,7 +35,7 @@ async def read(settings: Settings) -> State:
 
 def tree(settings: Settings, state: State) -> Mapping[str, bytes]:
     """The topics of a state, below the root."""
-    selection = Selection(settings.topics.include, settings.topics.exclude)
+    selection = settings.topics.selection
     whole = Tree(settings.topics.limit, settings.topics.limit // 2)
     for unit, value in units.units(state):
         whole.replace(unit, *units.topics(unit, value, selection, aliases=settings.topics.aliases))

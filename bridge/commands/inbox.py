@@ -43,8 +43,8 @@ class Outlet(Protocol):
     def send(self, message: Message) -> None:
         """Publish a message that is not retained."""
 
-    def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
-        """Publish to the absolute topic that a client named."""
+    def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> bool:
+        """Publish to the absolute topic that a client named; False where no answer may go."""
 
     def want(self, source: str, topics: Mapping[str, bytes]) -> None:
         """Say which retained topics there are to be, whole."""
@@ -171,7 +171,7 @@ class Inbox:
         if self._settings.dry_run:
             self._finish(command, Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_run)"))
             return
-        if len(self._lanes) >= _MOST_LANES:
+        if command.found.target not in self._lanes and len(self._lanes) >= _MOST_LANES:
             raise Refused(f"commands for {len(self._lanes)} loadpoints and vehicles wait already")
         if self._keeper is not None:
             self._keeper.came(command)

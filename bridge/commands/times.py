@@ -41,7 +41,7 @@ def written(moment: datetime) -> str:
 
 
 def _moment(text: str, now: datetime, zone: tzinfo) -> datetime:
-    if found := _UNIX.fullmatch(text):
+    if _UNIX.fullmatch(text):
         return _from_unix(text)
     if found := _DATED.fullmatch(text):
         *numbers, offset = found.groups()

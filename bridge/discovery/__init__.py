@@ -8,6 +8,7 @@ import orjson
 from bridge.commands.permission import FREE, Permission
 from bridge.discovery.entities import EVERYTHING, entities
 from bridge.discovery.homeassistant import HomeAssistant
+from bridge.settings.urls import Address
 from bridge.topics.names import Selection
 
 __all__ = ["HomeAssistant", "entities", "export"]
@@ -24,7 +25,8 @@ def export(  # noqa: PLR0913  what is published and what may be set are the user
 ) -> dict[str, str]:
     """The files that set a program up (`openhab`, `nodered`, `homeassistant`): texts by path.
 
-    The broker's address is written into them without a login. KeyError: no such target.
+    The broker's address is written into them without a login; a broker behind a Unix socket is taken to be on
+    this machine's usual port too. KeyError: no such target.
     """
     if target == "homeassistant":
         maker = HomeAssistant(root, selection=selection, permission=permission)
@@ -33,4 +35,4 @@ def export(  # noqa: PLR0913  what is published and what may be set are the user
     from bridge.discovery import nodered, openhab  # noqa: PLC0415 - a running bridge has no use for them
 
     files = {"openhab": openhab.files, "nodered": nodered.files}[target]
-    return files(entities(state, selection, permission=permission), root, broker_url)
+    return files(entities(state, selection, permission=permission), root, Address.of(broker_url))

@@ -12,7 +12,7 @@ from typing import Any
 from bridge.errors import Invalid
 from bridge.parsed import parsed
 from bridge.plain import plain
-from bridge.topics.payload import is_series
+from bridge.topics.payload import is_number, is_series
 from bridge.topics.units import changed, loadpoint_unit, same
 
 State = Mapping[str, Any]
@@ -123,8 +123,7 @@ class Document:
     def interval(self) -> float:
         """evcc's control interval in seconds, as it says itself; 30 where it does not."""
         value = self.state.get("interval")
-        usable = isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _LONGEST_INTERVAL
-        return float(value) if usable else _DEFAULT_INTERVAL  # type: ignore[arg-type]
+        return float(value) if is_number(value) and 0 < value <= _LONGEST_INTERVAL else _DEFAULT_INTERVAL
 
     @property
     def grace(self) -> float:

@@ -123,7 +123,7 @@ class Reader:
             self._read(body, quiet=quiet)
             self._last_body = body
         self.health.answered("starting" if self._document.starting else "online", self._now())
-        if back and self._connected is False:
+        if back and not self._connected:
             self._push.retry()
         self._sink.health()
 

@@ -22,7 +22,6 @@ from bridge.extras.tariffs import Tariffs
 from bridge.extras.telemetry import Telemetry
 from bridge.mqtt.message import Message
 from bridge.settings import Settings
-from bridge.topics.names import Selection
 
 _EVENTS = "events"
 _MOST_ENDED = 100
@@ -53,7 +52,7 @@ class Extras:
     ) -> None:
         self._state = state
         self._outlet = outlet
-        self._selection = Selection(settings.topics.include, settings.topics.exclude)
+        self._selection = settings.topics.selection
         self._now = now
         self._monotonic = monotonic
         self._refresh_state = refresh

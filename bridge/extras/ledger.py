@@ -67,12 +67,12 @@ class Sum:
 
     def add(self, row: Row) -> None:
         """Take one more session; what its row does not say is not counted."""
-        energy = _number(row, "chargedEnergy")
+        energy = number(row, "chargedEnergy")
         self.count += 1
         self.energy += energy or 0.0
-        if (price := _number(row, "price")) is not None:
+        if (price := number(row, "price")) is not None:
             self.cost = (self.cost or 0.0) + price
-        if energy and (share := _number(row, "solarPercentage")) is not None:
+        if energy and (share := number(row, "solarPercentage")) is not None:
             self._solar += energy * share
             self._known += energy
 
@@ -135,7 +135,7 @@ def _row(raw: bytes) -> Row:
         row: dict[str, Any] = parsed(raw)
     except ValueError as error:
         raise Invalid(f"evcc's list of sessions cannot be read: {error}") from None
-    duration = _number(row, "chargeDuration")
+    duration = number(row, "chargeDuration")
     if duration is not None:
         whole, rest = divmod(duration, _NANOSECONDS)
         row["chargeDuration"] = int(whole) + (round(rest / _NANOSECONDS, 3) if rest else 0)
@@ -147,10 +147,11 @@ def _later(known: Row | None, row: Row) -> Row:
 
 
 def _order(row: Row) -> tuple[float, float]:
-    return began(row) or 0, _number(row, "id") or 0
+    return began(row) or 0, number(row, "id") or 0
 
 
-def _number(row: Row, key: str) -> float | None:
+def number(row: Row, key: str) -> float | None:
+    """The number that a row has for a key; None where it has something else."""
     value = row.get(key)
     return value if is_number(value) else None
 

@@ -119,10 +119,8 @@ class Requests:
         if room is not None and len(payload) > room:
             reason = f"the answer has {len(payload)} bytes, and the broker takes {room} here: ask for less"
             payload = orjson.dumps(_refused(reason))
-        if topic is None:
+        if topic is None or not self._outlet.respond(topic, payload, message.correlation):
             self._outlet.send(Message(_RESPONSE + message.topic.removeprefix(PREFIX), payload))
-        elif topic and not set(topic) & set("+#\0"):
-            self._outlet.respond(topic, payload, message.correlation)
 
     def _room(self, message: Message) -> int | None:
         """How long an answer may be, in bytes."""
@@ -142,7 +140,7 @@ class Requests:
     async def _of_sessions(self, fields: Mapping[str, Any]) -> Any:
         if fields.get("month") and not fields.get("year"):
             raise Refused("a month needs its year")
-        params = {key: str(value) for key, value in fields.items() if value != "json"}
+        params = {key: str(value) for key, value in fields.items() if (key, value) != ("format", "json")}
         reply = await self._rest.get(SESSIONS, params, timeout=TIMEOUT)
         if params.get("format") == "csv":
             return reply.body.decode(errors="replace")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 
 from bridge.errors import EvccError, Refused
-from bridge.extras.ledger import Ledger, Row, each
+from bridge.extras.ledger import Ledger, Row, each, number
 from bridge.extras.rest import SESSIONS, Rest
 
 SOURCE = "sessions"
@@ -77,17 +77,17 @@ class Sessions:
 
 def told_by(loadpoint: Mapping[str, Any]) -> dict[str, float | None]:
     """Energy in kWh, cost and duration in s of a session, as the loadpoint itself tells of it."""
-    energy = _number(loadpoint, "sessionEnergy")
+    energy = number(loadpoint, "sessionEnergy")
     return {
         "energy": None if energy is None else round(energy / 1000, 3),
-        "cost": _number(loadpoint, "sessionPrice"),
-        "duration": _number(loadpoint, "chargeDuration"),
+        "cost": number(loadpoint, "sessionPrice"),
+        "duration": number(loadpoint, "chargeDuration"),
     }
 
 
 def _of_row(row: Row) -> dict[str, float | None]:
     keys = {"energy": "chargedEnergy", "cost": "price", "duration": "chargeDuration"}
-    return {name: _number(row, key) for name, key in keys.items()}
+    return {name: number(row, key) for name, key in keys.items()}
 
 
 def _key(row: Row) -> tuple[Any, Any]:
@@ -96,10 +96,5 @@ def _key(row: Row) -> tuple[Any, Any]:
 
 def _is_same(row: Row, known: Mapping[str, float | None]) -> bool:
     """Whether a row is of the session that a loadpoint tells of: meters in between may differ a little."""
-    listed, shown = _number(row, "chargedEnergy"), known["energy"]
+    listed, shown = number(row, "chargedEnergy"), known["energy"]
     return listed is not None and shown is not None and abs(listed - shown) <= max(0.5, shown / 5)
-
-
-def _number(values: Mapping[str, Any], key: str) -> float | None:
-    value = values.get(key)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -125,10 +125,12 @@ class Copy:
         """Publish a message that is not retained, on a topic below the root; lost without a connection."""
         self._say(Message(f"{self._root}/{message.topic}", message.payload, qos=message.qos))
 
-    def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
-        """Publish an answer on the absolute topic that a client named; not in the place of a value of ours."""
-        if may_respond(topic) and not self._tree.get(self._below(topic) or ""):
+    def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> bool:
+        """Publish an answer on the absolute topic that a client named; False where none may go: a value stands there."""
+        may = may_respond(topic) and not self._tree.get(self._below(topic) or "")
+        if may:
             self._say(Message(topic, payload, correlation=correlation))
+        return may
 
     def erase(self, topic: str) -> None:
         """Erase a retained message that somebody left on a topic below the root."""

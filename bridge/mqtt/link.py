@@ -130,7 +130,7 @@ class Link:
             if task.done():
                 return task.result()
         finally:
-            task.cancel()
+            task.cancel()  # not waited for: what it waits for is never answered, and it holds nothing
         await self.ended()
         raise aiomqtt.MqttError("the connection has been closed")
 

@@ -111,7 +111,7 @@ Rate = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False), Takes("a nu
 Keepalive = Annotated[int, Field(ge=1, le=3600), Takes("whole seconds, from 1 to 3600")]
 Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
 Window = Annotated[int, Field(ge=1, le=65_535), Takes("a whole number, from 1 to 65535")]
-Bytes = Annotated[int, Field(ge=1, le=2**31), Takes("a whole number of bytes, at least 1")]
+Bytes = Annotated[int, Field(ge=1, le=2**31), Takes("a whole number of bytes, from 1 to 2147483648")]
 Qos = Annotated[int, Field(ge=0, le=2), Takes("0, 1, 2")]
 
 HttpUrl = Annotated[str, _url("http", "https"), Takes("http://host:port or https://user:password@host/prefix")]

@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from bridge.errors import ConfigError
 from bridge.settings import kinds
 from bridge.settings.urls import Address, without_login
+from bridge.topics.names import Selection
 
 
 class Section(BaseModel):
@@ -105,6 +106,11 @@ class Topics(Section):
         default=False, description="publish loadpoints and vehicles below `by-title/<title>` too"
     )
     limit: kinds.Count = Field(default=20_000, description="the most topics below the root; one key of evcc has half")
+
+    @property
+    def selection(self) -> Selection:
+        """The choice of `include` and `exclude`."""
+        return Selection(self.include, self.exclude)
 
 
 class Commands(Section):

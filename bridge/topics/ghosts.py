@@ -4,13 +4,11 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from bridge.topics.known import KEYS, LEAVES
-from bridge.topics.names import KEPT_BACK, escape
+from bridge.topics.names import escape
 
 SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "jq", "by-title", "bridge"})
 # what the bridge says about itself; the last command stays over a restart
 _ABOUT_US = frozenset({"evcc", "info", "health", "commands", "problem", "published", "check", "marker", "response"})
-# what is kept back is evcc's own too, where its own MQTT has left it behind
-_OF_EVCC = KEYS | {"site": KEYS["site"] | {name.partition("/")[0] for name in KEPT_BACK}}
 
 
 def is_unlisted(topic: str, state: Mapping[str, Any]) -> bool:
@@ -40,4 +38,4 @@ def is_ours(topic: str, published: Container[str]) -> bool:
         return True
     path = below if scope == "site" else below[1:]
     words = [level for level in path if not level.isdigit()]
-    return bool(words) and words[0] in _OF_EVCC.get(scope, ()) and words[-1] in LEAVES
+    return bool(words) and words[0] in KEYS.get(scope, ()) and words[-1] in LEAVES

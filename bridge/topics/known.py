@@ -24,7 +24,7 @@ KEYS: dict[str, frozenset[str]] = {
             tariffPriceHome tariffPriceLoadpoints tariffSolar tariffTemperature telemetry timezone uploadMessage
             uploadProgress vehicleApi version
         """)
-    # configuration, which the bridge keeps back and evcc's own MQTT does not
+    # configuration, which the bridge keeps back and evcc's own MQTT may have left behind
     | words("""
             auth authDisabled config database deviceColors eebus influx mcp messaging messagingEvents modbusproxy mqtt
             network ocpp ocppforwarder releaseNotes remote shm sponsor tariffs

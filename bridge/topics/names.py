@@ -1,7 +1,4 @@
-"""Names: evcc's odd ones, aliases between its releases, what is kept back, what is evcc's own.
-
-Every fact about evcc's naming is one row of a table here.
-"""
+"""Names: evcc's odd ones, aliases between its releases, what is kept back; each is one row of a table."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +13,7 @@ _SECRET = re.compile(r"password|token|secret|private|certificate", re.IGNORECASE
 LONGEST_TOPIC = 1024
 DEEPEST_TOPIC = 64
 
-# (topic as plain flattening gives it, `*` for one level) -> the last level that evcc's own MQTT has instead
+# evcc's REST key -> (where it stands, the last level that evcc's own MQTT has there instead)
 RENAMED: dict[str, tuple[tuple[re.Pattern[str], str], ...]] = {
     "feedin": ((re.compile(r"site/forecast"), "feedIn"),),
     "energy": ((re.compile(r"site/forecast/solar/[^/]+"), "yield"),),

@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -42,7 +42,7 @@ def text(value: Any) -> bytes:
     return bytes(memoryview(orjson.dumps(_without_secrets(value))))
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """A JSON number; in Python a boolean is one too, in JSON it is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

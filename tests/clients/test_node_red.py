@@ -9,6 +9,7 @@ import pytest
 from bridge.discovery import export
 from bridge.discovery.nodered.flow import Flow
 from bridge.discovery.nodered.flow import broker as broker_node
+from bridge.settings.urls import Address
 from tests.clients.house import House
 from tests.clients.node_red import NodeRed
 
@@ -83,7 +84,7 @@ async def test_wiring_in_to_out_with_retain_leaves_no_stale_command(house: House
     flow = Flow("evcc", "wired")
     out = flow.sends("out", "To 2", "loadpoints/2/limitSoc/set") | {"retain": ""}
     wired = [flow.tab("wired", ""), flow.reads("in", "Of 1", "loadpoints/1/limitSoc", "out"), out]
-    await node_red.deploy([*broker_node("evcc", house.broker.url), *wired])
+    await node_red.deploy([*broker_node("evcc", Address.of(house.broker.url)), *wired])
     house.evcc.set("loadpoints.0.limitSoc", 70)
     await house.called("/api/loadpoints/2/limitsoc/70")
     await house.recorder.until(lambda: "evcc/loadpoints/2/limitSoc/set" not in house.recorder.tree())

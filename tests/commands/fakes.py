@@ -124,8 +124,9 @@ class Outlet:
     def send(self, message: Message) -> None:
         self.sent.append(message)
 
-    def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+    def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> bool:
         self.responses.append((topic, orjson.loads(payload), correlation))
+        return True
 
     def want(self, source: str, topics: Mapping[str, bytes]) -> None:
         assert source in topics

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import Message, may_respond
 
 
 class Outlet:
@@ -21,9 +21,12 @@ class Outlet:
     def send(self, message: Message) -> None:
         self.sent.put_nowait(message)
 
-    def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+    def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> bool:
+        if not may_respond(topic):
+            return False
         self.responses.append((topic, payload, correlation))
         self.sent.put_nowait(Message(topic, payload))
+        return True
 
     def want(self, source: str, topics: Mapping[str, bytes]) -> None:
         self.sources[source] = topics

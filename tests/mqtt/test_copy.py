@@ -325,7 +325,7 @@ def test_an_answer_does_not_take_the_place_of_a_value(topic: str, *, may: bool) 
     world = _World({})
     world.copy.want("a", {"site/x": b"1"})
     world.sent()
-    world.copy.respond(f"home/evcc/{topic}", b"{}", None)
+    assert world.copy.respond(f"home/evcc/{topic}", b"{}", None) is may
 
     assert world.sent() == ({topic: b"{}"} if may else {})
 

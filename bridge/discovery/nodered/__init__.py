@@ -9,17 +9,18 @@ from bridge.discovery.nodered.dashboard import dashboard
 from bridge.discovery.nodered.examples import cheap_power, session_end
 from bridge.discovery.nodered.flow import Node
 from bridge.discovery.nodered.tabs import tabs
+from bridge.settings.urls import Address
 
 __all__ = ["files"]
 
 
-def files(entities: Sequence[Entity], root: str, broker_url: str) -> dict[str, str]:
+def files(entities: Sequence[Entity], root: str, address: Address) -> dict[str, str]:
     """The files by name: everything with Node-RED's own nodes, the same as a dashboard, and two examples."""
     flows = {
-        "flows.json": tabs(entities, root, broker_url),
-        "dashboard.json": dashboard(entities, root, broker_url),
-        "example-charge-when-cheap.json": cheap_power(root, broker_url),
-        "example-notify-on-session-end.json": session_end(root, broker_url),
+        "flows.json": tabs(entities, root, address),
+        "dashboard.json": dashboard(entities, root, address),
+        "example-charge-when-cheap.json": cheap_power(root, address),
+        "example-notify-on-session-end.json": session_end(root, address),
     }
     return {name: _text(nodes) for name, nodes in flows.items()}
 

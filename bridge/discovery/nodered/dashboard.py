@@ -10,6 +10,7 @@ from bridge.discovery.devices import Device
 from bridge.discovery.entity import Entity
 from bridge.discovery.nodered.flow import Flow, Node, broker, stacked
 from bridge.discovery.nodered.tabs import answers, offline
+from bridge.settings.urls import Address
 
 _LEFT, _TOP = 34, 39
 _WIDTH = 6
@@ -33,7 +34,7 @@ _SHOWN = {
 }
 
 
-def dashboard(entities: Sequence[Entity], root: str, broker_url: str) -> list[Node]:
+def dashboard(entities: Sequence[Entity], root: str, address: Address) -> list[Node]:
     """The nodes of the dashboard and of its tab, with the configuration of the broker."""
     flow = Flow(root, "dashboard")
     title = entities[0].device.title
@@ -46,7 +47,7 @@ def dashboard(entities: Sequence[Entity], root: str, broker_url: str) -> list[No
     bridge = ("Bridge", [offline(flow), answers(flow)])
     tab = flow.tab(f"{root}: dashboard", _INFO)
     return [
-        *broker(root, broker_url),
+        *broker(root, address),
         tab,
         *_page(flow, title),
         *places,

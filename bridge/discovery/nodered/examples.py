@@ -2,6 +2,7 @@
 
 from bridge.discovery.nodered.flow import Flow, Node, broker, stacked
 from bridge.discovery.nodered.tabs import answers
+from bridge.settings.urls import Address
 
 _LEFT, _TOP = 34, 39
 _CHEAP = (
@@ -19,7 +20,7 @@ _TEXT = (
 )
 
 
-def cheap_power(root: str, broker_url: str) -> list[Node]:
+def cheap_power(root: str, address: Address) -> list[Node]:
     """Loadpoint 1 charges fast while power from the grid is cheap; else it waits for the sun."""
     flow = Flow(root, "cheap power")
     watch = [
@@ -31,10 +32,10 @@ def cheap_power(root: str, broker_url: str) -> list[Node]:
     ]
     groups = [("Charge now while power is cheap", [watch, answers(flow)])]
     tab = flow.tab("evcc: charge when cheap", "Set the limit in “Cheap?”.")
-    return [*broker(root, broker_url), tab, *stacked(flow, groups, _LEFT, _TOP)]
+    return [*broker(root, address), tab, *stacked(flow, groups, _LEFT, _TOP)]
 
 
-def session_end(root: str, broker_url: str) -> list[Node]:
+def session_end(root: str, address: Address) -> list[Node]:
     """A text for each charging session that ends, for a node that sends it to a phone."""
     flow = Flow(root, "session end")
     ended = [{"t": "eq", "v": "session_end", "vt": "str"}]
@@ -51,4 +52,4 @@ def session_end(root: str, broker_url: str) -> list[Node]:
         flow.shows("shown", "Put your messenger here", sidebar=True),
     ]  # fmt: skip
     tab = flow.tab("evcc: notify on session end", "Replace the last node by one that sends messages.")
-    return [*broker(root, broker_url), tab, *stacked(flow, [("Tell when a session ends", [row])], _LEFT, _TOP)]
+    return [*broker(root, address), tab, *stacked(flow, [("Tell when a session ends", [row])], _LEFT, _TOP)]

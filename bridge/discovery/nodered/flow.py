@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
-from urllib.parse import urlsplit
 
-_TLS = {"mqtts", "wss"}
-_PORTS = {"mqtts": 8883, "ws": 80, "wss": 443}
+from bridge.settings.urls import PORTS, Address
+
+_WEBSOCKETS = {"ws", "wss"}
 _COLUMN, _ROW, _BORDER = 280, 60, 40
 
 Node = dict[str, Any]
@@ -71,12 +71,11 @@ class Flow:
         return f"{self.root}-answers/nodered"
 
 
-def broker(root: str, url: str) -> Iterator[Node]:
+def broker(root: str, address: Address) -> Iterator[Node]:
     """The configuration of the broker; the login is the user's to add."""
-    parts = urlsplit(url)
-    host, port = parts.hostname or "localhost", parts.port or _PORTS.get(parts.scheme, 1883)
-    over = f"{parts.scheme}://{host}:{port}{parts.path}" if parts.scheme in {"ws", "wss"} else host
-    tls = _hash(root, "tls") if parts.scheme in _TLS else ""
+    host, port = address.host or "localhost", address.port or PORTS["mqtt"]
+    over = f"{address.scheme}://{host}:{port}{address.path}" if address.scheme in _WEBSOCKETS else host
+    tls = _hash(root, "tls") if address.tls else ""
     if tls:
         yield {"id": tls, "type": "tls-config", "name": f"{root} broker", "verifyservercert": True}
     yield {

@@ -7,6 +7,7 @@ from bridge.catalogue.reading import Rank
 from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range, Toggle
 from bridge.discovery.entity import Entity
 from bridge.discovery.nodered.flow import Flow, Node, broker, stacked
+from bridge.settings.urls import Address
 
 _LEFT, _RIGHT, _TOP = 34, 714, 39
 _INFO = "Made by `evcc-bridge export nodered`. Importing it again replaces this tab."
@@ -23,9 +24,9 @@ _OFFLINE = (
 )
 
 
-def tabs(entities: Sequence[Entity], root: str, broker_url: str) -> list[Node]:
+def tabs(entities: Sequence[Entity], root: str, address: Address) -> list[Node]:
     """The nodes of all tabs, with the configuration of the broker."""
-    nodes = list(broker(root, broker_url))
+    nodes = list(broker(root, address))
     for device, found in groupby(entities, key=lambda entity: entity.device):
         everyday = [entity for entity in found if entity.reading.rank is Rank.EVERYDAY]
         if everyday:

@@ -7,16 +7,17 @@ from bridge.discovery.openhab.items import items
 from bridge.discovery.openhab.points import points
 from bridge.discovery.openhab.sitemap import sitemap
 from bridge.discovery.openhab.things import things
+from bridge.settings.urls import Address
 
 __all__ = ["files"]
 
 
-def files(entities: Sequence[Entity], root: str, broker_url: str) -> dict[str, str]:
+def files(entities: Sequence[Entity], root: str, address: Address) -> dict[str, str]:
     """The files by their path in openHAB's `conf` folder; items are named after `root`."""
     found = points(entities, root)
     name = found[0].house
     return {
-        f"things/{name}.things": things(found, root, broker_url),
+        f"things/{name}.things": things(found, root, address),
         f"items/{name}.items": items(found),
         f"sitemaps/{name}.sitemap": sitemap(found),
     }

@@ -2,41 +2,38 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from urllib.parse import urlsplit
 
 from bridge.commands.listing import NO_WORDS
 from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range
 from bridge.discovery.openhab.points import DIMENSIONS, Point, number, quoted
+from bridge.settings.urls import PORTS, Address
 
-_TLS = {"mqtts", "wss"}
 _WEBSOCKETS = {"ws", "wss"}
-_PORTS = {"mqtts": 8883, "ws": 80, "wss": 443}
 # with the zone as +0100, which the bridge reads
 _MOMENT = "%1$tFT%1$tT%1$tz"
 
 Properties = dict[str, str]
 
 
-def things(points: Sequence[Point], root: str, broker_url: str) -> str:
+def things(points: Sequence[Point], root: str, address: Address) -> str:
     """The text of the file; the login at the broker is the user's to add."""
     house = points[0].house
     lines = [
         "// Made by `evcc-bridge export openhab`.",
         '// Where the broker wants a login, add username="…", password="…" to the first brackets.',
-        f"Bridge mqtt:broker:{house} {quoted(f'Broker of {root}')} {_brackets(_broker(broker_url))} {{",
+        f"Bridge mqtt:broker:{house} {quoted(f'Broker of {root}')} {_brackets(_broker(address))} {{",
     ]
     for _, of_device in groupby(points, key=lambda point: point.thing):
         lines += _thing(list(of_device), root)
     return "\n".join([*lines, "}", ""])
 
 
-def _broker(url: str) -> Properties:
-    parts = urlsplit(url)
-    protocol = {"protocol": quoted("WEBSOCKETS")} if parts.scheme in _WEBSOCKETS else {}
+def _broker(address: Address) -> Properties:
+    protocol = {"protocol": quoted("WEBSOCKETS")} if address.scheme in _WEBSOCKETS else {}
     return {
-        "host": quoted(parts.hostname or "localhost"),
-        "port": str(parts.port or _PORTS.get(parts.scheme, 1883)),
-        "secure": str(parts.scheme in _TLS).lower(),
+        "host": quoted(address.host or "localhost"),
+        "port": str(address.port or PORTS["mqtt"]),
+        "secure": str(address.tls).lower(),
     } | protocol
 
 
