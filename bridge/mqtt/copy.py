@@ -126,7 +126,7 @@ class Copy:
         self._say(Message(f"{self._root}/{message.topic}", message.payload, qos=message.qos))
 
     def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> bool:
-        """Publish an answer on the absolute topic that a client named; False where none may go: a value stands there."""
+        """Publish an answer on the absolute topic that a client named; False where none may go, as on a value."""
         may = may_respond(topic) and not self._tree.get(self._below(topic) or "")
         if may:
             self._say(Message(topic, payload, correlation=correlation))
