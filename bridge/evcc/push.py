@@ -18,7 +18,6 @@ from bridge.settings import Evcc
 
 _LONGEST_PAUSE = 60.0
 _PAUSE_WHERE_MISSING = 600.0
-_LARGEST_FRAME = 16 * 1024 * 1024
 
 
 class Listener(Protocol):
@@ -91,7 +90,7 @@ class Push:
                 ssl=self._tls,
                 additional_headers=_authorization(self._settings),
                 compression=None,
-                max_size=_LARGEST_FRAME,
+                max_size=self._settings.max_body,
                 open_timeout=self._settings.timeout,
                 close_timeout=1,
                 proxy=None,

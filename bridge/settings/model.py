@@ -58,7 +58,7 @@ class Evcc(Server):
     )
     ca_file: kinds.Authority = Field(default=None, description="the certificate authority of an https address")
     verify: kinds.Switch = Field(default=True, description="whether the certificate is checked")
-    max_body: kinds.Bytes = Field(default=32 * 2**20, description="the longest answer that is read")
+    max_body: kinds.Bytes = Field(default=32 * 2**20, description="the longest answer or `/ws` frame that is read")
 
 
 class Mqtt(Server):

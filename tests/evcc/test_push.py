@@ -163,9 +163,9 @@ async def test_garbage_ends_a_connection_and_the_next_one_is_tried(message: str 
 
 async def test_a_frame_that_is_too_large_ends_the_connection() -> None:
     async def send(connection: ServerConnection) -> None:
-        await connection.send("x" * (17 * 1024 * 1024))
+        await connection.send("x" * 2000)
 
-    async with _pushed(_Evcc(send)) as (_, listener, _pause):
+    async with _pushed(_Evcc(send), max_body=1000) as (_, listener, _pause):
         assert await listener.next() == _UP
         assert isinstance(await listener.next(), Unreachable)
 
