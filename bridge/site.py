@@ -29,6 +29,7 @@ from bridge.settings import Settings
 from bridge.topics.units import Topics, topics
 
 _TICK = 1.0
+_SLACK = 5.0  # seconds beyond what should have come before its absence means something
 _NOTHING = Topics({}, {})
 # what is read beside the state: it is not gone while it has not been read
 _SLOW_SCOPES = ("tariffs", "sessions", "jq", "by-title", "bridge")
@@ -168,8 +169,10 @@ class Site:
         """Whether polls come to an end and the broker acknowledges: then the process does its work."""
         now = time.monotonic()
         polled = now - self.reader.last_attempt <= 2 * self.reader.interval + self._settings.evcc.timeout + _TICK
+        # with evcc away only our own health goes out; a dead connection stands for two keepalives
+        patience = HEALTH_EVERY + 2 * self._settings.mqtt.keepalive + _SLACK
         link = self.copy.link
-        return polled and (link is None or now - link.last_acknowledgement <= 2 * HEALTH_EVERY)
+        return polled and (link is None or now - link.last_acknowledgement <= patience)
 
     def _inbox(self, client: Client, zone: tzinfo) -> Inbox:
         return Inbox(

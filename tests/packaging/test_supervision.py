@@ -5,20 +5,38 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from bridge.demo import Evcc
 from tests.broker.client import retained
-from tests.broker.mosquitto import Mosquitto
+from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.ports import free_port
 from tests.broker.recorder import Recorder
 from tests.site.running import expected, state_topics
 
 WATCHDOG = 0.6  # seconds within which a sign of life is wanted
 PATIENCE = 20.0
+SIGNS = 3  # in one period
+
+# the bridge as it is, but for one thing: once a file is there, evcc's answer never comes, whatever the time limits
+STUCK = """
+import asyncio, os, sys
+from bridge.cli import main
+from bridge.evcc.client import Client
+
+answer = Client.state
+
+async def state(self):
+    if os.path.exists(os.environ["STUCK"]):
+        await asyncio.Event().wait()
+    return await answer(self)
+
+Client.state = state
+sys.exit(main())
+"""
 
 pytestmark = pytest.mark.broker
 
@@ -34,13 +52,14 @@ class Supervisor:
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.process: asyncio.subprocess.Process
 
-    async def start(self) -> None:
+    async def start(self, *program: str) -> None:
+        """Start the bridge, or another program for Python in its place."""
         self._socket.bind(self._address)
         self._socket.setblocking(False)
         asyncio.get_running_loop().add_reader(self._socket, self._hear)
         environment = {"NOTIFY_SOCKET": self._address, "WATCHDOG_USEC": str(int(WATCHDOG * 1e6)), **self._options}
         self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bridge", "run", env={**os.environ, **environment}
+            sys.executable, *(program or ("-m", "bridge")), "run", env={**os.environ, **environment}
         )
 
     async def end(self) -> None:
@@ -52,11 +71,24 @@ class Supervisor:
 
     async def until(self, **expected: str) -> int:
         """Wait for a message with these fields; how many came before it."""
+
+        def found() -> list[int]:
+            return [at for at, told in enumerate(self.heard) if expected.items() <= told.items()]
+
+        await self.until_heard(lambda: bool(found()))
+        return found()[0]
+
+    async def until_heard(self, fulfilled: Callable[[], bool]) -> None:
+        """Wait until what was heard is as wanted."""
         async with asyncio.timeout(PATIENCE):
-            while not (found := [at for at, told in enumerate(self.heard) if expected.items() <= told.items()]):
+            while not fulfilled():
                 self._news.clear()
                 await self._news.wait()
-        return found[0]
+
+    @property
+    def signs(self) -> str:
+        """What came each time that a sign of life is due: L and a status for life, or a status alone."""
+        return "".join("L" if "WATCHDOG" in told else "s" for told in self.heard)
 
     def forget(self) -> None:
         self.heard.clear()
@@ -65,6 +97,12 @@ class Supervisor:
         lines = self._socket.recv(4_096).decode().splitlines()
         self.heard.append({name: value for name, _, value in (line.partition("=") for line in lines)})
         self._news.set()
+
+
+@pytest.fixture
+async def broker(start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> Mosquitto:
+    """One that writes nothing: on a slow disk the tree would take longer than the bridge waits with its READY."""
+    return await start_broker(Config(store=False))
 
 
 @pytest.fixture
@@ -123,15 +161,31 @@ async def test_without_evcc_it_is_ready_all_the_same(supervise: Supervise) -> No
     await bridge.until(WATCHDOG="1")
 
 
-async def test_a_frozen_broker_is_no_sign_of_life(supervise: Supervise, evcc: Evcc, broker: Mosquitto) -> None:
+async def test_a_frozen_broker_takes_no_sign_of_life(supervise: Supervise, evcc: Evcc, broker: Mosquitto) -> None:
     """What systemd can mend by a new start is a bridge that does not work, not a broker that does not."""
-    bridge = supervise(evcc.url, MQTT_KEEPALIVE="5")
+    keepalive = 1
+    bridge = supervise(evcc.url, MQTT_KEEPALIVE=str(keepalive))
     await bridge.start()
     await bridge.until(READY="1")
+    await bridge.until(WATCHDOG="1")
     broker.pause()
     bridge.forget()
-    await bridge.until(WATCHDOG="1")
+    beyond = int(3 * keepalive / WATCHDOG * SIGNS)  # long after it has been noticed
+    await bridge.until_heard(lambda: bridge.signs.count("s") > beyond)
     broker.resume()
+    assert "ss" not in bridge.signs
+    assert "broker not connected" in bridge.heard[-1].get("STATUS", bridge.heard[-2].get("STATUS", ""))
+
+
+async def test_a_poll_that_is_stuck_gives_no_sign_of_life(supervise: Supervise, evcc: Evcc, tmp_path: Path) -> None:
+    """The rest of it goes on, and says so: for work that is not done that is no excuse."""
+    stuck = tmp_path / "stuck"
+    bridge = supervise(evcc.url, EVCC_PUSH="off", EVCC_INTERVAL="0.3", EVCC_TIMEOUT="0.3", STUCK=str(stuck))
+    await bridge.start("-c", STUCK)
+    await bridge.until(WATCHDOG="1")
+    stuck.touch()
+    await bridge.until_heard(lambda: bridge.signs.endswith("s" * 4 * SIGNS))
+    assert bridge.process.returncode is None
 
 
 async def test_a_reload_is_announced_and_finished(supervise: Supervise, evcc: Evcc) -> None:
