@@ -44,6 +44,7 @@ WRITES = {
         "evcc/status": False,
     },
 }
+AUDIT = ROOT / "requirements/audit.in"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -125,6 +126,7 @@ def test_data_flows_down_the_rooms_and_never_up() -> None:
     [
         ("run", [PROJECT["project"]["dependencies"]]),
         ("dev", [*PROJECT["project"]["optional-dependencies"].values(), PROJECT["dependency-groups"]["dev"]]),
+        ("audit", [[line for line in AUDIT.read_text().splitlines() if not line.startswith("#")]]),
     ],
 )
 def test_the_lock_has_what_the_project_asks_for(lock: str, groups: list[list[str]]) -> None:
