@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from bridge.demo import Evcc
 from tests.broker.authority import Authority
 from tests.broker.client import publish, retained
-from tests.broker.mosquitto import Mosquitto
+from tests.broker.mosquitto import HOST, Config, Mosquitto
 from tests.broker.recorder import Recorder
 from tests.site.running import expected, running, settings, state_topics, until_equal
 
@@ -46,16 +46,25 @@ async def test_a_proxy_with_a_prefix_a_login_and_a_certificate_of_its_own(
             assert b"word" not in b"".join(one.payload for one in recorder.records if b"ss/" in one.payload)
 
 
+@pytest.mark.parametrize("unchecked", [(), ("evcc",), ("mqtt",), ("evcc", "mqtt")])
 async def test_a_certificate_that_is_not_checked_is_warned_about_at_every_start(
-    broker: Mosquitto, recorder: Recorder, authority: Authority
+    start_broker: Callable[[Config], Awaitable[Mosquitto]],
+    record: Record,
+    authority: Authority,
+    unchecked: tuple[str, ...],
 ) -> None:
+    broker = await start_broker(Config(store=False, authority=authority))
+    recorder = await record(broker)
+    sections = {
+        name: {"verify": False} if name in unchecked else {"ca_file": authority.ca_file} for name in ("evcc", "mqtt")
+    }
     async with Evcc(still=True, tls=server_context(authority)) as evcc:
         for _ in range(2):
             with capture_logs() as lines:
-                async with running(settings(evcc, broker, evcc={"url": evcc.url, "verify": False})):
+                async with running(settings(evcc, f"mqtts://{HOST}:{broker.tls_port}", **sections)):
                     await until_equal(recorder, evcc)
             warned = [line["option"] for line in lines if "certificate is not checked" in line["event"]]
-            assert warned == ["evcc.verify"]
+            assert warned == [f"{name}.verify" for name in unchecked]
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
