@@ -4,47 +4,102 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
 import pytest
 
 from bridge.demo import Evcc
-from tests.broker.mosquitto import Mosquitto
+from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
+from tests.packaging.image import Image, missing, user_of
 
-# the first process of its own, with nothing writable and no capabilities, as under docker-compose.yml
-_CONTAINER = [
-    *("unshare", "--mount", "--pid", "--fork", "--mount-proc", "sh", "-ec"),
-    'mount -o remount,bind,ro /; exec setpriv --bounding-set=-all --inh-caps=-all --no-new-privs "$@"',
-    "sh",
-]
-_needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a container")
+Around = tuple[list[str], dict[str, str]]
+
+_container = [pytest.mark.slow, pytest.mark.timeout(300), pytest.mark.skipif(bool(missing()), reason=str(missing()))]
 
 pytestmark = pytest.mark.broker
 
 
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    made = Image(tmp_path_factory.mktemp("image"))
+    made.build()
+    return made
+
+
+@pytest.fixture
+async def broker(start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> Mosquitto:
+    return await start_broker(Config(store=False))
+
+
+def _by_shell(_: pytest.FixtureRequest) -> Around:
+    return [sys.executable, "-B", "-m", "bridge", "run"], {"PATH": os.environ["PATH"]}
+
+
+def _by_container(request: pytest.FixtureRequest) -> Around:
+    image: Image = request.getfixturevalue("image")
+    return image.start, image.environment()
+
+
+@asynccontextmanager
+async def started(command: list[str], environment: Mapping[str, str], log: Path) -> AsyncIterator[int]:
+    """The process id of the bridge, which is ended as systemd and engines do it, and must end well."""
+    with log.open("wb") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command, env=environment, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+        )
+    try:
+        yield process.pid
+    finally:
+        os.kill(_innermost(process.pid), signal.SIGTERM)
+        code = await process.wait()
+    assert code == 0
+
+
+async def exit_code(command: list[str], environment: Mapping[str, str]) -> int:
+    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.DEVNULL)
+    return await process.wait()
+
+
 @pytest.mark.parametrize(
-    "around", [pytest.param([], id="shell"), pytest.param(_CONTAINER, id="container", marks=_needs_root)]
+    "around", [pytest.param(_by_shell, id="shell"), pytest.param(_by_container, id="container", marks=_container)]
 )
 async def test_it_serves_and_ends_alike(
-    broker: Mosquitto, recorder: Recorder, tmp_path: Path, around: list[str]
+    broker: Mosquitto,
+    recorder: Recorder,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    around: Callable[[pytest.FixtureRequest], Around],
 ) -> None:
+    command, environment = around(request)
     async with Evcc(still=True) as evcc:
-        with (tmp_path / "log").open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                *(*around, sys.executable, "-B", "-m", "bridge", "run"),
-                env={"PATH": os.environ["PATH"], "EVCC_URL": evcc.url, "MQTT_URL": broker.url},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-            )
-        await recorder.value("evcc/status", "online", wait=30)
-        os.kill(_innermost(process.pid), signal.SIGTERM)
-        assert await process.wait() == 0
+        environment |= {"EVCC_URL": evcc.url, "MQTT_URL": broker.url}
+        async with started(command, environment, tmp_path / "log"):
+            await recorder.value("evcc/status", "online", wait=30)
         await recorder.value("evcc/status", "offline")
     events = [orjson.loads(line)["event"] for line in (tmp_path / "log").read_bytes().splitlines()]
     assert sorted(events) == ["broker found", "evcc found", "evcc is online", "stopped"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(bool(missing()), reason=str(missing()))
+async def test_a_container_is_nobody_in_particular_and_healthy_only_while_evcc_is_there(
+    broker: Mosquitto, recorder: Recorder, tmp_path: Path, image: Image
+) -> None:
+    async with Evcc(still=True) as evcc:
+        environment = image.environment(EVCC_URL=evcc.url, MQTT_URL=broker.url)
+        async with started(image.start, environment, tmp_path / "log") as pid:
+            await recorder.value("evcc/status", "online", wait=30)
+            inside = _innermost(pid)
+            assert user_of(inside) == {"10001"}
+            assert await exit_code(image.healthcheck(inside), environment) == 0
+            await evcc.stop()
+            await recorder.value("evcc/status", "offline", wait=30)
+            assert await exit_code(image.healthcheck(inside), environment) == 1
 
 
 def _innermost(pid: int) -> int:
