@@ -13,6 +13,7 @@ from typing import Self
 _BOOT_TIMEOUT = 60.0  # seconds; half a second on an idle machine
 _HALT = signal.SIGRTMIN + 4  # systemd's own: power off
 _INCLUDED = "ca-certificates,dbus,python3,systemd,systemd-sysv"
+_POLICY = "/usr/sbin/policy-rc.d"
 _LEADER = "X_NSPAWN_LEADER_PID="
 
 
@@ -86,9 +87,13 @@ class Machine:
 
     def forbid_starts(self) -> None:
         """Let packages start nothing when they are installed, as an administrator can demand it."""
-        policy = self.path("/usr/sbin/policy-rc.d")
+        policy = self.path(_POLICY)
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
+
+    def allow_starts(self) -> None:
+        """Let packages start what they bring, as it is without an administrator's word."""
+        self.path(_POLICY).unlink()
 
     def _mount(self) -> None:
         for name in ("upper", "work", "root"):

@@ -1,6 +1,7 @@
 """The Debian package on a real Debian with a real systemd: install, configure, start, upgrade, remove."""
 
 import asyncio
+import hashlib
 import os
 import shutil
 import subprocess
@@ -19,6 +20,9 @@ from tests.site.running import expected, state_topics
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "/etc/evcc-bridge.toml"
+NEW_DEFAULT = "\n[topics]\n#aliases = true\n"
+# as unattended upgrades do it: nobody is there to be asked
+UPGRADE = ("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confdef", "--force-confold", "--install")
 StartBroker = Callable[[Config], Awaitable[Mosquitto]]
 
 pytestmark = [
@@ -53,13 +57,21 @@ def package(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def next_package(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same under a higher revision: building it anew would take long and show no more."""
+    """The next one, with other defaults in its configuration: building it anew would take long and show no more."""
     tree = tmp_path_factory.mktemp("next") / "tree"
     subprocess.run(["dpkg-deb", "--raw-extract", package, tree], check=True)
-    control = tree / "DEBIAN/control"
+    control, config, sums = (tree / name for name in ("DEBIAN/control", CONFIG.strip("/"), "DEBIAN/md5sums"))
     control.write_text(control.read_text().replace("-1~", "-2~", 1))
+    before = md5(config)
+    config.write_text(config.read_text() + NEW_DEFAULT)
+    sums.write_text(sums.read_text().replace(before, md5(config)))
     subprocess.run(["dpkg-deb", "-z1", "--build", tree, tree.with_suffix(".deb")], check=True, capture_output=True)
     return tree.with_suffix(".deb")
+
+
+def md5(file: Path) -> str:
+    """What dpkg knows a file by."""
+    return hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 @pytest.fixture
@@ -119,14 +131,23 @@ def test_a_mistake_in_the_configuration_is_not_tried_again_and_again(installed: 
     assert state(installed, "ActiveState", "ExecMainStatus") == ["failed", "2"]
 
 
-def test_an_upgrade_keeps_the_configuration_and_what_was_disabled(installed: Machine, next_package: Path) -> None:
+def test_an_upgrade_keeps_what_the_user_wrote_disabled_and_stopped(installed: Machine, next_package: Path) -> None:
+    """The package starts what it may, and the new defaults, which differ from those of before, lie beside."""
     own = '[evcc]\nurl = "http://192.0.2.1:7070"\n'
     installed.path(CONFIG).write_text(own)
     installed.run("systemctl", "disable", "evcc-bridge")
-    installed.run("dpkg", "--install", installed.copy(next_package))
+    installed.allow_starts()
+    installed.run(*UPGRADE, installed.copy(next_package))
     assert "-2~" in installed.run("dpkg-query", "--show", "--showformat=${Version}", "evcc-bridge")
     assert installed.path(CONFIG).read_text() == own
+    assert installed.path(f"{CONFIG}.dpkg-dist").read_text().endswith(NEW_DEFAULT)
     assert state(installed, "UnitFileState", "ActiveState") == ["disabled", "inactive"]
+
+
+def test_an_upgrade_brings_new_defaults_where_the_user_wrote_nothing(installed: Machine, next_package: Path) -> None:
+    installed.run(*UPGRADE, installed.copy(next_package))
+    assert installed.path(CONFIG).read_text().endswith(NEW_DEFAULT)
+    assert installed.run("dpkg", "--verify", "evcc-bridge") == ""
 
 
 def test_removing_keeps_the_configuration_and_purging_leaves_nothing(machine: Machine, package: Path) -> None:
@@ -213,6 +234,35 @@ async def test_a_reload_takes_the_new_configuration_and_loses_no_value(
     assert state(machine, "MainPID") == before
     erased = {record.topic for record in recorder.records if not record.stored and not record.payload}
     assert erased == {"evcc/site/pvPower"}
+
+
+async def test_an_upgrade_restarts_what_runs_with_its_configuration(
+    service: Service, evcc: Evcc, next_package: Path, record: Callable[..., Awaitable[Recorder]]
+) -> None:
+    machine, broker = service
+    machine.allow_starts()
+    config = machine.path(CONFIG)
+    before, own = state(machine, "MainPID"), config.read_text()
+    recorder = await record(broker, "evcc/#")
+    await inside(machine, *UPGRADE, machine.copy(next_package))  # returns once the bridge says that it is ready
+    await recorder.until(lambda: recorder.payloads("evcc/status")[-2:] == [b"offline", b"online"], wait=30)
+    assert state(machine, "MainPID") != before
+    assert state(machine, "ActiveState", "NRestarts") == ["active", "0"]  # ended by the package, not by a fault
+    assert config.read_text() == own
+    assert state_topics(recorder.tree()).keys() == expected(evcc.state).keys()
+
+
+async def test_it_is_started_by_its_installation_and_stopped_by_its_removal(
+    machine: Machine, package: Path, evcc: Evcc, broker: Mosquitto
+) -> None:
+    addresses = f"Environment=EVCC_URL={evcc.url} MQTT_URL={broker.url}"
+    machine.write("/etc/systemd/system/evcc-bridge.service.d/local.conf", f"[Service]\n{addresses}\n")
+    await inside(machine, "dpkg", "--install", machine.copy(package))
+    assert state(machine, "ActiveState", "UnitFileState") == ["active", "enabled"]
+    assert (await retained(broker, "evcc/status"))["evcc/status"] == b"online"
+    await inside(machine, "dpkg", "--remove", "evcc-bridge")
+    assert (await retained(broker, "evcc/status"))["evcc/status"] == b"offline"
+    assert state(machine, "ActiveState", "MainPID") == ["inactive", "0"]
 
 
 async def test_it_stops_fast_and_says_so(service: Service) -> None:
