@@ -6,6 +6,7 @@ from typing import Any
 
 from bridge.errors import Invalid, NotReady, Refused, Unreachable
 from bridge.evcc.client import Caller, Reply, has_routes
+from bridge.extras.expressions import guarded
 from bridge.parsed import parsed
 
 STATE, SESSIONS = "/api/state", "/api/sessions"
@@ -40,8 +41,8 @@ class Rest:
         return _done(reply, path)
 
     async def jq(self, expression: str) -> Any:
-        """What evcc computes from its state, never wrapped; errors as of `get`."""
-        reply = await self.get(STATE, {"jq": expression})
+        """What evcc computes from its state without the secrets in it, never wrapped; errors as of `get`."""
+        reply = await self.get(STATE, {"jq": guarded(expression)})
         try:
             return parsed(reply.body)
         except ValueError as error:

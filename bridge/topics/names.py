@@ -9,7 +9,8 @@ from bridge.topics.known import words
 
 # a topic that ends with `set` is a command: no value is published there
 _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]|\As(?=et\Z)")
-_SECRET = re.compile(r"password|token|secret|private|certificate", re.IGNORECASE)
+TELLTALES = "password|token|secret|private|certificate"
+_SECRET = re.compile(TELLTALES, re.IGNORECASE)
 LONGEST_TOPIC = 1024
 DEEPEST_TOPIC = 64
 

@@ -1,6 +1,9 @@
 """Every endpoint of evcc's REST documentation (0.131 era), and how a client of the broker gets at it."""
 
 from typing import NamedTuple
+from urllib.parse import urlencode
+
+from bridge.extras.expressions import guarded
 
 TIME = "2099-11-27T07:00:00Z"
 
@@ -24,8 +27,12 @@ class Question(NamedTuple):
     request: str
 
 
+_STATE = f"/api/state?{urlencode({'jq': guarded('.siteTitle')})}"
+
 QUESTIONS = (
-    Question("GET /api/state", "state", '{"jq": ".siteTitle"}', "/api/state?jq=.siteTitle"),
+    Question(
+        "GET /api/state", "state", '{"jq": ".siteTitle"}', f"/api/state?{urlencode({'jq': guarded('.siteTitle')})}"
+    ),
     Question("GET /api/health", "health", "{}", "/api/health"),
     Question("GET /api/tariff/<type>", "tariff", '{"type": "grid"}', "/api/tariff/grid"),
     Question("GET /api/sessions", "sessions", "{}", "/api/sessions"),

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.extras.expressions import combined, results
+from bridge.extras.expressions import combined, guarded, results
+from bridge.topics.known import words
 from tests.extras.recorded import state
 
 HOUSE = orjson.dumps(state("0.313.2")).decode()
@@ -61,6 +62,100 @@ def test_one_that_fails_does_not_take_the_others_with_it(expression: str, reason
 def test_any_name_finds_its_own_value(names: list[str]) -> None:
     asked = {name: str(number) for number, name in enumerate(names)}
     assert results(asked, answer(asked, "{}")).values == {name: number for number, name in enumerate(names)}
+
+
+SECRET = "S3CR3T"
+CONFIGURED = {
+    "siteTitle": "Haus",
+    "mqtt": {"password": SECRET, "broker": f"tcp://me:{SECRET}@host:1883", "topic": "evcc"},
+    "influx": {"apiToken": [SECRET], "urls": [{"url": f"http://{SECRET}@host/"}, f"http://a:1{SECRET}/x@y@host"]},
+    "eebus": {"config": {"Certificate": {"private": SECRET}}},
+    "vehicles": {"private": {"soc": 50, "token": SECRET}, "secret": SECRET, "van": {"vehicles": {"token": [SECRET]}}},
+    "loadpoints": [{"mode": "pv", "clientSECRET": SECRET}],
+    f"ws://me:{SECRET}@host": 1,
+    "page": "http://host:8080/@me",
+}
+
+
+def asked(expression: str) -> list[Any]:
+    """All results of an expression over a state with secrets, or why it has none."""
+    try:
+        found: list[Any] = jq.compile(guarded(expression)).input_value(CONFIGURED).all()
+    except ValueError as error:
+        return [str(error)]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (".mqtt.password", None),
+        (".mqtt", {"broker": "tcp://***@host:1883", "topic": "evcc"}),
+        ('.["influx"].apiToken', None),
+        (".influx", {"urls": [{"url": "http://***@host/"}, "http://***@host"]}),
+        (".vehicles", {"private": {"soc": 50}, "van": {"vehicles": {}}}),
+        (".loadpoints", [{"mode": "pv"}]),
+        (".page", "http://host:8080/@me"),
+        ('.["ws://***@host"]', 1),
+        (".result.eebus", {"config": {}}),
+        ("def c(f): f; c(.siteTitle)", "Haus"),
+        (". as $all | $all.siteTitle # that is all", "Haus"),
+    ],
+)
+def test_an_expression_sees_all_but_secrets(expression: str, expected: Any) -> None:
+    assert asked(expression) == [expected]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "tostring",
+        "[..]",
+        ".mqtt | to_entries",
+        "[paths(scalars) as $p | getpath($p)]",
+        "[input]",
+        "[limit(3; repeat(input))]",
+        "$__prog_args",
+        ".), (.",
+        "1) | (., $p, $k",
+        ", .",
+        "| .",
+        "as $x | $x",
+        "// .",
+        "? // .",
+        ".) as $x | ($x",
+        "c([]), c([0]), c(.)",
+        "def c($p): .; c([])",
+        "error",
+        "error(tojson)",
+        "try error(.) catch .",
+        "label $out | ., break $out",
+        "reduce . as $x (0; $x)",
+        '[splits("x")]',
+        "ascii, @json, @text, @html",
+        "del(.mqtt) | .",
+        "# nothing\n.",
+        "# nothing \\\n.",
+    ],
+)
+def test_no_expression_gets_at_a_secret(expression: str) -> None:
+    assert SECRET not in str(asked(expression))
+    assert SECRET not in str(jq.compile("tostring").input_value(asked(f"[({expression}\n)]")).all())
+    assert SECRET not in str(asked(combined({"a": expression, "b": "tostring"})))
+
+
+# without `def`: a function that calls itself would have no end
+WORDS = sorted(
+    words("""
+        . | , ( ) [ ] { } // ? as $x $p $k c c(.) c([]) reduce try catch label break if then else end input tojson
+        tostring .mqtt .password .. = |= + - 1
+    """)
+)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=8).map(" ".join))
+def test_no_row_of_words_gets_at_a_secret(expression: str) -> None:
+    assert SECRET not in str(asked(expression))
 
 
 @pytest.mark.parametrize("answer", [None, [], "x", {}])

@@ -7,6 +7,7 @@ import pytest
 
 from bridge.errors import EvccError, Unreachable
 from bridge.evcc.client import Reply
+from bridge.extras.expressions import guarded
 from bridge.extras.jq import Jq
 from bridge.extras.rest import Rest
 from tests.extras.recorded import NO_ROUTE, FakeEvcc, Wanted, reply, state
@@ -132,7 +133,11 @@ async def test_when_all_are_refused_later_each_is_tried_again() -> None:
 
 async def test_when_only_all_together_are_refused_the_reason_is_told() -> None:
     def short(params: Mapping[str, str]) -> Reply:
-        return evaluated(params) if len(params["jq"]) < 250 else Reply(414, "text/plain", b"URI too long")
+        return (
+            evaluated(params)
+            if len(params["jq"]) < len(guarded("")) + 200
+            else Reply(414, "text/plain", b"URI too long")
+        )
 
     house = House(one=".interval", two=".version")
     house.evcc.answers["/api/state"] = short

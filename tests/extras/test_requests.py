@@ -2,12 +2,14 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 import pytest
 
 from bridge.errors import Unreachable
 from bridge.evcc.client import Reply
+from bridge.extras.expressions import guarded
 from bridge.extras.requests import Requests
 from bridge.extras.rest import Rest
 from bridge.mqtt.message import OVERHEAD, Message
@@ -57,7 +59,7 @@ class Bridge:
 @pytest.mark.parametrize(
     ("name", "question", "answers", "asked", "data"),
     [
-        ("state", {"jq": ".a"}, {"state": reply({"b": 1})}, "/api/state?jq=.a", {"b": 1}),
+        ("state", {"jq": ".a"}, {"state": reply({"b": 1})}, f"/api/state?{urlencode({'jq': guarded('.a')})}", {"b": 1}),
         ("state", {"jq": ".a"}, {"state": reply({"result": 1})}, None, {"result": 1}),
         ("tariff", {"type": "grid"}, {"tariff/grid": reply({"rates": []})}, "/api/tariff/grid", {"rates": []}),
         ("plan", {"loadpoint": 2}, {"loadpoints/2/plan": reply({"result": {"power": 1}})}, None, {"power": 1}),
