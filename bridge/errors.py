@@ -1,8 +1,16 @@
 """Every error of the bridge: one tree."""
 
+from bridge.plain import discreet
+
 
 class BridgeError(Exception):
-    """Anything that the bridge itself reports; its text is for the user."""
+    """Anything that the bridge itself reports; its text is for the user, so no login stays in it.
+
+    Errors quote what evcc, a broker or a library says, and these quote addresses.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(discreet(text))
 
 
 class ConfigError(BridgeError):

@@ -13,12 +13,10 @@ from typing import Any, TextIO
 import structlog
 from structlog.typing import EventDict, Processor
 
-from bridge.plain import plain
+from bridge.plain import HIDDEN, discreet, plain
 
-HIDDEN = "***"
 # below this length a secret is only hidden where it stands alone: hiding every "on" would hide nothing and blur all
 _SHORT = 6
-_LOGIN = re.compile(r"(?<=://)[^/\s:@]*:[^/\s@]*(?=@)")
 _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
 
 
@@ -51,7 +49,7 @@ class Hide:
     def of(cls, secrets: Iterable[str]) -> "Hide":
         """Hide these texts."""
         longest_first = sorted(filter(None, secrets), key=len, reverse=True)
-        return cls(re.compile("|".join([_LOGIN.pattern, *map(_wherever, longest_first)])))
+        return cls(re.compile("|".join(map(_wherever, longest_first)) or "(?!)"))
 
     def __call__(self, value: Any) -> Any:
         """A value as it may be logged."""
@@ -59,7 +57,7 @@ class Hide:
             case None | bool() | int() | float():
                 return value
             case str():
-                return self.pattern.sub(HIDDEN, value)
+                return discreet(self.pattern.sub(HIDDEN, value))
             case bytes():
                 return self(value.decode(errors="backslashreplace"))
             case Mapping():

@@ -1,8 +1,13 @@
-"""JSON from elsewhere: what is read can be written again."""
+"""JSON from elsewhere: what is read can be written again, and what evcc says may be told."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
+
+from bridge.plain import discreet
+
+_AT = (b"@", rb"\u0040")
 
 
 def parsed(text: bytes | str) -> Any:
@@ -16,3 +21,21 @@ def parsed(text: bytes | str) -> Any:
     except TypeError:
         raise ValueError("it is nested too deeply") from None
     return value
+
+
+def said(text: bytes) -> Any:
+    """As `parsed`, what evcc says: without logins in addresses, wherever it may be shown later."""
+    value = parsed(text)
+    return _discreet(value) if any(at in text for at in _AT) else value
+
+
+def _discreet(value: Any) -> Any:
+    match value:
+        case str():
+            return discreet(value)
+        case Mapping():
+            return {discreet(key): _discreet(child) for key, child in value.items()}
+        case list():
+            return list(map(_discreet, value))
+        case _:
+            return value

@@ -6,7 +6,7 @@ import orjson
 import pytest
 from hypothesis import given
 
-from bridge.parsed import parsed
+from bridge.parsed import parsed, said
 from bridge.topics.payload import text
 from tests.topics.documents import VALUES
 
@@ -31,3 +31,15 @@ def test_what_is_nested_too_deeply_is_refused(depth: int) -> None:
 def test_what_is_no_json_is_refused(wrong: str | bytes) -> None:
     with pytest.raises(ValueError, match="line 1"):
         parsed(wrong)
+
+
+@pytest.mark.parametrize("at", ["@", r"\u0040"])
+def test_what_evcc_says_has_no_login_in_it(at: str) -> None:
+    address = f"tcp://me:pass{at}host"
+    said_by_evcc = said(f'{{"{address}": ["{address}", 1, null, {{"a": "{address}"}}], "b": true}}'.encode())
+    assert said_by_evcc == {"tcp://***@host": ["tcp://***@host", 1, None, {"a": "tcp://***@host"}], "b": True}
+
+
+@given(VALUES)
+def test_what_evcc_says_is_read_as_it_was_written(value: Any) -> None:
+    assert said(orjson.dumps([value, "@"])) == [value, "@"]

@@ -1,9 +1,13 @@
 """Text from elsewhere, made fit for a line."""
 
+import re
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.plain import plain
+from bridge.plain import LOGIN, discreet, plain
 
 
 @given(st.text())
@@ -19,3 +23,30 @@ def test_leaves_what_is_fit_and_escapes_the_rest() -> None:
 def test_is_cut() -> None:
     assert plain("abcdef", 3) == "abc…"
     assert plain("abc", 3) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("tcp://me:pass@host:1883/x", "tcp://***@host:1883/x"),
+        ("http://token@host", "http://***@host"),
+        ("http://me:12345@host", "http://***@host"),
+        ("//me:pass@host", "//***@host"),
+        ('parse "tcp://me:p/a?s#s@w@host": no', 'parse "tcp://***@host": no'),
+        ("a tcp://me:pass@b, tcp://me:pass@c", "a tcp://***@b, tcp://***@c"),
+        ("mqtt://***@host", "mqtt://***@host"),
+        ("http://host:8080/@me", "http://host:8080/@me"),
+        ("http://[fe80::1]:80/a@b", "http://[fe80::1]:80/a@b"),
+        ("http://host/x?mail=me@host", "http://host/x?mail=me@host"),
+        ("me@host // pass", "me@host // pass"),
+    ],
+)
+def test_a_login_in_an_address_is_cut_out(text: str, shown: str) -> None:
+    assert discreet(text) == shown
+    assert re.sub(LOGIN, "//***@", text) == shown
+
+
+def test_a_long_text_is_looked_through_at_once() -> None:
+    began = time.process_time()
+    discreet("@" + "//a:b" * 20_000)
+    assert time.process_time() - began < 2

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
 from bridge.evcc.client import tls_context
-from bridge.parsed import parsed
+from bridge.parsed import said
 from bridge.pause import Pause
 from bridge.settings import Evcc
 
@@ -124,9 +124,9 @@ class _Connect(connect):
         return exc
 
 
-def _read(message: str | bytes) -> dict[str, Any]:
+def _read(message: bytes) -> dict[str, Any]:
     try:
-        frame = parsed(message)
+        frame = said(message)
     except ValueError as error:
         raise Invalid(f"evcc's /ws sent what cannot be read: {error}") from None
     if not isinstance(frame, dict):

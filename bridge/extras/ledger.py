@@ -8,7 +8,7 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from bridge.errors import Invalid
-from bridge.parsed import parsed
+from bridge.parsed import said
 from bridge.topics.flatten import flatten
 from bridge.topics.payload import is_number, payload, text, unix_seconds
 
@@ -132,7 +132,7 @@ class Ledger:
 
 def _row(raw: bytes) -> Row:
     try:
-        row: dict[str, Any] = parsed(raw)
+        row: dict[str, Any] = said(raw)
     except ValueError as error:
         raise Invalid(f"evcc's list of sessions cannot be read: {error}") from None
     duration = number(row, "chargeDuration")

@@ -14,6 +14,7 @@ from bridge.extras.ledger import each
 from bridge.extras.rest import SESSIONS, Rest
 from bridge.extras.sessions import TIMEOUT
 from bridge.mqtt.message import OVERHEAD, Message
+from bridge.plain import discreet
 from bridge.topics.payload import text
 
 PREFIX = "bridge/request/"
@@ -143,7 +144,7 @@ class Requests:
         params = {key: str(value) for key, value in fields.items() if (key, value) != ("format", "json")}
         reply = await self._rest.get(SESSIONS, params, timeout=TIMEOUT)
         if params.get("format") == "csv":
-            return reply.body.decode(errors="replace")
+            return discreet(reply.body.decode(errors="replace"))
         listed = [text(row) async for row in each(reply.body)]
         return orjson.Fragment(b"[" + b",".join(listed) + b"]")
 
@@ -155,7 +156,7 @@ class Requests:
         return (await self._rest.get(f"/api/loadpoints/{number}/plan")).json()
 
     async def _of_health(self, _: Mapping[str, Any]) -> Any:
-        return (await self._rest.get("/api/health")).body.decode(errors="replace").strip()
+        return discreet((await self._rest.get("/api/health")).body.decode(errors="replace").strip())
 
     async def _of_refresh(self, _: Mapping[str, Any]) -> None:
         self._refresh()

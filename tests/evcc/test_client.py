@@ -391,6 +391,10 @@ def test_no_json(body: bytes) -> None:
         (b"", "HTTP 400"),
         (b"[]", "[]"),
         (b"\xff\xfe", "\ufffd\ufffd"),
+        (b'{"error":"no answer of tcp://me:pass@host"}', "no answer of tcp://***@host"),
+        (b'{"error":{"url":"http://pass@host","password":"pass"}}', '{"url":"http://***@host"}'),
+        (b'{"message":"no","token":"pass"}', '{"message":"no"}'),
+        (b"x" * 180 + b" http://me:a-long-pass@host", "x" * 180 + " http://***@host"),
     ],
 )
 def test_error(body: bytes, error: str) -> None:

@@ -124,10 +124,12 @@ def test_any_body_is_a_state_or_none(body: bytes) -> None:
         ({"class": "meter", "error": "x"}, "meter x"),
         ([{"class": "meter", "device": "grid", "error": "timeout"}, {"error": "b"}], "meter grid timeout; b"),
         (5, "5"),
+        ([{"class": "mqtt", "error": "cannot connect tcp://me:pass@host"}], "mqtt cannot connect tcp://***@host"),
+        ({"error": {"at": "http://me:pa/ss@host", "password": "pass"}}, '{"at":"http://***@host"}'),
     ],
 )
 def test_fatal(value: Any, reason: str | None) -> None:
-    assert fatal({"fatal": value}) == reason
+    assert fatal(parse(orjson.dumps({"version": "1", "fatal": value}))) == reason
 
 
 @given(VALUES)

@@ -131,6 +131,19 @@ async def test_frames_are_handed_on_in_order() -> None:
         assert pause.resets == 3
 
 
+async def test_no_login_in_a_frame_or_in_the_reason_of_an_end_is_handed_on() -> None:
+    async def end(connection: ServerConnection) -> None:
+        await connection.send('{"a.url":"tcp://me:pass@host"}')
+        await connection.close(1011, "lost tcp://me:pass@host")
+
+    async with _pushed(_Evcc(end)) as (_, listener, _pause):
+        assert await listener.next() == _UP
+        assert await listener.next() == {"a.url": "tcp://***@host"}
+        reason = str(await listener.next())
+        assert "lost tcp://***@host" in reason
+        assert "pass" not in reason
+
+
 @pytest.mark.parametrize(
     "message",
     [
