@@ -4,20 +4,21 @@ from bridge.plain import discreet
 
 
 class BridgeError(Exception):
-    """Anything that the bridge itself reports; its text is for the user, so no login stays in it.
-
-    Errors quote what evcc, a broker or a library says, and these quote addresses.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__(discreet(text))
+    """Anything that the bridge itself reports; its text is for the user."""
 
 
 class ConfigError(BridgeError):
     """An option has a value that it does not take."""
 
 
-class EvccError(BridgeError):
+class Quoting(BridgeError):
+    """What others say is in its text: no login in an address stays in it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(discreet(text))
+
+
+class EvccError(Quoting):
     """evcc did not give what was asked for; `word` is the payload of `bridge/evcc`."""
 
     word = "invalid"
@@ -39,9 +40,9 @@ class Invalid(EvccError):
     """evcc, or something in its place, answered what is no answer of evcc."""
 
 
-class BrokerError(BridgeError):
+class BrokerError(Quoting):
     """The broker cannot be reached, or refuses what the bridge needs."""
 
 
-class Refused(BridgeError):
+class Refused(Quoting):
     """A command or a request that cannot be done; the text says why and what would be taken."""

@@ -1,13 +1,18 @@
 """What the command line takes."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from bridge import __version__
+from bridge.plain import HIDDEN
 
 EXPORTS = ("openhab", "nodered", "homeassistant")
 ERAS = ("0.131.4", "0.313.2")
+_WORDS = frozenset({"run", "check", "topics", "demo", "export", *EXPORTS, *ERAS})
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -20,7 +25,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     common = _common()
-    whole = argparse.ArgumentParser(
+    whole = _Parser(
         prog="evcc-bridge",
         description="evcc's REST API as a live MQTT tree, and every setting as a command that gets an answer.",
         parents=[common],
@@ -50,9 +55,32 @@ def overrides(arguments: argparse.Namespace) -> Mapping[str, str]:
     return {name: text for name, text in vars(arguments).items() if "." in name}
 
 
-def _common() -> argparse.ArgumentParser:
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line, but none of the values on it: each may be a mistyped password's."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Keep in mind what was given."""
+        self._given: list[str] = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(self._given, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """End with exit code 2."""
+        forms = {form for value in _values(self._given) for form in (value, repr(value)[1:-1])}
+        longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
+        super().error(re.sub(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", HIDDEN, message) if forms else message)
+
+
+def _values(arguments: Sequence[str]) -> Iterator[str]:
+    """What may not be told: all but names of options and words of ours."""
+    for argument in arguments:
+        value = argument.partition("=")[2] if argument.startswith("--") else argument
+        if value and value not in _WORDS:
+            yield value
+
+
+def _common() -> _Parser:
     """Options that may stand before the command and after it; without a default, so that none undoes the other."""
-    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
     common.add_argument("--config", type=_name, metavar="FILE", help="the TOML file with the options")
     common.add_argument("--evcc-url", dest="evcc.url", metavar="URL", help="evcc's address")
     common.add_argument("--mqtt-url", dest="mqtt.url", metavar="URL", help="the broker's address")

@@ -1,5 +1,7 @@
 """What the command line takes."""
 
+import re
+
 import pytest
 
 from bridge import __version__
@@ -36,6 +38,38 @@ def test_what_it_does_not_take_ends_with_2(argv: list[str], capsys: pytest.Captu
         parse(argv)
     assert caught.value.code == 2
     assert "usage: evcc-bridge" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run --mqtt.password=S3CR3T",
+        "run --mqtt.password S3CR3T",
+        "--mqtt.password S3CR3T run",
+        "--mqtt.password S3CR3T",
+        "run -pS3CR3T",
+        "run --set mqtt.password= S3CR3T",
+        "run --set S3CR3T",
+        "check --quick=S3CR3T",
+        "export S3CR3T",
+        "demo --era S3CR3T",
+        "--set=mqtt.password=1 --password=S3CR3T'and\\more",
+        "S3CR3T'and\\more\"",
+        "--c=S3CR3T --co --=S3CR3T",
+    ],
+)
+def test_no_value_is_told(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(line.split(" "))
+    said = capsys.readouterr().err
+    assert "evcc-bridge" in said
+    assert not {"S3CR3T", "more"} & {*re.findall(r"\w+", said)}
+
+
+def test_the_name_of_what_it_does_not_take_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["run", "--mqtt.password=1", "--run=run"])
+    assert "unrecognized arguments: --mqtt.password=*** --run=run" in capsys.readouterr().err
 
 
 def test_the_eras_are_those_of_the_simulated_evcc() -> None:
