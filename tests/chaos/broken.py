@@ -16,6 +16,10 @@ OFFLINE_EVCC = PUSH_INTERVAL + 2 * TIMEOUT + _SECOND_TRY + _TICK
 """Seconds until `status` is `offline` when evcc is gone: two polls in a row must have failed."""
 OFFLINE_BRIDGE = 1.5 * KEEPALIVE + _MOSQUITTO + _TICK
 """Seconds until the broker publishes the will of a bridge that has gone without a word."""
+ALONE_REFUSED = PUSH_INTERVAL + _SECOND_TRY + _TICK
+"""Seconds until `status` is `offline` where nothing else is wrong and evcc refuses connections: no time runs out."""
+ALONE_ENDED = 1.0
+"""Seconds until it is where the broker sees the bridge's connection end, or the bridge can say so itself."""
 MARGIN = 12 * 2**20
 """Bytes by which resident memory may differ between two calm moments of one process."""
 

@@ -1,6 +1,7 @@
 """Every fault that a run can inject: what it hits, how it begins and how it ends."""
 
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from bridge.demo.faults import FAULTS
 from bridge.demo.push import PushFault
 from tests.broker.proxy import Faults, Proxy
-from tests.chaos.broken import OFFLINE_BRIDGE, OFFLINE_EVCC
+from tests.chaos.broken import ALONE_ENDED, ALONE_REFUSED, OFFLINE_BRIDGE, OFFLINE_EVCC
 
 if TYPE_CHECKING:
     from tests.chaos.world import World
@@ -27,7 +28,9 @@ class Fault:
     place: str
     run: Run
     offline: float | None = None
-    """Seconds after which `status` must be `offline`, where it takes evcc or the bridge away."""
+    """Seconds after which `status` must be `offline`, where it takes evcc or the bridge away among other faults."""
+    alone: float | None = None
+    """The same where nothing else is wrong: then how it takes them away decides."""
     harmless: bool = False
     """Whether it leaves that promise alone."""
     slow: bool = False
@@ -36,11 +39,17 @@ class Fault:
     """Whether the bridge neither reads nor notices anything meanwhile."""
     lies: bool = False
     """Whether bytes become other bytes, which nobody can see."""
+    family: str = ""
+    """What it shares its weight with; by default everything in its place."""
 
     @property
     def by_will(self) -> bool:
         """Whether it is the broker that makes `status` offline, as the bridge cannot."""
         return self.place in {"bridge", "link to broker"}
+
+    @property
+    def kin(self) -> str:
+        return self.family or self.place
 
 
 @asynccontextmanager
@@ -181,12 +190,24 @@ _SHAPES: dict[str, Callable[[Proxy, Random], AbstractAsyncContextManager[None]]]
 }
 
 
-def _links(place: str, offline: float, *, slow: bool = False, lies: bool = False) -> list[Fault]:
-    gone = {"refused": offline, "mute": offline}
+def _links(
+    place: str, offline: float, alone: dict[str, float], *, slow: bool = False, lies: bool = False
+) -> list[Fault]:
+    """The faults of a link; `alone` names those that keep its ends apart."""
+    shapes = {name: _link(run, place) for name, run in _SHAPES.items()}
+    shapes["half-open"] = partial(_half_open, place=place)
     return [
-        Fault(f"{place} {name}", place, _link(run, place), gone.get(name), slow=slow, lies=lies and name == "corrupted")
-        for name, run in _SHAPES.items()
-    ] + [Fault(f"{place} half-open", place, partial(_half_open, place=place), offline)]
+        Fault(
+            f"{place} {name}",
+            place,
+            run,
+            offline if name in alone else None,
+            alone.get(name),
+            slow=slow and name != "half-open",
+            lies=lies and name == "corrupted",
+        )
+        for name, run in shapes.items()
+    ]
 
 
 @asynccontextmanager
@@ -238,40 +259,46 @@ _BROKER = [
     Fault("broker restarted, store lost", "broker", partial(_broker_restarted, keep=False)),
     Fault("broker frozen", "broker", _broker_frozen, slow=True),
 ]
-_DISK = Fault("broker's disk full", "broker", _disk_full)
-_CERTIFICATE = Fault("broker's certificate expired", "broker", _certificate_expired, OFFLINE_BRIDGE)
+DISK = Fault("broker's disk full", "broker", _disk_full)
+_CERTIFICATE = Fault("broker's certificate expired", "broker", _certificate_expired, OFFLINE_BRIDGE, ALONE_ENDED)
 _BRIDGE = [
-    Fault("bridge killed", "bridge", _bridge_killed, OFFLINE_BRIDGE),
-    Fault("bridge restarted", "bridge", _bridge_restarted, OFFLINE_BRIDGE),
-    Fault("bridge frozen", "bridge", _bridge_frozen, OFFLINE_BRIDGE, freezes=True),
+    Fault("bridge killed", "bridge", _bridge_killed, OFFLINE_BRIDGE, ALONE_ENDED),
+    Fault("bridge restarted", "bridge", _bridge_restarted, OFFLINE_BRIDGE, ALONE_ENDED),
+    Fault("bridge frozen", "bridge", _bridge_frozen, OFFLINE_BRIDGE, OFFLINE_BRIDGE, freezes=True),
     Fault("configuration read again", "bridge", _configuration_read),
     Fault("configuration wrong", "bridge", _configuration_wrong),
     Fault("clock jumps", "bridge", _clock_jumps, harmless=True),
     Fault("names do not resolve", "bridge", _names_lost),
 ]
+_PROCESS = "evcc's process"  # or one of its many wrong answers would come a dozen times as often as its restart
 _EVCC = [
-    Fault("evcc killed", "evcc", _evcc_killed, OFFLINE_EVCC),
-    Fault("evcc frozen", "evcc", _evcc_frozen, OFFLINE_EVCC),
-    Fault("evcc restarts", "evcc", _evcc_restarts),
+    Fault("evcc killed", "evcc", _evcc_killed, OFFLINE_EVCC, ALONE_REFUSED, family=_PROCESS),
+    Fault("evcc frozen", "evcc", _evcc_frozen, OFFLINE_EVCC, OFFLINE_EVCC, family=_PROCESS),
+    Fault("evcc restarts", "evcc", _evcc_restarts, family=_PROCESS),
     Fault("push dropped", "evcc", _sockets_dropped, harmless=True),
     *(Fault(f"push {one.value}", "evcc", partial(_push_fault, name=one.value), harmless=True) for one in PushFault),
     *(Fault(f"evcc answers: {name}", "evcc", partial(_evcc_answers, name=name)) for name in FAULTS),
 ]
 
+# what refuses is cut before, which both ends see
+_TO_BROKER = {"refused": ALONE_ENDED, "mute": ALONE_ENDED, "half-open": OFFLINE_BRIDGE}
+_TO_EVCC = {"refused": ALONE_REFUSED, "mute": OFFLINE_EVCC, "half-open": OFFLINE_EVCC}
 
-def faults(*, tls: bool, disk: bool) -> list[Fault]:
-    """All that can go wrong where the broker is reached by TLS, or not, and where its disk can be filled, or not.
+
+def faults(*, tls: bool) -> list[Fault]:
+    """All that can go wrong where the broker is reached by TLS, or not.
 
     Bytes to the broker are only corrupted within TLS, which shows it: else they would be somebody's true words.
     """
-    to_broker = _links("link to broker", OFFLINE_BRIDGE, slow=True)
-    to_evcc = _links("link to evcc", OFFLINE_EVCC, lies=True)
+    to_broker = _links("link to broker", OFFLINE_BRIDGE, _TO_BROKER, slow=True)
+    to_evcc = _links("link to evcc", OFFLINE_EVCC, _TO_EVCC, lies=True)
     if not tls:
         to_broker = [fault for fault in to_broker if fault.name != "link to broker corrupted"]
-    special = [*([_DISK] if disk else []), *([_CERTIFICATE] if tls else [])]
-    return [*_BROKER, *special, *_BRIDGE, *_EVCC, *to_broker, *to_evcc]
+    special = [_CERTIFICATE] if tls else []
+    return [*_BROKER, DISK, *special, *_BRIDGE, *_EVCC, *to_broker, *to_evcc]
 
 
-def weight(fault: Fault, among: list[Fault]) -> float:
-    """Every place is hit as often as any other, whatever number of faults it has."""
-    return 1 / sum(1 for other in among if other.place == fault.place)
+def weights(kinds: Sequence[Fault]) -> list[float]:
+    """Every family of faults, a place or part of one, comes as often as any other, however many it has."""
+    kin = Counter(kind.kin for kind in kinds)
+    return [1 / kin[kind.kin] for kind in kinds]

@@ -3,10 +3,11 @@
 import asyncio
 import time
 from asyncio import TaskGroup
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -16,7 +17,7 @@ from tests.broker.recorder import Recorder
 from tests.chaos import broken, verdict
 from tests.chaos.broken import Broken, patient
 from tests.chaos.commander import ANSWERS
-from tests.chaos.faults import Fault, faults
+from tests.chaos.faults import DISK, Fault, faults
 from tests.chaos.programs import Ended
 from tests.chaos.schedule import Burst, Planned, bursts
 from tests.chaos.world import World
@@ -36,8 +37,14 @@ class Report:
 
     faults: Counter[str] = field(default_factory=Counter)
     commands: int = 0
+    judged: Counter[str] = field(default_factory=Counter)
+    """How much of what was judged, that is: would have been found broken."""
     answers: Counter[str] = field(default_factory=Counter)
     bursts: int = 0
+    offline: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """By lone fault: the seconds until `status` was offline."""
+    offline_among: Counter[str] = field(default_factory=Counter)
+    """The same promise checked while other faults were there, or had just been."""
     online: list[float] = field(default_factory=list)
     """Seconds from the end of the faults of a burst until `status` was online."""
     equal: list[float] = field(default_factory=list)
@@ -49,7 +56,11 @@ class Report:
     def __iadd__(self, other: "Report") -> Self:
         self.faults += other.faults
         self.commands += other.commands
+        self.judged += other.judged
         self.answers += other.answers
+        for kind, seconds in other.offline.items():
+            self.offline[kind] += seconds
+        self.offline_among += other.offline_among
         self.bursts += other.bursts
         self.online += other.online
         self.equal += other.equal
@@ -62,21 +73,46 @@ class Report:
         return (
             f"{self.bursts} bursts, {self.faults.total()} faults, {self.commands} commands acknowledged, "
             f"answers: {dict(self.answers)}\n"
+            f"judged: {self.judged['commands']} commands for exactly one answer, {self.judged['order']} calls "
+            f"for order, {self.judged['deadline']} of them for the deadline, {self.judged['values']} values\n"
+            f"{self._offline()}\n"
             f"online after at most {max(self.online, default=0):.1f} s, equal after at most "
-            f"{max(self.equal, default=0):.1f} s, memory {_megabytes(self.memory)}{kinds}"
+            f"{max(self.equal, default=0):.1f} s, memory {_megabytes(self.memory)}, faults:{kinds}"
+        )
+
+    def _offline(self) -> str:
+        """The checks of `offline`, by kind."""
+        alone = "".join(
+            f"\n  {len(seconds):5} {kind}, at most {max(seconds):.2f} s"
+            for kind, seconds in sorted(self.offline.items())
+        )
+        among = "".join(f"\n  {count:5} {kind}" for kind, count in sorted(self.offline_among.items()))
+        return (
+            f"offline checks made: {sum(map(len, self.offline.values()))} with lone faults{alone}\n"
+            f"and {self.offline_among.total()} among other faults{among}"
         )
 
 
-async def chaos(directory: Path, seed: int, seconds: float, say: Say, *, long: float = 0.25, only: str = "") -> Report:
+async def chaos(
+    directory: Path,
+    seed: int,
+    seconds: float,
+    say: Say,
+    *,
+    long: float = 0.25,
+    only: str = "",
+    most: int | None = None,
+) -> Report:
     """Run for about so long, or until a promise is not kept: the report says which, and what led to it.
 
+    `most` ends it after so many bursts: then the seed alone decides which faults there are, not the machine.
     `long` is the share of bursts in which faults last so long that others notice; the others take two seconds.
     `only` leaves the faults away in whose names it is not.
     """
     async with World(directory, seed) as world:
         run = Run(world, seed, say)
         try:
-            await run.whole(seconds, long, only)
+            await run.whole(seconds, long, only, most)
         except (BaseExceptionGroup, Broken, Ended, TimeoutError) as group:
             run.report.broken.append(f"seed {seed}: {_first(group)}\n{run.story()}")
         return run.report
@@ -96,21 +132,23 @@ class Run:
         self._broker_back = 0.0
         self._slow: list[tuple[float, float]] = []
         self._frozen: list[tuple[float, float]] = []
+        self._checked = ("", 0.0)
         self._rest: tuple[list[str], int] | None = None
         self._memory: dict[int, int] = {}
 
-    async def whole(self, seconds: float, long: float, only: str) -> None:
+    async def whole(self, seconds: float, long: float, only: str, most: int | None) -> None:
         world = self._world
         self._tell(f"seed {self._seed}: {world.variant}")
         if world.disk.reason:
             self._tell(f"no full disk: {world.disk.reason}")
         end = time.monotonic() + seconds
         await self._calm(time.monotonic() + patient(broken.ONLINE), began=time.monotonic())
-        kinds = [one for one in faults(tls=world.variant.tls, disk=world.disk.reason is None) if only in one.name]
-        for burst in bursts(self._seed, kinds, long=long):
+        kinds = [one for one in faults(tls=world.variant.tls) if only in one.name]
+        for burst in islice(bursts(self._seed, kinds, long=long), most):
             if time.monotonic() >= end:
                 break
-            await self._burst(burst)
+            # left out only here, so that a seed has the same bursts on every machine
+            await self._burst(tuple(one for one in burst if one.fault is not DISK or not world.disk.reason))
 
     def story(self) -> str:
         """What led here: the schedule so far, the last messages, the ends of the logs."""
@@ -141,16 +179,31 @@ class Run:
     async def _inject(self, planned: Planned) -> None:
         fault = planned.fault
         await asyncio.sleep(planned.begin)
-        async with self._noted(fault), fault.run(self._world, Random(planned.seed)):
+        async with self._noted(fault) as began, fault.run(self._world, Random(planned.seed)):
             self.report.faults[fault.name] += 1
-            await asyncio.sleep(planned.seconds)
+            if planned.alone:
+                await self._offline(fault, began, planned.seconds)
+            else:
+                await asyncio.sleep(planned.seconds)
+
+    async def _offline(self, fault: Fault, began: float, seconds: float) -> None:
+        """Invariant 4 of a lone fault: `status` is offline in time, and for so many seconds more."""
+        self._checked = (fault.name, began)
+        recorder, limit = self._world.recorder, patient(fault.alone or 0)
+        with suppress(AssertionError):  # not in time: the judge says so
+            wait = began + limit - time.monotonic()
+            await recorder.until(lambda: verdict.went_offline(recorder.records, began), wait)
+        delay = verdict.offline(recorder.records, began, limit)
+        self.report.offline[fault.name].append(delay)
+        await asyncio.sleep(seconds)
+        verdict.offline(recorder.records, began, limit)
 
     @asynccontextmanager
-    async def _noted(self, fault: Fault) -> AsyncIterator[None]:
+    async def _noted(self, fault: Fault) -> AsyncIterator[float]:
         began = time.monotonic()
         self._active[fault.place] = (fault, began)
         try:
-            yield
+            yield began
         finally:
             del self._active[fault.place]
             if fault.slow:
@@ -179,8 +232,13 @@ class Run:
         fault, began = min(active, key=lambda one: one[1])
         waited = time.monotonic() - max(began, self._unsettled)
         status = self._world.recorder.tree().get("evcc/status")
-        if waited > patient(max(fault.offline or 0 for fault, _ in active)) and status == b"online":
+        if waited <= patient(max(fault.offline or 0 for fault, _ in active)):
+            return
+        if status == b"online":
             raise Broken(4, f"status is {status!r}, {waited:.1f} s after: {fault.name}")
+        if status == b"offline" and self._checked != (fault.name, began):
+            self._checked = (fault.name, began)
+            self.report.offline_among[fault.name] += 1
 
     async def _calm(self, over: float, *, began: float, lies: bool = False) -> None:
         """All faults are over: everything comes right within its time."""
@@ -193,7 +251,7 @@ class Run:
         self.report.equal.append(time.monotonic() - over)
         await self._judge(began, lies=lies)
         await self._settled(over)
-        await self._until(4, over + patient(broken.EQUAL), self._is_fresh, "updated")
+        await self._until(4, over + patient(broken.EQUAL), self._is_fresh, "updated, and still online")
 
     async def _equal(self, over: float) -> None:
         """Invariant 1, at a client that was there and at one that comes now."""
@@ -214,15 +272,16 @@ class Run:
         commands = [command for commander in world.commanders for command in commander.commands]
         while True:
             answered = verdict.answers(world.recorder.records, commands, v5=v5)
-            due = verdict.one_answer(commands, answered, reached=self._reached, now=time.monotonic(), v5=v5)
-            if not due:
+            judged = verdict.one_answer(commands, answered, reached=self._reached, now=time.monotonic(), v5=v5)
+            if not judged.waiting:
                 break
             world.bridge.check()
             await asyncio.sleep(_PROBE)
         world.read_diary()
         if not lies:
-            verdict.values(world.recorder.records, world.truth, began - broken.EQUAL)
-            verdict.calls(world.evcc_link.calls, commands, answered, late=self._late)
+            self.report.judged["values"] += verdict.values(world.recorder.records, world.truth, began - broken.EQUAL)
+            self.report.judged += verdict.calls(world.evcc_link.calls, commands, answered, late=self._late)
+        self.report.judged["commands"] += judged.commands
         self.report.commands += sum(command.acknowledged is not None for command in commands)
         self.report.answers += verdict.statuses(answered)
         world.truth.forget(began - 2 * broken.EQUAL)
@@ -264,8 +323,9 @@ class Run:
         self.report.memory.append(memory)
 
     def _is_fresh(self) -> bool:
-        updated = self._world.recorder.tree().get("evcc/updated", b"0")
-        return abs(time.time() - int(updated)) < 4
+        tree = self._world.recorder.tree()
+        fresh = abs(time.time() - int(tree.get("evcc/updated", b"0"))) < 4
+        return fresh and tree.get("evcc/status") == b"online"
 
     async def _until(self, invariant: int, end: float, holds: Callable[[], object], what: str) -> None:
         while not holds():

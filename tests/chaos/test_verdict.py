@@ -60,8 +60,8 @@ def test_answers_are_found_by_correlation_or_by_value() -> None:
 
 
 def _judged(commands: Iterable[Command], *answers: verdict.Answer, reached: bool = True, now: float = _LATER) -> int:
-    due = verdict.one_answer(commands, {1: answers}, reached=lambda *_: reached, now=now, v5=True)
-    return len(due)
+    judged = verdict.one_answer(commands, {1: answers}, reached=lambda *_: reached, now=now, v5=True)
+    return len(judged.waiting)
 
 
 def test_exactly_one_answer_where_nothing_was_lost() -> None:
@@ -110,3 +110,39 @@ def test_what_held_is_known_from_what_broke() -> None:
     assert continuity.held(2.0, 4.0)
     assert not continuity.held(2.0, 6.0)
     assert not continuity.held(6.0, 7.0)
+
+
+def _status(*told: tuple[float, bytes]) -> list[Record]:
+    return [_record("evcc/status", payload, at=at) for at, payload in told]
+
+
+def test_offline_in_time_is_well_and_its_delay_is_known() -> None:
+    records = _status((1.0, b"offline"), (2.0, b"online"), (12.5, b"offline"), (13.0, b"offline"))
+    assert verdict.went_offline(records, 10.0) == 12.5
+    assert verdict.offline(records, 10.0, limit=3.0) == 2.5
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ([], "never offline"),
+        ([(9.0, b"offline")], "never offline"),
+        ([(11.0, b"online")], "never offline"),
+        ([(13.5, b"offline")], "only after 3.50 s offline"),
+        ([(11.0, b"offline"), (12.0, b"online")], "online again 1.00 s later"),
+    ],
+)
+def test_offline_too_late_or_not_for_long_is_not(told: list[tuple[float, bytes]], words: str) -> None:
+    with pytest.raises(Broken, match=words):
+        verdict.offline(_status(*told), 10.0, limit=3.0)
+
+
+def test_what_could_not_be_found_broken_does_not_count_as_judged() -> None:
+    commands = [_command(1, 1.0), _command(2, 2.0)]
+    answered = {1: [_answer(1.1)], 2: [_answer(2.1)]}
+    judged = verdict.one_answer(commands, answered, reached=lambda begin, _: begin > 1.5, now=_LATER, v5=True)
+    assert judged == verdict.Judged(1, [])
+    calls = [Call(1.05, "POST", "/api/1"), Call(2.05, "POST", "/api/2"), Call(2.06, "POST", "/api/nobody's")]
+    assert verdict.calls(calls, commands, answered, late=lambda begin, _: begin < 1.5) == {"order": 2, "deadline": 1}
+    records = [_record("evcc/site/homePower", b"1"), _record("evcc/bridge/evcc", b"online")]
+    assert verdict.values(records, _truth((0, 1)), since=8.0) == 1

@@ -14,6 +14,7 @@ from tests.chaos.links import Call
 from tests.chaos.truth import Truth
 from tests.site.running import state_topics
 
+_STATUS, _ONLINE, _OFFLINE = "evcc/status", b"online", b"offline"
 _NUMBER = re.compile(r"\d+")
 _SLACK = 2.0  # seconds in which an answer finds its way, on a machine that does much else
 # seconds by which a call may be late: so long the bridge may stand still without noticing, and be busy besides
@@ -28,19 +29,55 @@ class Answer:
     status: str
 
 
-def values(records: Iterable[Record], truth: Truth, since: float) -> None:
-    """Invariant 2: what a client saw live was evcc's value at some moment since, and it was erased only if gone."""
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """How much of invariant 3 was judged, that is: would have been found broken."""
+
+    commands: int
+    """To which both no answer and a second one would have been."""
+    waiting: Sequence[Command] = ()
+    """Those that are still due one."""
+
+
+def went_offline(records: Iterable[Record], since: float) -> float | None:
+    """When `status` was seen `offline` for the first time since a moment."""
+    seen = (one.time for one in records if one.time >= since and (one.topic, one.payload) == (_STATUS, _OFFLINE))
+    return next(seen, None)
+
+
+def offline(records: Sequence[Record], since: float, limit: float) -> float:
+    """Invariant 4: `status` went `offline` within `limit` after `since`, and stayed; the seconds that it took."""
+    at = went_offline(records, since)
+    if at is None or at - since > limit:
+        when = "never" if at is None else f"only after {at - since:.2f} s"
+        raise Broken(4, f"status was {when} offline, and should be within {limit:.2f} s")
+    for one in records:
+        if one.time > at and (one.topic, one.payload) == (_STATUS, _ONLINE):
+            raise Broken(
+                4, f"status was offline after {at - since:.2f} s, but online again {one.time - at:.2f} s later"
+            )
+    return at - since
+
+
+def values(records: Iterable[Record], truth: Truth, since: float) -> int:
+    """Invariant 2: what a client saw live was evcc's value at some moment since, and it was erased only if gone.
+
+    Returns how many values were judged.
+    """
+    judged = 0
     for record in records:
         topic = record.topic.removeprefix("evcc/")
         if record.stored or not record.retain or not state_topics({record.topic: b""}) or topic.endswith("/set"):
             continue
         if not topic.startswith(("site", "loadpoints", "vehicles")):
             continue
+        judged += 1
         allowed = truth.values(topic, since)
         if record.payload not in allowed:
             shown = ", ".join(repr(one[:60]) for one in sorted(allowed)[:5])
             what = "was erased" if not record.payload else f"became {record.payload[:60]!r}"
             raise Broken(2, f"{topic} {what} at {record.time:.2f}, but evcc had {shown}")
+    return judged
 
 
 def answers(records: Iterable[Record], commands: Iterable[Command], *, v5: bool) -> dict[int, list[Answer]]:
@@ -68,12 +105,12 @@ def one_answer(
     reached: Callable[[float, float], bool],
     now: float,
     v5: bool,
-) -> list[Command]:
-    """Invariant 3: exactly one answer to each command that surely reached the bridge; returns those still due one.
+) -> Judged:
+    """Invariant 3: exactly one answer to each command that surely reached the bridge.
 
     `reached` tells whether bridge, broker and recorder were connected all the time between two moments.
     """
-    waiting = []
+    judged, waiting = 0, []
     for command in commands:
         if command.acknowledged is None or not (v5 or command.path):
             continue
@@ -81,11 +118,14 @@ def one_answer(
         until = command.acknowledged + DEADLINE + patient(_SLACK)
         if len(got) > 1 and reached(command.sent, got[-1].at):
             raise Broken(3, f"{len(got)} answers to {_shown(command)}: {[answer.status for answer in got]}")
-        if not got and command.evccs and reached(command.sent, min(until, now)):
+        if not command.evccs or not reached(command.sent, min(until, now)):
+            continue
+        judged += 1
+        if not got:
             if now > until:
                 raise Broken(3, f"no answer to {_shown(command)}, sent {now - command.sent:.1f} s ago")
             waiting.append(command)
-    return waiting
+    return Judged(judged, waiting)
 
 
 def calls(
@@ -94,20 +134,25 @@ def calls(
     answered: Mapping[int, Sequence[Answer]],
     *,
     late: Callable[[float, float], bool],
-) -> None:
+) -> Counter[str]:
     """Invariant 3: no call too late, none after its answer, none for a stale command, none out of order.
+
+    Returns how many calls were judged for `order`, and how many of them for the `deadline`.
 
     `late` tells whether messages may have been under way for long between two moments.
     """
     by_path = {command.path: command for command in commands if command.path}
     latest: dict[str, Command] = {}
+    judged: Counter[str] = Counter()
     for call in made:
         if (command := by_path.get(call.path)) is None:
             continue
         got = answered.get(command.number, ())
-        due = call.at if command.acknowledged is None else command.acknowledged + DEADLINE + patient(_LATE)
-        if call.at > due and not late(command.sent, call.at):
-            raise Broken(3, f"called {call.at - command.sent:.2f} s after {_shown(command)} was sent")
+        judged["order"] += 1
+        if command.acknowledged is not None and not late(command.sent, call.at):
+            judged["deadline"] += 1
+            if call.at > command.acknowledged + DEADLINE + patient(_LATE):
+                raise Broken(3, f"called {call.at - command.sent:.2f} s after {_shown(command)} was sent")
         for answer in got:
             if call.at > answer.at:
                 raise Broken(3, f"called after {_shown(command)} was answered {answer.status}")
@@ -117,6 +162,7 @@ def calls(
         if _surely_before(command, before):
             raise Broken(3, f"{_shown(command)} was called after {_shown(before)}, which came later")
         latest[command.target] = command
+    return judged
 
 
 def statuses(answered: Mapping[int, Sequence[Answer]]) -> Counter[str]:
