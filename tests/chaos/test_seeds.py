@@ -1,18 +1,40 @@
-"""Ten fixed seeds, a few seconds each: every variant of bridge and evcc, and a taste of the faults."""
+"""Ten fixed seeds, three bursts each: many variants of bridge and evcc, and nearly every kind of fault."""
 
+import math
 from pathlib import Path
 
 import pytest
 
+from tests.chaos.faults import DISK
 from tests.chaos.run import chaos
+from tests.chaos.seeds import BURSTS, SEEDS, every_kind, kinds
+from tests.chaos.world import Variant
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
-_SECONDS = 4.0
+_FEWEST_KINDS = 49
 
 
-@pytest.mark.parametrize("seed", range(1, 11))
+def test_the_seeds_have_nearly_every_kind_of_fault() -> None:
+    found, there = kinds(SEEDS), every_kind()
+    words = f"{len(found)} of {len(there)} kinds, without {sorted(there - found)}"
+    print(words)  # noqa: T201 - shown by `pytest -rP`, and when it fails
+    assert len(found) >= _FEWEST_KINDS, f"{words}; python -m tests.chaos.seeds finds better ones"
+
+
+def test_the_seeds_have_every_option_of_the_variants() -> None:
+    variants = [Variant.of(seed) for seed in SEEDS]
+    assert len(set(variants)) == len(variants)
+    for options in ("era", "version", "push", "tls"):
+        assert len({getattr(variant, options) for variant in variants}) == 2
+
+
+@pytest.mark.broker
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
 async def test_promises_are_kept_among_faults(tmp_path: Path, seed: int) -> None:
-    report = await chaos(tmp_path, seed, _SECONDS, print, long=0)
+    report = await chaos(tmp_path, seed, math.inf, print, long=0, most=BURSTS)
+    print(report)  # noqa: T201 - as above
     assert not report.broken, report.broken[0]
-    assert report.bursts >= 1
-    assert report.faults.total() >= report.bursts
+    assert report.bursts == BURSTS
+    assert kinds([seed]) - set(report.faults) <= {DISK.name}  # not every machine can fill one
+    assert sum(map(len, report.offline.values())) > 0
+    assert report.judged["values"] > 0
