@@ -193,10 +193,10 @@ class Run:
         with suppress(AssertionError):  # not in time: the judge says so
             wait = began + limit - time.monotonic()
             await recorder.until(lambda: verdict.went_offline(recorder.records, began), wait)
-        delay = verdict.offline(recorder.records, began, limit)
+        delay = verdict.offline(recorder.records, fault.name, began, limit)
         self.report.offline[fault.name].append(delay)
         await asyncio.sleep(seconds)
-        verdict.offline(recorder.records, began, limit)
+        verdict.offline(recorder.records, fault.name, began, limit)
 
     @asynccontextmanager
     async def _noted(self, fault: Fault) -> AsyncIterator[float]:

@@ -119,7 +119,7 @@ def _status(*told: tuple[float, bytes]) -> list[Record]:
 def test_offline_in_time_is_well_and_its_delay_is_known() -> None:
     records = _status((1.0, b"offline"), (2.0, b"online"), (12.5, b"offline"), (13.0, b"offline"))
     assert verdict.went_offline(records, 10.0) == 12.5
-    assert verdict.offline(records, 10.0, limit=3.0) == 2.5
+    assert verdict.offline(records, "a fault", 10.0, limit=3.0) == 2.5
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_offline_in_time_is_well_and_its_delay_is_known() -> None:
 )
 def test_offline_too_late_or_not_for_long_is_not(told: list[tuple[float, bytes]], words: str) -> None:
     with pytest.raises(Broken, match=words):
-        verdict.offline(_status(*told), 10.0, limit=3.0)
+        verdict.offline(_status(*told), "a fault", 10.0, limit=3.0)
 
 
 def test_what_could_not_be_found_broken_does_not_count_as_judged() -> None:

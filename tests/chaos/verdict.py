@@ -45,17 +45,16 @@ def went_offline(records: Iterable[Record], since: float) -> float | None:
     return next(seen, None)
 
 
-def offline(records: Sequence[Record], since: float, limit: float) -> float:
-    """Invariant 4: `status` went `offline` within `limit` after `since`, and stayed; the seconds that it took."""
+def offline(records: Sequence[Record], what: str, since: float, limit: float) -> float:
+    """Invariant 4: `status` went `offline` in time after `what` took somebody away, and stayed; after how long."""
     at = went_offline(records, since)
     if at is None or at - since > limit:
         when = "never" if at is None else f"only after {at - since:.2f} s"
-        raise Broken(4, f"status was {when} offline, and should be within {limit:.2f} s")
+        raise Broken(4, f"{what}: status was {when} offline, and should be within {limit:.2f} s")
     for one in records:
         if one.time > at and (one.topic, one.payload) == (_STATUS, _ONLINE):
-            raise Broken(
-                4, f"status was offline after {at - since:.2f} s, but online again {one.time - at:.2f} s later"
-            )
+            again = f"online again {one.time - at:.2f} s later"
+            raise Broken(4, f"{what}: status was offline after {at - since:.2f} s, but {again}")
     return at - since
 
 
