@@ -275,9 +275,11 @@ _EVCC = [
     Fault("evcc killed", "evcc", _evcc_killed, OFFLINE_EVCC, ALONE_REFUSED, family=_PROCESS),
     Fault("evcc frozen", "evcc", _evcc_frozen, OFFLINE_EVCC, OFFLINE_EVCC, family=_PROCESS),
     Fault("evcc restarts", "evcc", _evcc_restarts, family=_PROCESS),
+    *(Fault(f"evcc answers: {name}", "evcc", partial(_evcc_answers, name=name)) for name in FAULTS),
+]
+_PUSH = [
     Fault("push dropped", "evcc", _sockets_dropped, harmless=True),
     *(Fault(f"push {one.value}", "evcc", partial(_push_fault, name=one.value), harmless=True) for one in PushFault),
-    *(Fault(f"evcc answers: {name}", "evcc", partial(_evcc_answers, name=name)) for name in FAULTS),
 ]
 
 # what refuses is cut before, which both ends see
@@ -285,8 +287,8 @@ _TO_BROKER = {"refused": ALONE_ENDED, "mute": ALONE_ENDED, "half-open": OFFLINE_
 _TO_EVCC = {"refused": ALONE_REFUSED, "mute": OFFLINE_EVCC, "half-open": OFFLINE_EVCC}
 
 
-def faults(*, tls: bool) -> list[Fault]:
-    """All that can go wrong where the broker is reached by TLS, or not.
+def faults(*, tls: bool, push: bool) -> list[Fault]:
+    """All that can go wrong where the broker is reached by TLS, or not, and where the bridge listens to `/ws`, or not.
 
     Bytes to the broker are only corrupted within TLS, which shows it: else they would be somebody's true words.
     """
@@ -294,7 +296,7 @@ def faults(*, tls: bool) -> list[Fault]:
     to_evcc = _links("link to evcc", OFFLINE_EVCC, _TO_EVCC, lies=True)
     if not tls:
         to_broker = [fault for fault in to_broker if fault.name != "link to broker corrupted"]
-    special = [_CERTIFICATE] if tls else []
+    special = [*([_CERTIFICATE] if tls else []), *(_PUSH if push else [])]
     return [*_BROKER, DISK, *special, *_BRIDGE, *_EVCC, *to_broker, *to_evcc]
 
 

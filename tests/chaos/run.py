@@ -17,10 +17,10 @@ from tests.broker.recorder import Recorder
 from tests.chaos import broken, verdict
 from tests.chaos.broken import Broken, patient
 from tests.chaos.commander import ANSWERS
-from tests.chaos.faults import DISK, Fault, faults
+from tests.chaos.faults import DISK, Fault
 from tests.chaos.programs import Ended
 from tests.chaos.schedule import Burst, Planned, bursts
-from tests.chaos.world import World
+from tests.chaos.world import World, possible
 from tests.site.running import expected, state_topics
 
 _PROBE = 0.05  # seconds between two looks at what has no event
@@ -143,7 +143,7 @@ class Run:
             self._tell(f"no full disk: {world.disk.reason}")
         end = time.monotonic() + seconds
         await self._calm(time.monotonic() + patient(broken.ONLINE), began=time.monotonic())
-        kinds = [one for one in faults(tls=world.variant.tls) if only in one.name]
+        kinds = [one for one in possible(world.variant) if only in one.name]
         for burst in islice(bursts(self._seed, kinds, long=long), most):
             if time.monotonic() >= end:
                 break

@@ -1,6 +1,6 @@
 """Which faults happen when: decided by the seed alone."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 from random import Random
@@ -42,7 +42,7 @@ def bursts(seed: int, kinds: Sequence[Fault], *, long: float) -> Iterator[Burst]
     `status` is `offline` in time. Which it is goes round from seed to seed, and within a seed.
     """
     random = Random(f"schedule {seed}")
-    lone = [kind for kind in kinds if kind.alone and (long or kind.alone <= _SOON)]
+    lone = [kind for kind in kinds if kind.alone] if long else quick(kinds)
     for number in count():
         least, most = _LONG if random.random() < long else _SHORT
         sets, place = divmod(number, _SETS_OF)
@@ -54,6 +54,11 @@ def bursts(seed: int, kinds: Sequence[Fault], *, long: float) -> Iterator[Burst]
                 Planned(fault, random.uniform(0, least), random.uniform(least, most), random.getrandbits(32))
                 for fault in _some(random, list(kinds))
             )
+
+
+def quick(kinds: Iterable[Fault]) -> list[Fault]:
+    """Those of which `status` tells soon when they come alone."""
+    return [kind for kind in kinds if kind.alone and kind.alone <= _SOON]
 
 
 def _some(random: Random, kinds: list[Fault]) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ from tests.broker.recorder import Recorder
 from tests.chaos import broken
 from tests.chaos.commander import Commander
 from tests.chaos.disk import Disk
+from tests.chaos.faults import Fault, faults
 from tests.chaos.links import BrokerLink, EvccLink
 from tests.chaos.programs import Bridge, Simulator
 from tests.chaos.truth import Truth
@@ -45,6 +46,11 @@ class Variant:
         """Every combination comes within 16 seeds that follow each other."""
         eras, versions, pushes = ("0.313.2", "0.131.4"), ("5", "3.1.1"), ("auto", "off")
         return cls(eras[seed % 2], versions[seed // 2 % 2], pushes[seed // 4 % 2], tls=bool((seed + seed // 8) % 2))
+
+
+def possible(variant: Variant) -> list[Fault]:
+    """All that can go wrong in a variant."""
+    return faults(tls=variant.tls, push=variant.push != "off")
 
 
 class World:
