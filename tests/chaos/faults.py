@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 Run = Callable[["World", Random], AbstractAsyncContextManager[None]]
 _HOUR = 3600.0
+_NO_STATE = [name for name in FAULTS if name != "types"]  # that one is a state, and some of its values are believed
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,13 @@ async def _evcc_answers(world: "World", random: Random, *, name: str) -> AsyncIt
 
 
 @asynccontextmanager
+async def _evcc_answers_wrongly(world: "World", random: Random) -> AsyncIterator[None]:
+    await world.evcc.act("fault", name=random.choice(_NO_STATE), path="/", times=None)
+    yield
+    await world.evcc.act("fault", name=None)
+
+
+@asynccontextmanager
 async def _push_fault(world: "World", _: Random, *, name: str) -> AsyncIterator[None]:
     await world.evcc.act("push_fault", name=name)
     yield
@@ -276,6 +284,7 @@ _EVCC = [
     Fault("evcc frozen", "evcc", _evcc_frozen, OFFLINE_EVCC, OFFLINE_EVCC, family=_PROCESS),
     Fault("evcc restarts", "evcc", _evcc_restarts, family=_PROCESS),
     *(Fault(f"evcc answers: {name}", "evcc", partial(_evcc_answers, name=name)) for name in FAULTS),
+    Fault("evcc answers wrongly throughout", "evcc", _evcc_answers_wrongly, OFFLINE_EVCC, OFFLINE_EVCC),
 ]
 _PUSH = [
     Fault("push dropped", "evcc", _sockets_dropped, harmless=True),
