@@ -10,6 +10,7 @@ from bridge.evcc.client import Client
 from bridge.pause import Pause
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0
+_RESPITE = 0.3  # seconds: whoever asks, a moment's failure must not be two
 
 
 class Listener(Protocol):
@@ -26,7 +27,7 @@ class Listener(Protocol):
 
 
 class Poller:
-    """Polls every `interval` seconds, soon again after a failure, and at once when asked to."""
+    """Polls every `interval` seconds, soon again after a failure, and at once when asked to, but for that."""
 
     def __init__(self, client: Client, listener: Listener, interval: Callable[[], float]) -> None:
         self._client = client
@@ -55,6 +56,7 @@ class Poller:
             self._listener.polled(await self._client.state())
         except EvccError as error:
             self._listener.poll_failed(error)
+            await asyncio.sleep(min(_RESPITE, self._interval()))
             return min(self._pause.next(), self._interval())
         self._pause.reset()
         return self._interval()

@@ -90,6 +90,17 @@ async def test_being_asked_to_during_a_poll_makes_another_one() -> None:
         assert [await world.next(), await world.next()] == [b"old", b"new"]
 
 
+async def test_a_failure_is_given_a_moment_however_often_it_is_asked_to() -> None:
+    async with _polling() as (poller, world):
+        await world.asked.get()
+        poller.now()
+        world.answers.put_nowait(Unreachable("a moment's"))
+        assert isinstance(await world.next(), Unreachable)
+        failed = asyncio.get_running_loop().time()
+        poller.now()
+        assert await world.asked.get() - failed >= 0.25
+
+
 @pytest.mark.parametrize("failure", [Unreachable("gone"), b"no state"])
 async def test_a_failure_is_told_and_soon_tried_again(failure: bytes | EvccError) -> None:
     async with _polling() as (poller, world):
