@@ -131,17 +131,20 @@ def test_a_mistake_in_the_configuration_is_not_tried_again_and_again(installed: 
     assert state(installed, "ActiveState", "ExecMainStatus") == ["failed", "2"]
 
 
-def test_an_upgrade_keeps_what_the_user_wrote_disabled_and_stopped(installed: Machine, next_package: Path) -> None:
+@pytest.mark.parametrize("was", ["enabled", "disabled"])
+def test_an_upgrade_keeps_what_the_user_wrote_disabled_and_stopped(
+    installed: Machine, next_package: Path, was: str
+) -> None:
     """The package starts what it may, and the new defaults, which differ from those of before, lie beside."""
     own = '[evcc]\nurl = "http://192.0.2.1:7070"\n'
     installed.path(CONFIG).write_text(own)
-    installed.run("systemctl", "disable", "evcc-bridge")
+    installed.run("systemctl", was.removesuffix("d"), "evcc-bridge")
     installed.allow_starts()
     installed.run(*UPGRADE, installed.copy(next_package))
     assert "-2~" in installed.run("dpkg-query", "--show", "--showformat=${Version}", "evcc-bridge")
     assert installed.path(CONFIG).read_text() == own
     assert installed.path(f"{CONFIG}.dpkg-dist").read_text().endswith(NEW_DEFAULT)
-    assert state(installed, "UnitFileState", "ActiveState") == ["disabled", "inactive"]
+    assert state(installed, "UnitFileState", "ActiveState") == [was, "inactive"]
 
 
 def test_an_upgrade_brings_new_defaults_where_the_user_wrote_nothing(installed: Machine, next_package: Path) -> None:
