@@ -96,7 +96,7 @@ class Daemon:
         """Tell systemd when all is there, and that it goes on, as long as it really does."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_PATIENCE):
-                await site.ready.wait()
+                await site.brought()
         self._notify.ready(site.summary())
         period = self._notify.watchdog_period or 60.0
         while True:

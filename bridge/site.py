@@ -62,6 +62,7 @@ class Site:
         self._ghosts = 0
         self._about = About(settings, self.reader, self.copy, self.inbox)
         self._certain = False
+        self._found = asyncio.Event()
         self._next_refresh = settings.mqtt.refresh or math.inf
         self._words: tuple[str, bool] = (self.reader.health.word, False)
         self.to_be_replaced: Callable[[], bool] = lambda: False
@@ -95,6 +96,7 @@ class Site:
         """Take a change of the document."""
         self._tell_extras(old)
         if not old:
+            self._found.set()
             version = new.get("version")
             self._log.info("evcc found", url=self._settings.evcc.url, version=version)
         if self.copy.connected and (not old or self._ghosts or _listed(old) != _listed(new)):
@@ -158,6 +160,12 @@ class Site:
     def ready(self) -> asyncio.Event:
         """Set once the broker has everything."""
         return self.copy.complete
+
+    async def brought(self) -> None:
+        """Wait until evcc has answered and the broker has acknowledged all of it."""
+        await self._found.wait()
+        await self.ready.wait()
+        await self.copy.publisher.settled()
 
     def summary(self) -> str:
         """How all is, in one line."""

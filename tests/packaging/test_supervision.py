@@ -38,6 +38,22 @@ Client.state = state
 sys.exit(main())
 """
 
+# the same, where evcc's first answer comes long after the broker is there
+LATE = """
+import asyncio, sys
+from bridge.cli import main
+from bridge.evcc.client import Client
+
+answer = Client.state
+
+async def state(self):
+    await asyncio.sleep(1)
+    return await answer(self)
+
+Client.state = state
+sys.exit(main())
+"""
+
 pytestmark = pytest.mark.broker
 
 
@@ -129,11 +145,12 @@ async def supervise(tmp_path: Path, broker: Mosquitto) -> AsyncIterator[Callable
 Supervise = Callable[..., Supervisor]
 
 
+@pytest.mark.parametrize("program", [(), ("-c", LATE)], ids=["evcc-is-fast", "evcc-is-slow"])
 async def test_ready_comes_when_the_tree_is_there(
-    supervise: Supervise, evcc: Evcc, broker: Mosquitto, recorder: Recorder
+    supervise: Supervise, evcc: Evcc, broker: Mosquitto, recorder: Recorder, program: tuple[str, ...]
 ) -> None:
     bridge = supervise(evcc.url)
-    await bridge.start()
+    await bridge.start(*program)
     at = await bridge.until(READY="1")
     assert state_topics(await retained(broker)).keys() == expected(evcc.state).keys()
     assert "topics" in bridge.heard[at]["STATUS"]
