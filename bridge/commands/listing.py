@@ -15,6 +15,7 @@ from bridge.commands.numbers import range_of
 from bridge.commands.permission import FREE, Permission
 from bridge.commands.units import filled, unit_of
 from bridge.commands.vehicles import titles
+from bridge.topics.payload import without_secrets
 
 CLEAR_WORD = "-"
 """What clears a setting that can be cleared."""
@@ -103,7 +104,7 @@ def _entry(setting: Setting, target: Target, part: Mapping[str, Any], state: Map
         "takes": takes(setting.kind, state, part),
         **_limits(setting.kind, value, state, part),
         **({"clear": CLEAR_WORD} if setting.clear else {}),
-        **({} if isinstance(setting.kind, Button) else {"value": value}),
+        **({} if isinstance(setting.kind, Button) else {"value": without_secrets(value)}),
     }
 
 

@@ -39,7 +39,14 @@ def payload(value: Any) -> bytes:
 def text(value: Any) -> bytes:
     """A value as compact JSON, which is how time series are published; without what a key says is a secret."""
     # copied, since orjson leaves kilobytes unused behind what it returns, and topics are kept
-    return bytes(memoryview(orjson.dumps(_without_secrets(value))))
+    return bytes(memoryview(orjson.dumps(without_secrets(value))))
+
+
+def without_secrets(value: Any) -> Any:
+    """A copy of a value without what a key in it says is a secret."""
+    if isinstance(value, Mapping):
+        return {key: without_secrets(child) for key, child in value.items() if not is_secret(key)}
+    return list(map(without_secrets, value)) if isinstance(value, list) else value
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -61,12 +68,6 @@ def unix_seconds(value: str) -> int | None:
         return None
     moment = datetime.fromisoformat(_FRACTION.sub("", value))
     return math.floor((moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds())
-
-
-def _without_secrets(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_secrets(child) for key, child in value.items() if not is_secret(key)}
-    return list(map(_without_secrets, value)) if isinstance(value, list) else value
 
 
 def _is_slot(item: Any) -> bool:

@@ -168,3 +168,11 @@ def test_the_table_has_every_row() -> None:
     assert len(rows) == len(SETTINGS)
     assert "| `loadpoints/<n>/limitSoc/set` | 0 to 100 %, whole | " in table()
     assert all(re.fullmatch(r"\| `[^|]+` \| [^|]+ \| [^|]+\. \|", row) for row in rows)
+
+
+def test_a_secret_within_a_value_is_not_listed() -> None:
+    strategy = {"continuous": True, "apiToken": "pass", "more": [{"password": "pass"}]}
+    entries = listing({"loadpoints": [{"planStrategy": strategy}]})
+    assert [entry["value"] for entry in entries if entry["topic"].endswith("/planStrategy/set")] == [
+        {"continuous": True, "more": [{}]}
+    ]
