@@ -5,16 +5,22 @@ import base64
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from asyncio.subprocess import PIPE, STDOUT
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from signal import SIGHUP
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from bridge.demo import Evcc
+from bridge.demo.answers import Answer
+from bridge.demo.journal import Request
 from bridge.topics.names import KEPT_BACK
+from tests.broker.authority import Authority
 from tests.broker.client import publish
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
@@ -23,30 +29,53 @@ from tests.site.running import Bridge
 SECRET = "S3CR3T"
 CONFIGURED = "C0NF1GUR3D"
 EVCC_LOGIN = ("admin", f"{SECRET}-evcc p@ss/w:rd")
-MQTT_PASSWORD = f"{SECRET}-mqtt"
+MQTT_LOGIN = ("bridge", f"{SECRET}-mqtt")
 NAMES = ("password", "apiToken", "clientSecret", "privateKey", "certificate", "refresh_TOKEN")
+ADDRESS = f"tcp://me:{SECRET}-login@host:1883"
 WAIT = 20.0  # seconds
 CONFIGURATION = {key for key in KEPT_BACK if "/" not in key} - {"tariffs"}
+EXPRESSIONS = {
+    "all": ".",
+    "lp": ".loadpoints[0]",
+    "password": "[.mqtt.password, .mqtt.address]",
+    "text": "tostring",
+    "entries": "[.mqtt, .influx, .loadpoints[0] | to_entries[]]",
+    "strings": '[..|strings] | join(" ")',
+    "broken": ".siteTitle | tonumber",
+    "error": ".mqtt | error(tostring)",
+}
+QUESTIONS: Mapping[str, list[dict[str, Any]]] = {
+    "sessions": [{}, {"format": "csv"}],
+    "tariff": [{"type": "grid"}],
+    "plan": [{"loadpoint": 1}],
+    "nothing": [{}],
+    "state": [{"jq": expression} for expression in (*EXPRESSIONS.values(), ".[")],
+}
+
+ASKED = ("evcc/jq/", "evcc/bridge/response/state", "evcc/bridge/problem")  # where results of expressions are
 
 pytestmark = pytest.mark.broker
 
 
 def planted(value: Any, numbers: Iterator[int]) -> Any:
-    """A copy of a document with secrets in every object: as texts, as numbers, in objects and in lists."""
+    """A copy of a document with secrets in every object: as texts, as numbers, in objects, in lists, in addresses.
+
+    Of a list only the first items are there: a forecast has thousands.
+    """
     if isinstance(value, list):
-        return [planted(item, numbers) for item in value]
+        return [planted(item, numbers) for item in value[:9]]
     if not isinstance(value, dict):
         return value
     secrets: dict[str, Any] = {name: f"{SECRET}-{next(numbers)}" for name in NAMES}
     secrets |= {"secrets": [f"{SECRET}-{next(numbers)}"], "tokens": {"access": f"{SECRET}-{next(numbers)}"}}
-    return {key: planted(item, numbers) for key, item in value.items()} | secrets
+    return {key: planted(item, numbers) for key, item in value.items()} | secrets | {"address": ADDRESS}
 
 
 def document(evcc: Evcc) -> dict[str, Any]:
     """evcc's state with secrets in every corner, and with its configuration as newer releases show it."""
-    configuration = {key: {"url": f"tcp://{CONFIGURED}", "list": [CONFIGURED]} for key in CONFIGURATION}
-    whole: dict[str, Any] = planted(evcc.state, count())
-    return whole | configuration | {"vehicles": vehicles(evcc)}
+    configuration = {key: {"url": f"tcp://{CONFIGURED}", "list": [CONFIGURED], "deep": {}} for key in CONFIGURATION}
+    whole: dict[str, Any] = planted(evcc.state | configuration, count())
+    return whole | {"vehicles": vehicles(evcc)}
 
 
 def vehicles(evcc: Evcc) -> dict[str, Any]:
@@ -54,50 +83,135 @@ def vehicles(evcc: Evcc) -> dict[str, Any]:
     return {name: planted(vehicle, count(10_000)) for name, vehicle in evcc.state["vehicles"].items()}
 
 
+class Telltale(Evcc):
+    """An evcc that tells secrets in whatever it answers, and in each refusal."""
+
+    def respond(self, request: Request) -> Answer | None:
+        answer = super().respond(request)
+        if request.method == "POST" and "/mode/" in request.path:
+            return Answer(400, "application/json", json.dumps({"error": f"no answer of {ADDRESS}"}).encode())
+        if answer is None or request.path == "/api/state" or "json" not in answer.content_type:
+            return answer
+        try:
+            body = json.loads(answer.body)
+        except ValueError:  # a faulty one
+            return answer
+        return replace(answer, body=json.dumps(planted(body, count(20_000))).encode())
+
+
 @pytest.fixture
 async def evcc() -> AsyncIterator[Evcc]:
-    async with Evcc(interval=0.5, login=EVCC_LOGIN) as simulated:
-        state = document(simulated)
-        simulated.replace(json.dumps(state).encode())
+    async with Telltale(interval=0.5, login=EVCC_LOGIN, still=True) as simulated:
+        for key, value in document(simulated).items():
+            simulated.set((key,), value)
         yield simulated
 
 
 @pytest.fixture
 async def broker(start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> Mosquitto:
-    return await start_broker(Config(users={"bridge": MQTT_PASSWORD}))
+    return await start_broker(Config(users=dict([MQTT_LOGIN])))
 
 
-def configured(evcc: Evcc, broker: Mosquitto, directory: Path, **more: str) -> Bridge:
-    options = {
-        "EVCC_USER": EVCC_LOGIN[0],
-        "EVCC_PASSWORD": EVCC_LOGIN[1],
-        "MQTT_USER": "bridge",
-        "MQTT_PASSWORD": MQTT_PASSWORD,
-        "LOG_LEVEL": "debug",
-        **more,
-    }
-    return Bridge(evcc, broker, directory / "bridge.log", **options)
+# ways in which a login is configured: what is in the environment and on the command line
+
+Way = Callable[[Bridge, Path], None]
+LOGINS = {
+    "evcc.user": EVCC_LOGIN[0],
+    "evcc.password": EVCC_LOGIN[1],
+    "mqtt.user": MQTT_LOGIN[0],
+    "mqtt.password": MQTT_LOGIN[1],
+}
 
 
-async def check(bridge: Bridge) -> str:
-    """What `evcc-bridge check` says."""
+def in_environment(bridge: Bridge, _: Path) -> None:
+    bridge.environment |= {name.replace(".", "_").upper(): value for name, value in LOGINS.items()}
+
+
+def in_addresses(bridge: Bridge, _: Path) -> None:
+    for name, login in (("EVCC_URL", EVCC_LOGIN), ("MQTT_URL", MQTT_LOGIN)):
+        scheme, found, rest = bridge.environment[name].partition("://")
+        bridge.environment[name] = f"{scheme}{found}{':'.join(quote(part, safe='') for part in login)}@{rest}"
+
+
+def in_a_file(bridge: Bridge, directory: Path) -> None:
+    file = directory / "bridge.toml"
+    file.write_text("".join(f"{name} = {json.dumps(value)}\n" for name, value in LOGINS.items()))
+    bridge.environment["CONFIG"] = str(file)
+
+
+def in_secrets(bridge: Bridge, directory: Path) -> None:
+    secrets = directory / "credentials"
+    secrets.mkdir()
+    for name, value in LOGINS.items():
+        (secrets / name.replace(".", "__")).write_text(f"{value}\n")
+    bridge.environment["CREDENTIALS_DIRECTORY"] = str(secrets)
+
+
+def in_arguments(bridge: Bridge, _: Path) -> None:
+    bridge.arguments = tuple(f"--set={name}={value}" for name, value in LOGINS.items())
+
+
+WAYS: tuple[Way, ...] = (in_environment, in_addresses, in_a_file, in_secrets, in_arguments)
+
+
+def configured(evcc: Evcc, broker: Mosquitto, directory: Path, way: Way = in_environment, **more: str) -> Bridge:
+    options = {"LOG_LEVEL": "debug", "TOPICS_JQ": json.dumps(EXPRESSIONS), "EVCC_INTERVAL": "3", **more}
+    bridge = Bridge(evcc, broker, directory / "bridge.log", **options)
+    way(bridge, directory)
+    bridge.environment |= {name: value for name, value in more.items() if name.endswith("PASSWORD")}
+    return bridge
+
+
+async def printed(bridge: Bridge, *command: str) -> str:
+    """What a command of `evcc-bridge` says with the configuration of a bridge."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bridge", "check"),
+        *(sys.executable, "-m", "bridge", *command, *bridge.arguments),
         env={**os.environ, **bridge.environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
+        stdout=PIPE,
+        stderr=STDOUT,
     )
     return (await process.communicate())[0].decode()
 
 
+COMMANDS = (
+    ("check", "--quick"),
+    ("topics",),
+    ("topics", "--json"),
+    ("topics", "--settable"),
+    ("export", "openhab"),
+    ("export", "nodered"),
+    ("export", "homeassistant"),
+)
+
+
+async def answered(broker: Mosquitto, recorder: Recorder, name: str, question: Mapping[str, Any]) -> None:
+    """Ask, and wait for the answer."""
+    waiting = asyncio.create_task(recorder.message(f"evcc/bridge/response/{name}", WAIT))
+    await asyncio.sleep(0)
+    await publish(broker, f"evcc/bridge/request/{name}", json.dumps(question))
+    await waiting
+
+
 async def stir(evcc: Evcc, broker: Mosquitto, recorder: Recorder, bridge: Bridge) -> None:
     """Let the bridge say whatever it has to say, good and bad."""
+    for name, questions in QUESTIONS.items():
+        for question in questions:
+            await answered(broker, recorder, name, question)
+    await recorder.until(lambda: recorder.last("evcc/jq/text") and recorder.last("evcc/jq/strings"), WAIT)
     evcc.set(("loadpoints", 0, "apiToken"), f"{SECRET}-pushed")
+    evcc.set(("loadpoints", 0, "title"), ADDRESS)
     evcc.set("vehicles", vehicles(evcc))
-    await publish(broker, "evcc/loadpoints/1/mode/set", "now")
-    await recorder.message("evcc/loadpoints/1/mode/result")
-    await publish(broker, "evcc/loadpoints/1/apiToken/set", "now")
-    await publish(broker, "evcc/bridge/request/nothing", "{}")
+    for leaf in ("mode", "apiToken"):
+        waiting = asyncio.create_task(recorder.message(f"evcc/loadpoints/1/{leaf}/result", WAIT))
+        await asyncio.sleep(0)
+        await publish(broker, f"evcc/loadpoints/1/{leaf}/set", "now")
+        await waiting
+    evcc.set("fatal", [{"class": "mqtt", "error": f"cannot connect {ADDRESS}"}, {"error": {"password": SECRET}}])
+    await recorder.value("evcc/bridge/evcc", "fatal", WAIT)
+    await recorder.until(lambda: recorder.last("evcc/bridge/problem"), WAIT)
+    assert "cannot connect" in await printed(bridge, "check")
+    evcc.delete("fatal")
+    await recorder.value("evcc/bridge/evcc", "online", WAIT)
     for fault in ("html", "unauthorized", "gateway"):
         evcc.fault(fault)
         await recorder.until(lambda: recorder.last("evcc/bridge/evcc") in {b"invalid", b"unreachable"}, WAIT)
@@ -121,32 +235,74 @@ def leaks(text: str, mark: str) -> list[str]:
     return [f"{line[:60]} … {line[max(at - 60, 0) : at + 30]}" for line, at in found]
 
 
+def hidden(text: str) -> list[str]:
+    """What is left to be found of secrets in a text: as they are, and as they are sent."""
+    sent = base64.b64encode(":".join(EVCC_LOGIN).encode()).decode()
+    return leaks(text, SECRET) + leaks(text, sent) + leaks(text, quote(EVCC_LOGIN[1].removeprefix(SECRET), safe=""))
+
+
 @pytest.mark.parametrize("include", [[], ["*", "site/**", "loadpoints/**", "vehicles/**"]])
 async def test_nothing_secret_leaves(
     evcc: Evcc, broker: Mosquitto, recorder: Recorder, tmp_path: Path, include: list[str]
 ) -> None:
-    more = {"TOPICS_INCLUDE": json.dumps(include), "TOPICS_JQ": json.dumps({"all": ".", "lp": ".loadpoints[0]"})}
-    async with configured(evcc, broker, tmp_path, **more) as bridge:
+    async with configured(evcc, broker, tmp_path, TOPICS_INCLUDE=json.dumps(include)) as bridge:
         await recorder.value("evcc/status", "online", WAIT)
         await stir(evcc, broker, recorder, bridge)
-        checked = await check(bridge)
+        commands = [await printed(bridge, *command) for command in COMMANDS]
         await bridge.stop()
-    out = everything(recorder, bridge.text(), checked)
-    assert "evcc/loadpoints/1/mode" in out
-    assert "online" in checked or "evcc" in checked
-    assert leaks(out, SECRET) == []
-    assert base64.b64encode(":".join(EVCC_LOGIN).encode()).decode() not in out
-    told = {line.partition(" ")[0] for line in leaks(out, CONFIGURED)}
-    assert bool(told - {"evcc/jq/all"}) == bool(include)  # what an expression asks for is asked for
+    out = everything(recorder, bridge.text(), *commands)
+    for shown in ("evcc/loadpoints/1/mode pv", "jq error: ", "evcc/tariffs/grid [", "evcc/sessions/last/price "):
+        assert shown in out
+    for published in ("no answer of tcp://***@host", "cannot connect tcp://***@host", "title tcp://***@host"):
+        assert published in out
+    assert all(commands)
+    assert hidden(out) == []
+    told = {line.partition(" ")[0] for line in leaks(out, CONFIGURED) if line.startswith("evcc/")}
+    asked = {topic for topic in told if topic.startswith(ASKED)}
+    assert asked  # what an expression asks for is asked for
+    assert bool(told - asked) == bool(include)
 
 
-async def test_a_refused_login_is_not_told(evcc: Evcc, broker: Mosquitto, recorder: Recorder, tmp_path: Path) -> None:
-    wrong = f"{SECRET}-mistyped"
-    async with configured(evcc, broker, tmp_path, EVCC_PASSWORD=wrong) as bridge:
+@pytest.mark.parametrize("way", WAYS)
+async def test_no_login_is_told_however_it_is_configured(
+    evcc: Evcc, broker: Mosquitto, recorder: Recorder, tmp_path: Path, *, authority: Authority, way: Way
+) -> None:
+    files = authority.issue("bridge")
+    key = files.key.read_text()
+    files.key.write_text(f"{SECRET}\n{key}")
+    more = {"MQTT_CERT_FILE": str(files.cert), "MQTT_KEY_FILE": str(files.key)}
+    async with configured(evcc, broker, tmp_path, way, **more) as bridge:
+        await recorder.value("evcc/status", "online", WAIT)
+        await recorder.until(lambda: recorder.last("evcc/bridge/info"), WAIT)
+        checked = await printed(bridge, "check")
+        files.key.write_text(f"{SECRET}, not a key\n")
+        bridge.signal(SIGHUP)
+        refused = await printed(bridge, "check")
+        unknown = await printed(bridge, "check", "--mqtt.password", MQTT_LOGIN[1])
+        await bridge.stop()
+    assert "answers at" in checked
+    assert "mqtt.key_file" in refused
+    assert "--mqtt.password" in unknown
+    out = everything(recorder, bridge.text(), checked, refused, unknown)
+    assert hidden(out) == []
+    assert not any(line in out for line in key.splitlines()[1:-1])
+
+
+@pytest.mark.parametrize("way", [in_environment, in_addresses])
+async def test_a_refused_login_is_not_told(
+    evcc: Evcc, broker: Mosquitto, recorder: Recorder, tmp_path: Path, *, monkeypatch: pytest.MonkeyPatch, way: Way
+) -> None:
+    monkeypatch.setitem(LOGINS, "evcc.password", f"{SECRET}-mistyped")
+    monkeypatch.setattr(f"{__name__}.EVCC_LOGIN", ("admin", f"{SECRET}-mistyped"))
+    async with configured(evcc, broker, tmp_path, way) as bridge:
         await recorder.until(lambda: recorder.last("evcc/bridge/problem"), WAIT)
-        checked = await check(bridge)
-    assert leaks(everything(recorder, bridge.text(), checked), SECRET) == []
-    async with configured(evcc, broker, tmp_path, MQTT_PASSWORD=wrong) as bridge:
-        checked = await check(bridge)
+        checked = await printed(bridge, "check")
+    assert "wants a login" in checked
+    assert hidden(everything(recorder, bridge.text(), checked)) == []
+
+
+async def test_a_login_that_the_broker_refuses_is_not_told(evcc: Evcc, broker: Mosquitto, tmp_path: Path) -> None:
+    bridge = configured(evcc, broker, tmp_path, MQTT_PASSWORD=f"{SECRET}-mistyped")
+    checked = await printed(bridge, "check")
     assert "refuse" in checked.lower() or "authori" in checked.lower()
-    assert leaks(everything(recorder, bridge.text(), checked), SECRET) == []
+    assert hidden(checked) == []

@@ -89,7 +89,7 @@ async def stored_state(broker: Mosquitto) -> dict[str, bytes]:
 
 
 class Bridge:
-    """The daemon as a process: `python -m bridge run`, configured by environment alone."""
+    """The daemon as a process: `python -m bridge run`, configured by environment and, where given, `arguments`."""
 
     def __init__(self, evcc: Evcc | str, broker: Mosquitto | str, log: Path, **environment: str) -> None:
         evcc_url = evcc if isinstance(evcc, str) else evcc.url
@@ -97,6 +97,7 @@ class Bridge:
         quick = {"EVCC_URL": evcc_url, "MQTT_URL": mqtt_url, "EVCC_INTERVAL": "0.2", "EVCC_PUSH_INTERVAL": "0.5"}
         inherited = {name: text for name, text in os.environ.items() if not name.startswith(("EVCC_", "MQTT_"))}
         self.environment = inherited | quick | environment
+        self.arguments: tuple[str, ...] = ()
         self.log = log
         self.process: Process | None = None
 
@@ -114,7 +115,11 @@ class Bridge:
         """Start the process; whether it is up is for the test to see at the broker."""
         with self.log.open("ab") as log:
             self.process = await create_subprocess_exec(
-                sys.executable, "-m", "bridge", "run", stdout=log, stderr=log, stdin=PIPE, env=self.environment
+                *(sys.executable, "-m", "bridge", "run", *self.arguments),
+                stdout=log,
+                stderr=log,
+                stdin=PIPE,
+                env=self.environment,
             )
 
     async def kill(self) -> None:
