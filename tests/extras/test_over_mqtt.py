@@ -181,7 +181,7 @@ async def test_a_restart_of_evcc_is_no_event_at_any_loadpoint(broker: Mosquitto,
     async with bridge(broker, still=True) as evcc:
         await recorder.until(lambda: "evcc/sessions" in recorder.tree())
         await recorder.fresh()
-        await evcc.restart(scale=0.2)
+        await evcc.restart(scale=1)
         await evcc.complete()
         await recorder.value("evcc/bridge/evcc", "online", wait=20)
         await recorder.until(lambda: "evcc_online" in events(recorder))
