@@ -7,6 +7,7 @@ from bridge.evcc.client import Caller
 # a house at work changes a value every few seconds
 _PATIENCE, _LONGEST_PAUSE = 300.0, 3600.0
 _WHILE_ILL = 60.0
+_ILL = 500
 
 
 class Checkup:
@@ -46,8 +47,10 @@ class Checkup:
 
     async def _ask(self) -> None:
         reply = await self._evcc.call("GET", "/api/health")
-        if reply.status not in range(300, 500):  # an old evcc has no check, one that starts has none yet
-            self._say(well=reply.status < 500)
+        if (
+            reply.ok or reply.status == _ILL
+        ):  # an old evcc has no check, one that starts has none yet, a proxy knows none
+            self._say(well=reply.ok)
 
     def _say(self, *, well: bool) -> None:
         self._well = well

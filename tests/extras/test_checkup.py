@@ -1,5 +1,7 @@
 import asyncio
 
+import pytest
+
 from bridge.evcc.client import Reply
 from bridge.extras.checkup import Checkup
 from tests.extras.recorded import NO_ROUTE, Answer, FakeEvcc
@@ -7,6 +9,7 @@ from tests.extras.virtual import in_virtual_time, monotonic
 
 WELL = Reply(200, "application/json; charset=UTF-8", b"OK\n")
 ILL = Reply(500, "text/plain", b"Internal Server Error\n")
+OF_A_PROXY = Reply(502, "text/html", b"<html>Bad Gateway</html>")
 
 
 class House:
@@ -76,9 +79,10 @@ def test_an_evcc_that_is_ill_is_asked_every_minute() -> None:
     in_virtual_time(main())
 
 
-def test_an_evcc_without_the_check_is_asked_as_seldom_and_never_ill() -> None:
+@pytest.mark.parametrize("answer", [NO_ROUTE, OF_A_PROXY])
+def test_an_evcc_without_the_check_is_asked_as_seldom_and_never_ill(answer: Reply) -> None:
     async def main() -> None:
-        house = House(NO_ROUTE)
+        house = House(answer)
         await house.run(3600)
         assert (len(house.evcc.asked), house.said) == (1 + 4, [])
 

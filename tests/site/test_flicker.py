@@ -41,7 +41,7 @@ async def test_evcc_restarts(broker: Mosquitto, recorder: Recorder, era: str, pu
                 while not site._settled(""):  # noqa: ASYNC110 - time is what it waits for
                     await asyncio.sleep(0.05)
             await recorder.fresh()
-            await evcc.restart(scale=0.1)
+            await evcc.restart()
             await recorder.value("evcc/status", "offline")
             await recorder.value("evcc/bridge/evcc", "starting")
             await evcc.complete()
