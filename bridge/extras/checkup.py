@@ -47,9 +47,8 @@ class Checkup:
 
     async def _ask(self) -> None:
         reply = await self._evcc.call("GET", "/api/health")
-        if (
-            reply.ok or reply.status == _ILL
-        ):  # an old evcc has no check, one that starts has none yet, a proxy knows none
+        # whatever else is answered: there is no check, or none yet, or a proxy stands in evcc's place
+        if reply.ok or reply.status == _ILL:
             self._say(well=reply.ok)
 
     def _say(self, *, well: bool) -> None:
