@@ -45,7 +45,7 @@ class Reader:
         self._poller = Poller(client, self, self._until_next_poll)
         self._push = Push(settings, self, lambda: 2 * self._document.interval + _SLACK)
         self._last_body = b""
-        self._frames_at_poll = 0
+        self._frames_when_asked = self._frames_at_poll = 0
         self._connected = False
         self.health = Health()
         self.push_reason: EvccError | None = None
@@ -111,13 +111,15 @@ class Reader:
 
     def polling(self) -> None:
         """Note that evcc is asked for its state."""
+        self._frames_when_asked = self.frames
         self._document.asked()
 
     def polled(self, body: bytes) -> None:
         """Take the body of `GET /api/state`."""
         self.polls += 1
         self.last_attempt = self._now()
-        quiet, self._frames_at_poll = self.frames == self._frames_at_poll, self.frames
+        # frames that overtook the last answer count as well: what they said may be in no answer
+        quiet, self._frames_at_poll = self.frames == self._frames_at_poll, self._frames_when_asked
         back = self.health.failures > 0
         if body != self._last_body or not quiet or self._document.starting:
             self._read(body, quiet=quiet)

@@ -228,6 +228,7 @@ def test_frames_make_polls_rare_and_a_lost_connection_makes_them_frequent(known:
 def test_what_only_a_poll_has_seen_shows_that_push_is_dead(known: _World) -> None:
     known.reader.push_up()
     known.reader.frame({"pvPower": 2})
+    known.reader.polling()
     known.poll(pvPower=2)
     assert known.reader.push_alive
     known.poll(pvPower=3)
@@ -333,6 +334,18 @@ def test_a_frame_that_overtakes_a_poll_is_newer() -> None:
     assert world.reader.state["pvPower"] == 2
     assert world.reader.state["loadpoints"][0]["value1"] == 7
     assert not world.sink.changes
+
+
+def test_what_overtook_a_poll_is_looked_at_again_in_the_next() -> None:
+    world = _World()
+    world.poll()
+    world.reader.polling()
+    world.reader.frame({"pvPower": 2})
+    for _ in range(2):
+        world.poll()
+        world.reader.polling()
+    assert world.reader.state["pvPower"] == 1
+    assert world.reader.push_alive
 
 
 def test_a_poll_that_was_asked_for_after_a_frame_is_newer() -> None:
