@@ -36,7 +36,7 @@ async def read(settings: Settings) -> State:
 def tree(settings: Settings, state: State) -> Mapping[str, bytes]:
     """The topics of a state, below the root."""
     selection = settings.topics.selection
-    whole = Tree(settings.topics.limit, settings.topics.limit // 2)
+    whole = Tree.of_state(settings.topics.limit)
     for unit, value in units.units(state):
         whole.replace(unit, *units.topics(unit, value, selection, aliases=settings.topics.aliases))
     return whole.topics

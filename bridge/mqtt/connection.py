@@ -141,7 +141,7 @@ class Connection:
             "will": aiomqtt.Will(self._will.topic, self._will.payload, self._will.qos, self._will.retain),
             "tls_context": _tls_context(settings) if address.tls else None,
         }
-        if address.scheme in {"ws", "wss"}:
+        if address.websockets:
             return options | {"transport": "websockets", "websocket_path": address.path or "/mqtt"}
         if address.scheme == "unix":
             return options | {"transport": "unix"}

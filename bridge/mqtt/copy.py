@@ -85,7 +85,7 @@ class Copy:
         self._annexes = annexes
         self._beside = beside
         self._now = now
-        self._tree = Tree(limit, limit // 2)
+        self._tree = Tree.of_state(limit)
         self._memory = Memory()
         self._rivals = Rivals()
         self._standstill = Standstill(f"{settings.root}/{MARKER}standstill", now)

@@ -10,6 +10,7 @@ import httpx
 
 PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 TLS = frozenset({"https", "mqtts", "wss"})
+_WEBSOCKETS = frozenset({"ws", "wss"})
 _WITHOUT_PATH = frozenset({"mqtt", "mqtts"})
 
 _PARTS = re.compile(r"(?P<scheme>\s*[A-Za-z]+://)(?:(?P<login>[^/?#]*)@)?(?P<rest>.*)", re.DOTALL)
@@ -30,6 +31,11 @@ class Address:
     def tls(self) -> bool:
         """Whether the connection is encrypted."""
         return self.scheme in TLS
+
+    @property
+    def websockets(self) -> bool:
+        """Whether MQTT goes over WebSockets."""
+        return self.scheme in _WEBSOCKETS
 
     @property
     def shown(self) -> str:

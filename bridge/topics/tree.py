@@ -73,6 +73,11 @@ class Tree:
         self._beyond: dict[str, frozenset[str]] = {}
         self._waiting: set[str] = set()
 
+    @classmethod
+    def of_state(cls, limit: int) -> "Tree":
+        """One for evcc's state, of which no key has more than half."""
+        return cls(limit, limit // 2)
+
     @property
     def topics(self) -> Mapping[str, bytes]:
         """Every topic that is to be retained, with its payload; erased ones are not in it."""

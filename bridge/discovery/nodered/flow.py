@@ -7,7 +7,6 @@ from typing import Any
 
 from bridge.settings.urls import PORTS, Address
 
-_WEBSOCKETS = {"ws", "wss"}
 _COLUMN, _ROW, _BORDER = 280, 60, 40
 
 Node = dict[str, Any]
@@ -74,7 +73,7 @@ class Flow:
 def broker(root: str, address: Address) -> Iterator[Node]:
     """The configuration of the broker; the login is the user's to add."""
     host, port = address.host or "localhost", address.port or PORTS["mqtt"]
-    over = f"{address.scheme}://{host}:{port}{address.path}" if address.scheme in _WEBSOCKETS else host
+    over = f"{address.scheme}://{host}:{port}{address.path}" if address.websockets else host
     tls = _hash(root, "tls") if address.tls else ""
     if tls:
         yield {"id": tls, "type": "tls-config", "name": f"{root} broker", "verifyservercert": True}

@@ -8,7 +8,6 @@ from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Ran
 from bridge.discovery.openhab.points import DIMENSIONS, Point, number, quoted
 from bridge.settings.urls import PORTS, Address
 
-_WEBSOCKETS = {"ws", "wss"}
 # with the zone as +0100, which the bridge reads
 _MOMENT = "%1$tFT%1$tT%1$tz"
 
@@ -29,7 +28,7 @@ def things(points: Sequence[Point], root: str, address: Address) -> str:
 
 
 def _broker(address: Address) -> Properties:
-    protocol = {"protocol": quoted("WEBSOCKETS")} if address.scheme in _WEBSOCKETS else {}
+    protocol = {"protocol": quoted("WEBSOCKETS")} if address.websockets else {}
     return {
         "host": quoted(address.host or "localhost"),
         "port": str(address.port or PORTS["mqtt"]),
