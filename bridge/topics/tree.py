@@ -76,7 +76,7 @@ class Tree:
     @classmethod
     def of_state(cls, limit: int) -> "Tree":
         """One for evcc's state, of which no key has more than half."""
-        return cls(limit, limit // 2)
+        return cls(limit, max(limit // 2, 1))
 
     @property
     def topics(self) -> Mapping[str, bytes]:

@@ -5,6 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.topics.ghosts import SCOPES, is_ours, is_unlisted
+from bridge.topics.known import KEYS
+from bridge.topics.names import KEPT_BACK
 from tests.contract.recordings import own_topics
 from tests.topics.documents import VALUES
 
@@ -138,3 +140,7 @@ def test_all_that_evccs_own_mqtt_left_behind_is_known(recording: str) -> None:
 def test_any_topic_is_judged(topic: str, state: dict[str, Any]) -> None:
     if is_ours(topic, {topic}) or is_unlisted(topic, state):
         assert topic.split("/", maxsplit=1)[0] in SCOPES
+
+
+def test_what_is_kept_back_is_evccs_own_where_its_mqtt_has_left_it() -> None:
+    assert {name.partition("/")[0] for name in KEPT_BACK} <= KEYS["site"]

@@ -123,6 +123,13 @@ def test_one_source_that_runs_wild_does_not_crowd_out_the_others() -> None:
     assert not tree.left_out
 
 
+def test_the_smallest_tree_of_all_still_says_how_the_bridge_is() -> None:
+    tree = Tree.of_state(1)
+    tree.replace("x", {"a": b"1", "b": b"1"})
+    tree.replace("status", {"status": b"online"})
+    assert set(tree.topics) == {"a", "status"}
+
+
 def test_what_was_left_out_and_is_no_more_wanted_is_no_trouble() -> None:
     tree = Tree(limit=1)
     tree.replace("x", {"a": b"1"})
