@@ -54,7 +54,7 @@ environment() {
         "$python" -m venv --clear "$directory"
     fi
     say "installing the packages of $lock into $directory"
-    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$lock"
+    "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock"
     printf '%s' "$stamp" >"$directory/.stamp"
 }
 
