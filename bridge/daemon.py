@@ -14,9 +14,9 @@ import structlog
 
 from bridge.errors import ConfigError
 from bridge.evcc.client import Client
-from bridge.notify import Notifier
 from bridge.settings import Settings
 from bridge.site import Site
+from bridge.util.sd_notify import Notifier
 
 _PATIENCE = 10.0  # seconds: systemd, the boot and a package's installation wait for us, evcc may be away for hours
 

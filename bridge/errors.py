@@ -1,6 +1,6 @@
 """Every error of the bridge: one tree."""
 
-from bridge.plain import discreet
+from bridge.util.redact import redact_logins
 
 
 class BridgeError(Exception):
@@ -15,7 +15,7 @@ class Quoting(BridgeError):
     """What others say is in its text: no login in an address stays in it."""
 
     def __init__(self, text: str) -> None:
-        super().__init__(discreet(text))
+        super().__init__(redact_logins(text))
 
 
 class EvccError(Quoting):

@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 
-from bridge.about import HEALTH_EVERY, About
 from bridge.commands.inbox import Inbox
 from bridge.commands.permission import Permission
 from bridge.discovery.announcer import Announcer
@@ -24,9 +23,10 @@ from bridge.mqtt.annex import Annex
 from bridge.mqtt.copy import PROBLEM, Copy
 from bridge.mqtt.message import Message
 from bridge.mqtt.publisher import Publisher
-from bridge.problems import Problems
+from bridge.report import HEALTH_EVERY, Report
 from bridge.settings import Settings
-from bridge.topics.units import Topics, topics
+from bridge.state.units import Topics, topics
+from bridge.util.diagnostics import Diagnostics
 
 _TICK = 1.0
 _SLACK = 5.0  # seconds beyond what should have come before its absence means something
@@ -55,12 +55,12 @@ class Site:
             annexes=[annex],
             beside=self._beside,
         )
-        self.problem = Problems(lambda text: self.copy.want(PROBLEM, {PROBLEM: text.encode()}))
+        self.problem = Diagnostics(lambda text: self.copy.want(PROBLEM, {PROBLEM: text.encode()}))
         zone = settings.commands.zone()
         self.inbox = self._inbox(client, zone)
         self.extras = self._extras(client, zone)
         self._ghosts = 0
-        self._about = About(settings, self.reader, self.copy, self.inbox)
+        self._about = Report(settings, self.reader, self.copy, self.inbox)
         self._certain = False
         self._found = asyncio.Event()
         self._next_refresh = settings.mqtt.refresh or math.inf

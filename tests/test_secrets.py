@@ -16,10 +16,10 @@ from urllib.parse import quote
 
 import pytest
 
-from bridge.demo import Evcc
-from bridge.demo.answers import Answer
-from bridge.demo.journal import Request
-from bridge.topics.names import KEPT_BACK
+from bridge.state.names import KEPT_BACK
+from evcc_simulator import Evcc
+from evcc_simulator.answers import Answer
+from evcc_simulator.journal import Request
 from tests.broker.authority import Authority
 from tests.broker.client import publish
 from tests.broker.mosquitto import Config, Mosquitto
@@ -156,7 +156,7 @@ WAYS: tuple[Way, ...] = (in_environment, in_addresses, in_a_file, in_secrets, in
 
 def configured(evcc: Evcc, broker: Mosquitto, directory: Path, way: Way = in_environment, **more: str) -> Bridge:
     options = {"LOG_LEVEL": "debug", "TOPICS_JQ": json.dumps(EXPRESSIONS), "EVCC_INTERVAL": "3", **more}
-    bridge = Bridge(evcc, broker, directory / "bridge.log", **options)
+    bridge = Bridge(evcc, broker, directory / "bridge.util.logging", **options)
     way(bridge, directory)
     bridge.environment |= {name: value for name, value in more.items() if name.endswith("PASSWORD")}
     return bridge

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from bridge import __version__
-from bridge.plain import HIDDEN
+from bridge.util.redact import HIDDEN
 
 EXPORTS = ("openhab", "nodered", "homeassistant")
 ERAS = ("0.131.4", "0.313.2")

@@ -18,11 +18,11 @@ from bridge.cli.broker import broker, end
 from bridge.errors import BridgeError
 from bridge.mqtt.connection import Connection
 from bridge.mqtt.message import Message
-from bridge.plain import plain
 from bridge.settings import Mqtt, Settings
+from bridge.util.redact import sanitize
 
 if TYPE_CHECKING:
-    from bridge.demo import Evcc
+    from evcc_simulator import Evcc
 
 _HERE = str(Path(bridge.__file__).parents[1])
 _WIDTH = 100
@@ -56,7 +56,7 @@ async def _demo(arguments: Namespace, settings: Settings) -> int:
 
 
 def _simulated(era: str, settings: Settings) -> "Evcc":
-    from bridge.demo import Evcc
+    from evcc_simulator import Evcc
 
     if settings.topics.jq and find_spec("jq") is None:
         raise BridgeError(_MISSING)
@@ -79,12 +79,12 @@ async def _show(mqtt: Mqtt) -> None:
     hint = _HINT.format(url=mqtt.url, root=mqtt.root, host=mqtt.address.host, port=mqtt.address.port)
 
     def receive(message: Message) -> None:
-        print(f"{message.topic} = {plain(message.payload.decode(errors='replace'), _WIDTH)}")
+        print(f"{message.topic} = {sanitize(message.payload.decode(errors='replace'), _WIDTH)}")
         if message.topic == f"{mqtt.root}/status" and message.payload == b"online":
             print(hint)
         sys.stdout.flush()
 
-    connection = Connection(watcher, Message(f"{mqtt.root}/bridge/demo", b""))
+    connection = Connection(watcher, Message(f"{mqtt.root}/evcc_simulator", b""))
     async with connection.open(receive) as link:
         await link.subscribe(f"{mqtt.root}/#", qos=0)
         await link.ended()

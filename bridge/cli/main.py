@@ -114,13 +114,13 @@ def _load(arguments: Namespace) -> "Settings":
     """Read the configuration and set up the log by it; on SIGHUP again."""
     import structlog
 
-    from bridge import log
     from bridge.settings import load
+    from bridge.util import logging
 
     hints: list[str] = []
     env = os.environ | ({"CONFIG": arguments.config} if "config" in arguments else {})
     settings = load(overrides(arguments), env, warn=hints.append)
-    log.configure(settings.log.level, settings.log.format, settings.secrets())
+    logging.configure(settings.log.level, settings.log.format, settings.secrets())
     for hint in hints:
         structlog.get_logger().warning(hint)
     return settings

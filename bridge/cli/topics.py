@@ -11,10 +11,10 @@ from bridge.commands.listing import line, listing
 from bridge.commands.permission import Permission
 from bridge.evcc.client import Client
 from bridge.evcc.document import State, parse
-from bridge.plain import plain
 from bridge.settings import Settings
-from bridge.topics import units
-from bridge.topics.tree import Tree
+from bridge.state import units
+from bridge.state.tree import Tree
+from bridge.util.redact import sanitize
 
 
 def run(settings: Settings, *, as_json: bool = False, settable: bool = False) -> int:
@@ -46,7 +46,7 @@ def _published(settings: Settings, state: State, *, as_json: bool) -> str:
     topics = {f"{settings.mqtt.root}/{topic}": payload for topic, payload in sorted(tree(settings, state).items())}
     if as_json:
         return _json({topic: payload.decode(errors="replace") for topic, payload in topics.items()})
-    return "".join(f"{topic} = {plain(payload.decode(errors='replace'))}\n" for topic, payload in topics.items())
+    return "".join(f"{topic} = {sanitize(payload.decode(errors='replace'))}\n" for topic, payload in topics.items())
 
 
 def _settable(settings: Settings, state: State, *, as_json: bool) -> str:

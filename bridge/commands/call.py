@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.value import Clear, Value
+from bridge.settable.setting import Scope, Setting
 
 
 @dataclass(frozen=True, slots=True)

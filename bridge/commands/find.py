@@ -6,15 +6,15 @@ from difflib import get_close_matches
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from bridge.catalogue.settables import SETTINGS
-from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.call import Target
 from bridge.commands.text import shown
 from bridge.commands.vehicles import OUTSIDE, choices, titles
 from bridge.errors import Refused
-from bridge.topics.ghosts import SCOPES
-from bridge.topics.known import KEYS
-from bridge.topics.names import escape
+from bridge.settable.setting import Scope, Setting
+from bridge.settable.table import SETTINGS
+from bridge.state.ghosts import SCOPES
+from bridge.state.known import KEYS
+from bridge.state.names import escape
 
 # where the settings of a scope are, whatever the target
 ANYWHERE = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/<n>", Scope.VEHICLE: "vehicles/<name>"}

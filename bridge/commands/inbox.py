@@ -11,7 +11,6 @@ from typing import Any, Protocol
 import orjson
 import structlog
 
-from bridge.catalogue.setting import Scope
 from bridge.commands.answer import STALE, STOPPING, SUPERSEDED, Outcome, Status, fields_of
 from bridge.commands.call import Target, call_for
 from bridge.commands.find import find, is_evccs
@@ -28,6 +27,7 @@ from bridge.commands.values import read
 from bridge.errors import Refused
 from bridge.evcc.client import Caller
 from bridge.mqtt.message import Message
+from bridge.settable.setting import Scope
 from bridge.settings import Commands
 
 LAST = "bridge/command"

@@ -5,17 +5,17 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue import kinds
-from bridge.catalogue.kinds import Button, Choice, Duration, Json, Kind, Number, Plan, Switch, Vehicle, Word
-from bridge.catalogue.settables import SETTINGS
-from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.call import Target
 from bridge.commands.find import ANYWHERE, topic_of
 from bridge.commands.numbers import range_of
 from bridge.commands.permission import FREE, Permission
 from bridge.commands.units import filled, unit_of
 from bridge.commands.vehicles import titles
-from bridge.topics.payload import without_secrets
+from bridge.settable import kinds
+from bridge.settable.kinds import Button, Choice, Duration, Json, Kind, Number, Plan, Switch, Vehicle, Word
+from bridge.settable.setting import Scope, Setting
+from bridge.settable.table import SETTINGS
+from bridge.state.payload import without_secrets
 
 CLEAR_WORD = "-"
 """What clears a setting that can be cleared."""

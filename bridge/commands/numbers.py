@@ -3,10 +3,10 @@
 import re
 from decimal import Decimal
 
-from bridge.catalogue.kinds import Choice, Duration, Number
 from bridge.commands.text import shown
 from bridge.commands.value import Value
 from bridge.errors import Refused
+from bridge.settable.kinds import Choice, Duration, Number
 
 # ASCII digits only: what looks like another digit may be meant as one, but evcc does not read it
 _NUMBER = re.compile(r"([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?)\s*(.*)", re.DOTALL)

@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 
-from bridge.catalogue.kinds import Json, Plan
 from bridge.commands.numbers import read_number
 from bridge.commands.text import shown
 from bridge.commands.times import read_time, written
 from bridge.commands.value import Context, Value, plain
 from bridge.errors import Refused
-from bridge.parsed import parsed
+from bridge.settable.kinds import Json, Plan
+from bridge.util.json import parse_json
 
 
 def read_plan(kind: Plan, text: str, context: Context) -> Value:
@@ -83,7 +83,7 @@ def _plan_of(kind: Plan, context: Context) -> Mapping[str, Any]:
 
 def _json(text: str) -> Any:
     try:
-        return parsed(text)
+        return parse_json(text)
     except ValueError:
         raise Refused(f"takes JSON, got {shown(text)}") from None
 

@@ -4,14 +4,14 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
-from bridge.catalogue.setting import Scope, Setting
 from bridge.commands.answer import SUPERSEDED, Outcome, Status, judge
 from bridge.commands.lane import Command, Lane
 from bridge.commands.pace import Pace
 from bridge.commands.text import shown
 from bridge.errors import Invalid, Refused, Unreachable
 from bridge.evcc.client import Caller, Reply, has_routes
-from bridge.pause import Pause
+from bridge.settable.setting import Scope, Setting
+from bridge.util.backoff import Backoff
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
@@ -37,7 +37,7 @@ class Sender:
 
     async def work(self, lane: Lane) -> None:
         """Send what waits in a lane until nothing does; every command gets its outcome."""
-        pause = Pause(_FIRST_PAUSE, _LONGEST_PAUSE)
+        pause = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while lane.waiting:
             await self.pace.turn()
             self._expire(lane)

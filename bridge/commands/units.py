@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.catalogue.kinds import Duration, Kind, Number, Plan
+from bridge.settable.kinds import Duration, Kind, Number, Plan
 
 
 def unit_of(kind: Kind, state: Mapping[str, Any]) -> str:

@@ -4,8 +4,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from bridge.catalogue.kinds import Button, Choice, Duration, Json, Kind, Number, Plan, Switch, Vehicle, Word
-from bridge.catalogue.setting import Setting
 from bridge.commands.numbers import read_choice, read_duration, read_number
 from bridge.commands.plans import read_json, read_plan
 from bridge.commands.text import shown, text_of, unquoted
@@ -13,6 +11,8 @@ from bridge.commands.units import unit_of
 from bridge.commands.value import CLEAR, Clear, Context, Value, plain
 from bridge.commands.vehicles import read_vehicle
 from bridge.errors import Refused
+from bridge.settable.kinds import Button, Choice, Duration, Json, Kind, Number, Plan, Switch, Vehicle, Word
+from bridge.settable.setting import Setting
 
 CLEAR_WORDS = frozenset({"-", "nil", "null", "none"})
 _SWITCH = {"on": True, "true": True, "1": True, "yes": True, "off": False, "false": False, "0": False, "no": False}

@@ -9,7 +9,7 @@ from bridge.commands.permission import FREE, Permission
 from bridge.discovery.entities import EVERYTHING, entities
 from bridge.discovery.homeassistant import HomeAssistant
 from bridge.settings.urls import Address
-from bridge.topics.names import Selection
+from bridge.state.names import Selection
 
 __all__ = ["HomeAssistant", "entities", "export"]
 
@@ -32,7 +32,7 @@ def export(  # noqa: PLR0913  what is published and what may be set are the user
         maker = HomeAssistant(root, selection=selection, permission=permission)
         configs = {topic: orjson.loads(config) for topic, config in maker.configs(state).items()}
         return {"homeassistant.json": orjson.dumps(configs, option=orjson.OPT_INDENT_2).decode() + "\n"}
-    from bridge.discovery import nodered, openhab  # noqa: PLC0415 - a running bridge has no use for them
+    from bridge.export import nodered, openhab  # noqa: PLC0415 - a running bridge has no use for them
 
     files = {"openhab": openhab.files, "nodered": nodered.files}[target]
     return files(entities(state, selection, permission=permission), root, Address.of(broker_url))

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from bridge.catalogue.settables import SETTINGS
 from bridge.discovery.entities import BESIDE
 from bridge.discovery.homeassistant import HomeAssistant
+from bridge.settable.table import SETTINGS
 
 # payloads that stand in configurations, as names, or as the value that a range must hold
 _SPELT_OUT = frozenset(

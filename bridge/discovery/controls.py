@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bridge.catalogue.kinds import Button, Choice, Duration, Kind, Number, Switch, Vehicle, Word
-from bridge.catalogue.setting import Setting
 from bridge.commands.listing import CLEAR_WORD, words
 from bridge.commands.vehicles import titles
+from bridge.settable.kinds import Button, Choice, Duration, Kind, Number, Switch, Vehicle, Word
+from bridge.settable.setting import Setting
 
 VALUE = "%s"
 _LABELS = {

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
 
-from bridge.catalogue.setting import Scope
-from bridge.topics.names import escape
+from bridge.settable.setting import Scope
+from bridge.state.names import escape
 
 _LONGEST_TITLE = 250  # characters; a title stands in every entity's configuration
 _NO_WORD = re.compile(r"[^a-z0-9]+")

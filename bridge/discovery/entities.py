@@ -9,8 +9,8 @@ from bridge.discovery.entity import Entity, House
 from bridge.discovery.meanings import order
 from bridge.discovery.readable import besides, readable
 from bridge.discovery.settable import settable
-from bridge.topics import units
-from bridge.topics.names import Selection
+from bridge.state import units
+from bridge.state.names import Selection
 
 _SESSIONS = tuple(
     f"sessions/{period}/{key}" for period in ("month", "year", "total") for key in ("energy", "cost", "solar", "count")

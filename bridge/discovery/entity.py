@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bridge.catalogue.reading import Quantity, Reading
 from bridge.commands.permission import Permission
 from bridge.commands.units import filled
 from bridge.discovery.controls import Control
 from bridge.discovery.devices import Device
+from bridge.state.reading import Quantity, Reading
 
 _NO_LETTER = re.compile(r"[^A-Za-z0-9]")
 

@@ -11,16 +11,16 @@ from typing import Any
 import orjson
 
 from bridge import __version__
-from bridge.catalogue.reading import Nature, Quantity, Rank
-from bridge.catalogue.setting import Scope
 from bridge.commands.listing import CLEAR_WORD, NO_WORDS
 from bridge.commands.permission import FREE, Permission
 from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range, Toggle
 from bridge.discovery.devices import Device, slug
 from bridge.discovery.entities import BESIDE, EVERYTHING, entities
 from bridge.discovery.entity import Entity
-from bridge.topics.names import Selection
-from bridge.topics.payload import text
+from bridge.settable.setting import Scope
+from bridge.state.names import Selection
+from bridge.state.payload import text
+from bridge.state.reading import Nature, Quantity, Rank
 
 ORIGIN = "evcc-mqtt-bridge"
 _MODELS = {Scope.SITE: "Site", Scope.LOADPOINT: "Loadpoint", Scope.VEHICLE: "Vehicle"}

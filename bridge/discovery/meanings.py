@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
-from bridge.catalogue.quantities import FLAG, NUMBER, SERIES, TEXT
-from bridge.catalogue.reading import Nature, Quantity, Rank, Reading
-from bridge.catalogue.readings import BESIDE, ENDINGS, LOADPOINT, NO_READINGS, SITE, VEHICLE
-from bridge.catalogue.setting import Scope
-from bridge.topics.names import LOADPOINT_ALIASES, SITE_ALIASES
+from bridge.settable.setting import Scope
+from bridge.state.names import LOADPOINT_ALIASES, SITE_ALIASES
+from bridge.state.quantities import FLAG, NUMBER, SERIES, TEXT
+from bridge.state.reading import Nature, Quantity, Rank, Reading
+from bridge.state.readings import BESIDE, ENDINGS, LOADPOINT, NO_READINGS, SITE, VEHICLE
 
 _UNIX = re.compile(rb"[12]\d{9}")  # 2001 to 2065
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")

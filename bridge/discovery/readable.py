@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bridge.catalogue.quantities import TEMPERATURE
-from bridge.catalogue.reading import Reading
 from bridge.discovery.devices import Device
 from bridge.discovery.entity import Entity, House
 from bridge.discovery.meanings import beside, canonical, meaning
+from bridge.state.quantities import TEMPERATURE
+from bridge.state.reading import Reading
 
 _LONGEST_TITLE = 250
 # what evcc counts as charge is a temperature where the device heats

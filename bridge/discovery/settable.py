@@ -3,11 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from bridge.catalogue.kinds import Number, Plan
-from bridge.catalogue.quantities import TEXT
-from bridge.catalogue.reading import Reading
-from bridge.catalogue.settables import SETTINGS
-from bridge.catalogue.setting import Setting
 from bridge.commands.listing import CLEAR_WORD, exists
 from bridge.commands.units import unit_of
 from bridge.discovery.controls import (
@@ -24,6 +19,11 @@ from bridge.discovery.devices import Device
 from bridge.discovery.entity import Entity, House
 from bridge.discovery.meanings import canonical, meaning
 from bridge.discovery.readable import heated
+from bridge.settable.kinds import Number, Plan
+from bridge.settable.setting import Setting
+from bridge.settable.table import SETTINGS
+from bridge.state.quantities import TEXT
+from bridge.state.reading import Reading
 
 
 def settable(house: House, device: Device) -> Iterator[Entity]:

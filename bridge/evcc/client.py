@@ -12,10 +12,10 @@ import orjson
 from anyio import fail_after
 
 from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Refused, Unreachable
-from bridge.parsed import said
-from bridge.plain import discreet
 from bridge.settings import Evcc
-from bridge.topics.payload import payload
+from bridge.state.payload import payload
+from bridge.util.json import parse_evcc_json
+from bridge.util.redact import redact_logins
 
 _KEEPALIVE = 120.0
 _CALLS_AT_ONCE = 20
@@ -48,7 +48,7 @@ class Reply:
     def json(self) -> Any:
         """The body without the `result` around it that evcc had before 0.207; Invalid when it is no JSON."""
         try:
-            value = said(self.body)
+            value = parse_evcc_json(self.body)
         except ValueError as error:
             raise Invalid(f"evcc's answer is no JSON: {error}") from None
         return value["result"] if isinstance(value, dict) and value.keys() == {"result"} else value
@@ -56,10 +56,10 @@ class Reply:
     def error(self) -> str:
         """The reason in an answer that refuses, as one short line."""
         try:
-            value = said(self.body)
+            value = parse_evcc_json(self.body)
         except ValueError:
             page = "<" in self.body[:100].decode(errors="replace")
-            reason = "" if page else discreet(self.body.decode(errors="replace"))
+            reason = "" if page else redact_logins(self.body.decode(errors="replace"))
         else:
             reason = payload(value.get("error", value) if isinstance(value, dict) else value).decode()
         line = " ".join(reason.split())[:_REASON_LENGTH]

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bridge.errors import Invalid
-from bridge.parsed import said
-from bridge.plain import plain
-from bridge.topics.payload import is_number, is_series, payload
-from bridge.topics.units import changed, loadpoint_unit, same
+from bridge.state.payload import is_number, is_series, payload
+from bridge.state.units import changed, loadpoint_unit, same
+from bridge.util.json import parse_evcc_json
+from bridge.util.redact import sanitize
 
 State = Mapping[str, Any]
 
@@ -34,7 +34,7 @@ def parse(body: bytes) -> dict[str, Any]:
     Invalid when it is no JSON, no object, nested too deeply, or no state of evcc at all.
     """
     try:
-        value = said(body)
+        value = parse_evcc_json(body)
     except ValueError as error:
         raise Invalid(f"evcc's state cannot be read: {error}") from None
     if isinstance(value, dict) and isinstance(value.get("result"), dict):
@@ -283,4 +283,4 @@ def _healed_list(known: list[Any], new: list[Any]) -> list[Any]:
 
 def _fatal_text(entry: Any) -> str:
     parts = [entry[key] for key in _FATAL_KEYS if entry.get(key)] if isinstance(entry, Mapping) else [entry or ""]
-    return plain(" ".join(" ".join(payload(part).decode() for part in parts).split()), _LONGEST_REASON)
+    return sanitize(" ".join(" ".join(payload(part).decode() for part in parts).split()), _LONGEST_REASON)

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from bridge.errors import EvccError
 from bridge.evcc.client import Client
-from bridge.pause import Pause
+from bridge.util.backoff import Backoff
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0
 _RESPITE = 0.3  # seconds: whoever asks, a moment's failure must not be two
@@ -34,7 +34,7 @@ class Poller:
         self._listener = listener
         self._interval = interval
         self._wake = asyncio.Event()
-        self._pause = Pause(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._pause = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
 
     def now(self) -> None:
         """Poll at once."""

@@ -12,9 +12,9 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
 from bridge.evcc.client import tls_context
-from bridge.parsed import said
-from bridge.pause import Pause
 from bridge.settings import Evcc
+from bridge.util.backoff import Backoff
+from bridge.util.json import parse_evcc_json
 
 _LONGEST_PAUSE = 60.0
 _PAUSE_WHERE_MISSING = 600.0
@@ -42,7 +42,7 @@ class Push:
         self._silence = silence
         # once: a file that is just being renewed when a connection is lost must not matter
         self._tls = tls_context(settings) if settings.url.startswith("https") else None
-        self._pause = Pause(1.0, _LONGEST_PAUSE)
+        self._pause = Backoff(1.0, _LONGEST_PAUSE)
         self._retry = asyncio.Event()
 
     def retry(self) -> None:
@@ -126,7 +126,7 @@ class _Connect(connect):
 
 def _read(message: bytes) -> dict[str, Any]:
     try:
-        frame = said(message)
+        frame = parse_evcc_json(message)
     except ValueError as error:
         raise Invalid(f"evcc's /ws sent what cannot be read: {error}") from None
     if not isinstance(frame, dict):

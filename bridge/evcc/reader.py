@@ -12,7 +12,7 @@ from bridge.evcc.health import Health
 from bridge.evcc.poller import Poller
 from bridge.evcc.push import Push
 from bridge.settings import Evcc
-from bridge.topics.units import changed
+from bridge.state.units import changed
 
 _A_MOMENT = 0.01  # seconds, so that clocks that differ by less do not make it poll again and again
 _SLACK = 5.0  # seconds beyond what should have come before its absence means something

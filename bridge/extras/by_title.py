@@ -5,10 +5,10 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bridge.catalogue.setting import Scope
 from bridge.commands.call import Target
-from bridge.topics.names import escape
-from bridge.topics.units import Topics
+from bridge.settable.setting import Scope
+from bridge.state.names import escape
+from bridge.state.units import Topics
 
 ROOT = "by-title"
 _LONGEST_TITLE = 250

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bridge.plain import HIDDEN, LOGIN
-from bridge.topics.names import TELLTALES
+from bridge.state.names import TELLTALES
+from bridge.util.redact import HIDDEN, LOGIN
 
 ERROR = "__error"
 # evcc refuses an expression with several results; without parentheses and a new line, a comment or an operator

@@ -6,8 +6,8 @@ from contextlib import suppress
 from bridge.errors import Invalid, Refused, Unreachable
 from bridge.extras.expressions import Results, combined, results
 from bridge.extras.rest import Rest
-from bridge.topics.flatten import flatten
-from bridge.topics.names import escape
+from bridge.state.flatten import flatten
+from bridge.state.names import escape
 
 SOURCE = "jq"
 

@@ -8,9 +8,9 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from bridge.errors import Invalid
-from bridge.parsed import said
-from bridge.topics.flatten import flatten
-from bridge.topics.payload import is_number, payload, text, unix_seconds
+from bridge.state.flatten import flatten
+from bridge.state.payload import is_number, payload, text, unix_seconds
+from bridge.util.json import parse_evcc_json
 
 Row = Mapping[str, Any]
 
@@ -132,7 +132,7 @@ class Ledger:
 
 def _row(raw: bytes) -> Row:
     try:
-        row: dict[str, Any] = said(raw)
+        row: dict[str, Any] = parse_evcc_json(raw)
     except ValueError as error:
         raise Invalid(f"evcc's list of sessions cannot be read: {error}") from None
     duration = number(row, "chargeDuration")

@@ -5,7 +5,7 @@ from typing import Any
 
 from bridge.errors import EvccError, Refused
 from bridge.extras.rest import Rest
-from bridge.topics.payload import text, unix_seconds
+from bridge.state.payload import text, unix_seconds
 
 SOURCE = "plans"
 # what a plan is: when one of these changes, evcc has another plan

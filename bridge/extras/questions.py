@@ -9,7 +9,7 @@ import orjson
 
 from bridge.commands.text import shown
 from bridge.errors import Refused
-from bridge.parsed import parsed
+from bridge.util.json import parse_json
 
 _LONGEST = 65_536  # bytes
 
@@ -54,7 +54,7 @@ def read(name: str, payload: bytes) -> dict[str, Any]:
     if len(payload) > _LONGEST:
         raise Refused(f"{len(payload)} bytes are too many for a request: {_LONGEST} are read")
     try:
-        values = parsed(payload)
+        values = parse_json(payload)
     except ValueError as error:
         raise Refused(f"the request is no JSON: {error}") from None
     if not isinstance(values, dict):

@@ -14,8 +14,8 @@ from bridge.extras.ledger import each
 from bridge.extras.rest import SESSIONS, Rest
 from bridge.extras.sessions import TIMEOUT
 from bridge.mqtt.message import OVERHEAD, Message
-from bridge.plain import discreet
-from bridge.topics.payload import text
+from bridge.state.payload import text
+from bridge.util.redact import redact_logins
 
 PREFIX = "bridge/request/"
 _RESPONSE = "bridge/response/"
@@ -144,7 +144,7 @@ class Requests:
         params = {key: str(value) for key, value in fields.items() if (key, value) != ("format", "json")}
         reply = await self._rest.get(SESSIONS, params, timeout=TIMEOUT)
         if params.get("format") == "csv":
-            return discreet(reply.body.decode(errors="replace"))
+            return redact_logins(reply.body.decode(errors="replace"))
         listed = [text(row) async for row in each(reply.body)]
         return orjson.Fragment(b"[" + b",".join(listed) + b"]")
 
@@ -156,7 +156,7 @@ class Requests:
         return (await self._rest.get(f"/api/loadpoints/{number}/plan")).json()
 
     async def _of_health(self, _: Mapping[str, Any]) -> Any:
-        return discreet((await self._rest.get("/api/health")).body.decode(errors="replace").strip())
+        return redact_logins((await self._rest.get("/api/health")).body.decode(errors="replace").strip())
 
     async def _of_refresh(self, _: Mapping[str, Any]) -> None:
         self._refresh()

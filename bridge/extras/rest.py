@@ -7,7 +7,7 @@ from typing import Any
 from bridge.errors import Invalid, NotReady, Refused, Unreachable
 from bridge.evcc.client import Caller, Reply, has_routes
 from bridge.extras.expressions import guarded
-from bridge.parsed import said
+from bridge.util.json import parse_evcc_json
 
 STATE, SESSIONS = "/api/state", "/api/sessions"
 
@@ -44,7 +44,7 @@ class Rest:
         """What evcc computes from its state without the secrets in it, never wrapped; errors as of `get`."""
         reply = await self.get(STATE, {"jq": guarded(expression)})
         try:
-            return said(reply.body)
+            return parse_evcc_json(reply.body)
         except ValueError as error:
             raise Invalid(f"evcc's answer is no JSON: {error}") from None
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 import structlog
 
 from bridge.errors import EvccError
-from bridge.pause import Pause
+from bridge.util.backoff import Backoff
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0
 # about a minute
@@ -28,7 +28,7 @@ class Routine:
         self._reason = asyncio.Event()
         self._owed = True
         self._failures = 0
-        self._pause = Pause(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._pause = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._log = structlog.get_logger()
         self.settled = False
         """Whether it has been done once, or was tried so often that it will not be done soon."""

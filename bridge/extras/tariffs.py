@@ -6,7 +6,7 @@ from typing import Any
 from bridge.errors import EvccError, Refused
 from bridge.extras.rates import Rate, bounds, current, listed, next_change, rates
 from bridge.extras.rest import Rest
-from bridge.topics.payload import payload, text
+from bridge.state.payload import payload, text
 
 SOURCE = "tariffs"
 TYPES = ("grid", "feedin", "co2", "planner", "solar", "temperature")

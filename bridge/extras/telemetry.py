@@ -6,7 +6,7 @@ from typing import Any
 
 from bridge.errors import Refused
 from bridge.extras.rest import Rest
-from bridge.topics.payload import payload
+from bridge.state.payload import payload
 
 SOURCE = "telemetry"
 _KEY = "telemetry"

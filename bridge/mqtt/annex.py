@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
 from bridge.mqtt.publisher import Publisher
-from bridge.topics.tree import Tree
+from bridge.state.tree import Tree
 
 _SOURCE = "annex"
 _RINGS = b"online"

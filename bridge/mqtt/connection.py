@@ -16,8 +16,8 @@ from bridge.errors import BrokerError
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
 from bridge.mqtt.wire import VersionRefused
-from bridge.pause import Pause
 from bridge.settings import Mqtt
+from bridge.util.backoff import Backoff
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # a broker that is back is found at once
 _PATIENT_PAUSE = 30.0  # where the broker refuses us, or says again and again that another client has our client id
@@ -48,7 +48,7 @@ class Connection:
     def __init__(self, settings: Mqtt, will: Message) -> None:
         self._settings = settings
         self._will = will
-        self._pause = Pause(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._pause = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._losses: list[float] = []
         self._thrown_out = False
         self._refused = False

@@ -19,10 +19,10 @@ from bridge.mqtt.rivals import Rivals
 from bridge.mqtt.standstill import Standstill
 from bridge.mqtt.watch import MARKER, Watch
 from bridge.settings import Mqtt
-from bridge.topics.ghosts import SCOPES, is_ours, is_unlisted
-from bridge.topics.known import KEYS
-from bridge.topics.tree import ERASED, Tree
-from bridge.topics.units import Topics
+from bridge.state.ghosts import SCOPES, is_ours, is_unlisted
+from bridge.state.known import KEYS
+from bridge.state.tree import ERASED, Tree
+from bridge.state.units import Topics
 
 PROBLEM = "bridge/problem"
 CHECK = "bridge/check/"

@@ -4,7 +4,7 @@ from collections.abc import Collection, Container, Iterable, Iterator
 
 import orjson
 
-from bridge.topics.payload import text
+from bridge.state.payload import text
 
 TOPIC = "bridge/published"
 _SPARE = 500  # topics that are remembered beyond those that are there

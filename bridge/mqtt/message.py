@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bridge.topics.names import DEEPEST_TOPIC, LONGEST_TOPIC
+from bridge.state.names import DEEPEST_TOPIC, LONGEST_TOPIC
 
 OVERHEAD = 64
 """Bytes of a PUBLISH beside topic, payload and correlation data, at most."""

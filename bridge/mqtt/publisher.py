@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
-from bridge.topics.tree import ERASED, differences
+from bridge.state.tree import ERASED, differences
 
 ABOUT_US = "bridge/"
 _CORRECTIONS_AT_ONCE = 3

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from heapq import nsmallest
 
 from bridge.mqtt.publisher import Report
-from bridge.topics.tree import Tree
+from bridge.state.tree import Tree
 
 _MANY = 5
 

@@ -8,10 +8,10 @@ from typing import Any, Literal, get_args, get_origin
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from bridge.plain import plain
 from bridge.settings.kinds import Takes
 from bridge.settings.model import Settings, fields, options
 from bridge.settings.urls import masked
+from bridge.util.redact import sanitize
 
 _LONGEST = 60
 
@@ -21,7 +21,7 @@ def lines(error: ValidationError) -> list[str]:
     found: dict[str, str] = {}
     for mistake in error.errors(include_url=False):
         name = ".".join(map(str, mistake["loc"][:2])) or "configuration"
-        found.setdefault(name, f"{plain(name, _LONGEST)}{_line(name, mistake)}")
+        found.setdefault(name, f"{sanitize(name, _LONGEST)}{_line(name, mistake)}")
     return list(found.values())
 
 
@@ -49,7 +49,7 @@ def misspelt(names: Iterable[str]) -> Iterator[str]:
                 known_name.removeprefix(f"{near}_") for known_name in known if known_name.startswith(f"{near}_")
             ]
             for match in get_close_matches(option, candidates, n=1, cutoff=0.8):
-                yield f"{plain(name, _LONGEST)} is no option and is ignored; did you mean {near}_{match}?"
+                yield f"{sanitize(name, _LONGEST)} is no option and is ignored; did you mean {near}_{match}?"
 
 
 def _line(name: str, mistake: Mapping[str, Any]) -> str:
@@ -88,4 +88,4 @@ def _shown(name: str, mistake: Mapping[str, Any]) -> str:
         return "something else"
     if not isinstance(value, str | int | float):
         return "nothing" if value is None else f"a {type(value).__name__}"
-    return plain(json.dumps(masked(value) if name.endswith(".url") and isinstance(value, str) else value), _LONGEST)
+    return sanitize(json.dumps(masked(value) if name.endswith(".url") and isinstance(value, str) else value), _LONGEST)

@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from bridge.errors import ConfigError
 from bridge.settings import kinds
 from bridge.settings.urls import Address, without_login
-from bridge.topics.names import Selection
+from bridge.state.names import Selection
 
 
 class Section(BaseModel):

@@ -6,8 +6,8 @@ from typing import Any
 import orjson
 from websockets.sync.client import connect
 
-from bridge.topics.names import Selection
-from bridge.topics.units import loadpoint_unit, topics, units_of
+from bridge.state.names import Selection
+from bridge.state.units import loadpoint_unit, topics, units_of
 from tests.bench.figures import Figure
 from tests.bench.observers import Observer, mqtt, push
 from tests.bench.programs import Evcc, cpu_seconds, house

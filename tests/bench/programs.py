@@ -60,7 +60,7 @@ class Evcc(Program):
     """The simulated evcc, driven over its second port."""
 
     def __init__(self, *options: str, era: str = "0.313.2") -> None:
-        super().__init__("-m", "bridge.demo", "--era", era, "--port", "0", "--control", "0", *options)
+        super().__init__("-m", "evcc_simulator", "--era", era, "--port", "0", "--control", "0", *options)
         assert self.process.stdout
         told = _TOLD.search(self.process.stdout.readline())
         assert told

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.demo import Evcc
+from evcc_simulator import Evcc
 from tests.broker.client import Requester, publish
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder

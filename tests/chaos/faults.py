@@ -8,8 +8,8 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING
 
-from bridge.demo.faults import FAULTS
-from bridge.demo.push import PushFault
+from evcc_simulator.faults import FAULTS
+from evcc_simulator.push import PushFault
 from tests.broker.proxy import Faults, Proxy
 from tests.chaos.broken import ALONE_ENDED, ALONE_REFUSED, OFFLINE_BRIDGE, OFFLINE_EVCC
 

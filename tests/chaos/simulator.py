@@ -13,9 +13,9 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from bridge.demo import Evcc
-from bridge.demo.control import ACTIONS, Control
-from bridge.demo.house import Frame
+from evcc_simulator import Evcc
+from evcc_simulator.control import ACTIONS, Control
+from evcc_simulator.house import Frame
 
 
 class Diary:

@@ -2,8 +2,8 @@ from itertools import islice
 
 import pytest
 
-from bridge.demo.faults import FAULTS
-from bridge.demo.push import PushFault
+from evcc_simulator.faults import FAULTS
+from evcc_simulator.push import PushFault
 from tests.chaos.faults import faults, weights
 from tests.chaos.schedule import bursts
 from tests.chaos.world import Variant

@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bridge.topics.names import Selection
-from bridge.topics.tree import Tree
-from bridge.topics.units import Topics, loadpoint_unit, topics, units, units_of
+from bridge.state.names import Selection
+from bridge.state.tree import Tree
+from bridge.state.units import Topics, loadpoint_unit, topics, units, units_of
 
 
 class Truth:

@@ -85,7 +85,7 @@ class World:
         self.recorder = await self._stack.enter_async_context(
             _Watcher(self.broker, self.broker_link, v5=self.variant.version == "5")
         )
-        self.bridge = Bridge(self._directory / "bridge.log", self._environment())
+        self.bridge = Bridge(self._directory / "bridge.util.logging", self._environment())
         self._stack.push_async_callback(self.bridge.kill)
         await self.bridge.start()
         return self

@@ -6,7 +6,7 @@ import pytest
 
 from bridge import __version__
 from bridge.cli.arguments import ERAS, overrides, parse
-from bridge.demo import ERAS as SIMULATED
+from evcc_simulator import ERAS as SIMULATED
 
 
 def test_without_a_command_it_runs() -> None:

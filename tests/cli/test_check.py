@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from bridge.cli import check
-from bridge.demo import Evcc
 from bridge.settings import Settings
+from evcc_simulator import Evcc
 from tests.broker.client import plant, retained
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder

@@ -9,10 +9,10 @@ import pytest
 
 from bridge.cli.arguments import EXPORTS
 from bridge.cli.export import run
-from bridge.demo import Evcc
 from bridge.errors import BridgeError
 from bridge.settings import Evcc as EvccOptions
 from bridge.settings import Mqtt, Settings
+from evcc_simulator import Evcc
 
 
 @pytest.fixture

@@ -14,9 +14,9 @@ import structlog
 from bridge import daemon
 from bridge.cli import main
 from bridge.cli.main import COMMANDS
-from bridge.demo import Evcc
 from bridge.errors import BrokerError, ConfigError
 from bridge.settings import Settings
+from evcc_simulator import Evcc
 
 ROOT = Path(__file__).parents[2]
 
@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 def _no_configuration(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in ("EVCC_URL", "MQTT_URL", "CONFIG"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("bridge.log.logging.basicConfig", lambda **_: None)
+    monkeypatch.setattr("bridge.util.logging.logging.basicConfig", lambda **_: None)
     yield
     structlog.reset_defaults()
 
@@ -154,4 +154,4 @@ def test_a_command_imports_the_simulated_evcc_only_for_the_demo() -> None:
     modules = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
-    assert not {"jq", "starlette", "uvicorn", "bridge.demo"} & set(modules)
+    assert not {"jq", "starlette", "uvicorn", "evcc_simulator"} & set(modules)

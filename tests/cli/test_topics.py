@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from bridge.cli.topics import run
-from bridge.demo import Evcc
 from bridge.errors import Unreachable
 from bridge.settings import Evcc as EvccOptions
 from bridge.settings import Mqtt, Settings, Topics
+from evcc_simulator import Evcc
 
 ROOT = Path(__file__).parents[2]
 

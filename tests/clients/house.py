@@ -5,9 +5,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bridge.demo import Evcc
-from bridge.demo.journal import Request
 from bridge.discovery import HomeAssistant
+from evcc_simulator import Evcc
+from evcc_simulator.journal import Request
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder
 from tests.clients.process import Process
@@ -24,7 +24,7 @@ class House:
     def __init__(self, broker: Mosquitto, recorder: Recorder, directory: Path, *, start: float | None = None) -> None:
         self.broker, self.recorder = broker, recorder
         self.evcc = Evcc(interval=1, still=start is None, start=start)
-        self._log = directory / "bridge.log"
+        self._log = directory / "bridge.util.logging"
         self.bridge: Process
 
     async def __aenter__(self) -> Self:

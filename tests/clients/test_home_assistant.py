@@ -10,7 +10,7 @@ import pytest
 
 from bridge.discovery import HomeAssistant as Discovery
 from bridge.discovery.entities import tree
-from bridge.topics.names import Selection
+from bridge.state.names import Selection
 from tests.broker.client import publish
 from tests.clients.home_assistant import HomeAssistant
 from tests.clients.house import House

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from bridge.discovery import export
-from bridge.discovery.nodered.flow import Flow
-from bridge.discovery.nodered.flow import broker as broker_node
+from bridge.export.nodered.flow import Flow
+from bridge.export.nodered.flow import broker as broker_node
 from bridge.settings.urls import Address
 from tests.clients.house import House
 from tests.clients.node_red import NodeRed

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.catalogue.settables import SETTINGS
-from bridge.catalogue.setting import Scope
 from bridge.commands.call import Call, Target, call_for
 from bridge.commands.value import CLEAR, Value, plain
+from bridge.settable.setting import Scope
+from bridge.settable.table import SETTINGS
 
 ROWS = {f"{row.scope}/{row.leaf}": row for row in SETTINGS}
 

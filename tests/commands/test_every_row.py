@@ -9,13 +9,13 @@ from zoneinfo import ZoneInfo
 import orjson
 import pytest
 
-from bridge.catalogue.settables import SETTINGS
 from bridge.commands.inbox import Inbox
-from bridge.demo import Evcc
 from bridge.evcc.client import Client
 from bridge.evcc.document import parse
 from bridge.mqtt.message import Message
+from bridge.settable.table import SETTINGS
 from bridge.settings import Evcc as EvccSettings
+from evcc_simulator import Evcc
 from tests.commands.fakes import Outlet, options_of
 from tests.commands.ways import BODIES, BUTTON, CLEARINGS, CLEARS, NEWER, TELEMETRY, VALUES
 

@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.catalogue.settables import SETTINGS
-from bridge.catalogue.setting import Scope
 from bridge.commands.call import Target
 from bridge.commands.find import ROWS, Found, find, is_evccs, topic_of
 from bridge.errors import Refused
+from bridge.settable.setting import Scope
+from bridge.settable.table import SETTINGS
 from tests.commands.house import TODAY
 
 ODD = {"loadpoints": [{}], "vehicles": {"a#b": {}, "c/d": {}, "..": {}}}

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.catalogue.setting import Scope
 from bridge.commands.call import Target
 from bridge.evcc.client import Reply
 from bridge.mqtt.message import Message
+from bridge.settable.setting import Scope
 from tests.commands.fakes import AWAY, reply, running, settle, world
 from tests.commands.house import TODAY
 

@@ -1,9 +1,9 @@
-from bridge.catalogue.settables import SETTINGS
-from bridge.catalogue.setting import Scope
 from bridge.commands.call import Target, call_for
 from bridge.commands.find import Found
 from bridge.commands.lane import Command, Lane
 from bridge.commands.value import plain
+from bridge.settable.setting import Scope
+from bridge.settable.table import SETTINGS
 
 ROWS = {row.leaf: row for row in SETTINGS if row.scope is Scope.LOADPOINT}
 

@@ -2,12 +2,12 @@ import re
 
 import pytest
 
-from bridge.catalogue.kinds import Word
-from bridge.catalogue.settables import SETTINGS
-from bridge.catalogue.setting import Scope
 from bridge.commands.find import find
 from bridge.commands.listing import line, listing, table, words
 from bridge.commands.permission import Permission
+from bridge.settable.kinds import Word
+from bridge.settable.setting import Scope
+from bridge.settable.table import SETTINGS
 from bridge.settings import Commands
 from tests.commands.house import OLD, TODAY
 

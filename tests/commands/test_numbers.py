@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.catalogue import kinds
-from bridge.catalogue.kinds import Choice, Duration, Number
 from bridge.commands.numbers import range_of, read_choice, read_duration, read_number
 from bridge.errors import Refused
+from bridge.settable import kinds
+from bridge.settable.kinds import Choice, Duration, Number
 
 ANY = Number("W")
 EVCC_TAKES = re.compile(r"-?[0-9]+(\.[0-9]+)?")

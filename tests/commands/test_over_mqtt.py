@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.demo import Evcc
+from evcc_simulator import Evcc
 from tests.broker.client import client, plant, publish, retained
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.proxy import Proxy

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.catalogue import kinds
 from bridge.commands.plans import read_json, read_plan
 from bridge.commands.value import CLEAR, Context
 from bridge.errors import Refused
+from bridge.settable import kinds
 
 CONTEXT = Context(datetime(2026, 11, 25, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
 

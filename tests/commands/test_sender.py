@@ -1,8 +1,8 @@
 import pytest
 
-from bridge.catalogue.setting import Scope
 from bridge.errors import BridgeError, Refused
 from bridge.evcc.client import Reply
+from bridge.settable.setting import Scope
 from tests.commands.fakes import AWAY, HANGS, NO_ROUTE, reply, running, settle
 
 MODE = "loadpoints/1/mode"

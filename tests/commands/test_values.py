@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.catalogue.settables import SETTINGS
-from bridge.catalogue.setting import Setting
 from bridge.commands.value import CLEAR, Clear, Context, Value
 from bridge.commands.values import read
 from bridge.errors import Refused
+from bridge.settable.setting import Setting
+from bridge.settable.table import SETTINGS
 from tests.commands.house import TODAY
 
 CONTEXT = Context(datetime(2026, 11, 25, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"), TODAY)

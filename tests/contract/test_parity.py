@@ -5,7 +5,7 @@ import pytest
 from bridge.evcc.document import parse
 from tests.contract.parity import compared
 from tests.contract.recordings import own_topics, state_body
-from tests.topics.whole import whole
+from tests.state.whole import whole
 
 _RECORDINGS = {"0.131.4": 206, "0.313.2": 398, "0.131.4-demo": 175, "0.313.2-demo": 362, "0.314.0-dev": 394}
 # with the zeros that clients' sliders need

@@ -5,10 +5,10 @@ from copy import deepcopy
 import pytest
 
 from bridge.evcc.document import Document, parse
-from bridge.topics.tree import Tree
-from bridge.topics.units import changed
+from bridge.state.tree import Tree
+from bridge.state.units import changed
 from tests.contract.recordings import ERAS, frames, state_body
-from tests.topics.whole import bring, whole
+from tests.state.whole import bring, whole
 
 
 def _known(era: str) -> Document:

@@ -4,7 +4,7 @@ import pytest
 
 from bridge.evcc.document import Document, parse
 from tests.contract.recordings import ERAS, startup_bodies, state_body
-from tests.topics.whole import whole
+from tests.state.whole import whole
 
 _COMPLETE = -1
 

@@ -8,7 +8,7 @@ import pytest
 from bridge.discovery import HomeAssistant
 from bridge.discovery.announcer import Announcer
 from bridge.discovery.entities import tree
-from bridge.topics.names import Selection
+from bridge.state.names import Selection
 from tests.discovery.houses import house
 
 

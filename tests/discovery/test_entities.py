@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bridge.catalogue.quantities import TEMPERATURE
 from bridge.commands.find import find
 from bridge.commands.permission import Permission
 from bridge.commands.value import Context
@@ -18,9 +17,10 @@ from bridge.discovery.devices import slug
 from bridge.discovery.entities import entities, tree
 from bridge.discovery.entity import Entity
 from bridge.settings import Commands
-from bridge.topics.names import Selection
+from bridge.state.names import Selection
+from bridge.state.quantities import TEMPERATURE
 from tests.discovery.houses import HOUSES, house
-from tests.topics.documents import DOCUMENTS
+from tests.state.documents import DOCUMENTS
 
 NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
 # what field tests and dashboards are known to read, by today's names

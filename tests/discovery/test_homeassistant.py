@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from bridge.commands.permission import Permission
 from bridge.discovery import HomeAssistant
 from tests.discovery.houses import HOUSES, house
-from tests.topics.documents import DOCUMENTS
+from tests.state.documents import DOCUMENTS
 
 
 def configs(name: str, **options: Any) -> dict[str, dict[str, Any]]:

@@ -2,10 +2,10 @@
 
 import pytest
 
-from bridge.catalogue.quantities import FLAG, MOMENT, NUMBER, POWER, SERIES, SOC, TEXT
-from bridge.catalogue.reading import Quantity
-from bridge.catalogue.setting import Scope
 from bridge.discovery.meanings import beside, canonical, meaning, order
+from bridge.settable.setting import Scope
+from bridge.state.quantities import FLAG, MOMENT, NUMBER, POWER, SERIES, SOC, TEXT
+from bridge.state.reading import Quantity
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from bridge.errors import Invalid
 from bridge.evcc.document import Document, State, fatal, heal, leaves, merge, missing, parse
-from bridge.topics.payload import is_series
-from bridge.topics.tree import Tree
-from bridge.topics.units import changed
+from bridge.state.payload import is_series
+from bridge.state.tree import Tree
+from bridge.state.units import changed
 from tests.contract.recordings import ERAS, state_body
-from tests.topics.documents import DOCUMENTS, KEYS, VALUES
-from tests.topics.whole import bring, whole
+from tests.state.documents import DOCUMENTS, KEYS, VALUES
+from tests.state.whole import bring, whole
 
 
 def _loadpoint(**more: Any) -> dict[str, Any]:

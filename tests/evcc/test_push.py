@@ -17,8 +17,8 @@ from websockets.http11 import Request, Response
 
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
 from bridge.evcc.push import Push
-from bridge.pause import Pause
 from bridge.settings import Evcc
+from bridge.util.backoff import Backoff
 from tests.broker.authority import Authority
 from tests.broker.mosquitto import HOST
 from tests.broker.ports import free_port
@@ -28,7 +28,7 @@ _LIMIT = 5.0  # seconds that nothing here should need
 _UP = "up"
 
 
-class _Pause(Pause):
+class _Pause(Backoff):
     """Always the same pause; it notes what it was asked for."""
 
     def __init__(self, seconds: float) -> None:

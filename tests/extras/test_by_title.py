@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.catalogue.setting import Scope
 from bridge.commands.call import Target
 from bridge.extras.by_title import ByTitle, copies, slug, targets
-from bridge.topics.units import Topics
+from bridge.settable.setting import Scope
+from bridge.state.units import Topics
 from tests.extras.recorded import state
 
 

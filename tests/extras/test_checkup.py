@@ -5,7 +5,7 @@ import pytest
 from bridge.evcc.client import Reply
 from bridge.extras.checkup import Checkup
 from tests.extras.recorded import NO_ROUTE, Answer, FakeEvcc
-from tests.extras.virtual import in_virtual_time, monotonic
+from tests.virtual import in_virtual_time, monotonic
 
 WELL = Reply(200, "application/json; charset=UTF-8", b"OK\n")
 ILL = Reply(500, "text/plain", b"Internal Server Error\n")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.extras.expressions import combined, guarded, results
-from bridge.topics.known import words
+from bridge.state.known import words
 from tests.extras.recorded import state
 
 HOUSE = orjson.dumps(state("0.313.2")).decode()

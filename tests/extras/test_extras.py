@@ -11,7 +11,7 @@ from bridge.mqtt.message import Message
 from bridge.settings import Settings
 from tests.extras.outlet import Outlet
 from tests.extras.recorded import ERAS, FakeEvcc, evcc_of, reply, state
-from tests.extras.virtual import START, in_virtual_time, monotonic, now
+from tests.virtual import START, in_virtual_time, monotonic, now
 
 
 class House:

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.errors import EvccError, Invalid, Unreachable
 from bridge.extras.routine import Routine
-from tests.extras.virtual import in_virtual_time, monotonic
+from tests.virtual import in_virtual_time, monotonic
 
 
 class Work:

@@ -10,7 +10,7 @@ from bridge.evcc.client import Reply
 from bridge.extras.rest import Rest
 from bridge.extras.sessions import Sessions
 from tests.extras.recorded import ERAS, NO_ROUTE, FakeEvcc, Wanted, body, reply
-from tests.extras.virtual import START, in_virtual_time, monotonic, now
+from tests.virtual import START, in_virtual_time, monotonic, now
 
 BERLIN = ZoneInfo("Europe/Berlin")
 PATH = "/api/sessions"

@@ -9,7 +9,7 @@ from bridge.evcc.client import Reply
 from bridge.extras.rest import Rest
 from bridge.extras.tariffs import TYPES, Tariffs
 from tests.extras.recorded import NO_ROUTE, Answer, FakeEvcc, Wanted, reply
-from tests.extras.virtual import START, in_virtual_time, monotonic, now
+from tests.virtual import START, in_virtual_time, monotonic, now
 
 MIDNIGHT = START - START % 86_400
 

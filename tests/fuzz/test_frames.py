@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from bridge.errors import Invalid
 from bridge.evcc.document import Document
 from bridge.evcc.push import _read
-from bridge.topics.names import Selection
-from bridge.topics.units import topics
+from bridge.state.names import Selection
+from bridge.state.units import topics
 from tests.commands.house import TODAY
-from tests.topics.documents import KEYS, VALUES
+from tests.state.documents import KEYS, VALUES
 
 _SPOILT = st.builds(
     lambda frame, at, byte: frame[: at % len(frame)] + bytes([byte]) + frame[at % len(frame) + 1 :],

@@ -8,13 +8,13 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.catalogue.settables import SETTINGS
-from bridge.catalogue.setting import Scope
-from bridge.demo.clock import Clock as HouseClock
-from bridge.demo.era import ERAS
-from bridge.demo.routes import respond, routes
-from bridge.demo.simulation import Simulation
 from bridge.evcc.client import Reply
+from bridge.settable.setting import Scope
+from bridge.settable.table import SETTINGS
+from evcc_simulator.clock import Clock as HouseClock
+from evcc_simulator.era import ERAS
+from evcc_simulator.routes import respond, routes
+from evcc_simulator.simulation import Simulation
 from tests.commands.fakes import NOON, running, settle
 
 _PLACES = {Scope.SITE: ["site"], Scope.LOADPOINT: ["loadpoints/1", "loadpoints/2"], Scope.VEHICLE: ["vehicles/bike"]}

@@ -17,9 +17,9 @@ from bridge.evcc.document import Document, parse
 from bridge.mqtt.link import Done
 from bridge.mqtt.message import Message
 from bridge.mqtt.publisher import Publisher
-from bridge.topics.names import Selection
-from bridge.topics.tree import Tree
-from bridge.topics.units import Topics, changed, topics, units
+from bridge.state.names import Selection
+from bridge.state.tree import Tree
+from bridge.state.units import Topics, changed, topics, units
 from tests.mqtt.fakes import Clock, FakeLink, everything
 
 if TYPE_CHECKING:

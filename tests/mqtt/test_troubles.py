@@ -1,6 +1,6 @@
 from bridge.mqtt import troubles
 from bridge.mqtt.publisher import Report
-from bridge.topics.tree import Tree
+from bridge.state.tree import Tree
 
 
 def test_nothing_is_wrong() -> None:

@@ -10,7 +10,7 @@ from bridge.mqtt import watch as module
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
 from bridge.mqtt.watch import Watch
-from tests.extras.virtual import in_virtual_time, monotonic
+from tests.virtual import in_virtual_time, monotonic
 
 
 @dataclass

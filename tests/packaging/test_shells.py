@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from bridge.demo import Evcc
+from evcc_simulator import Evcc
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
 from tests.packaging.image import Image, missing, user_of

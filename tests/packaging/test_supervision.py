@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.demo import Evcc
+from evcc_simulator import Evcc
 from tests.broker.client import retained
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.ports import free_port

@@ -12,13 +12,13 @@ from signal import SIGKILL, SIGTERM, Signals
 from types import TracebackType
 from typing import Any, Self
 
-from bridge.demo import Evcc
 from bridge.evcc.client import Client
 from bridge.settings import Settings
 from bridge.site import Site
-from bridge.topics.names import Selection
-from bridge.topics.tree import Tree
-from bridge.topics.units import topics, units
+from bridge.state.names import Selection
+from bridge.state.tree import Tree
+from bridge.state.units import topics, units
+from evcc_simulator import Evcc
 from tests.broker.client import retained
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder

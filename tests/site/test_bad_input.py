@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.demo import Evcc
+from evcc_simulator import Evcc
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder
 from tests.site.running import expected, running, settings, state_topics, until_equal

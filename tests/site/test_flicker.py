@@ -9,8 +9,8 @@ from signal import SIGHUP, SIGINT, SIGTERM, Signals
 import orjson
 import pytest
 
-from bridge.demo import Evcc, Stage
 from bridge.mqtt import rivals
+from evcc_simulator import Evcc, Stage
 from tests.broker.client import client, plant, retained
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.proxy import Faults, Proxy

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from bridge.demo import Evcc
+from evcc_simulator import Evcc
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
 from tests.site.running import expected, running, settings, state_topics, until_equal

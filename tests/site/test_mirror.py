@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.demo import Evcc
+from evcc_simulator import Evcc
 from tests.broker.client import publish
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder

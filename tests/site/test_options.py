@@ -8,7 +8,7 @@ import orjson
 import pytest
 from structlog.testing import capture_logs
 
-from bridge.demo import Evcc
+from evcc_simulator import Evcc
 from tests.broker.authority import Authority
 from tests.broker.client import publish, retained
 from tests.broker.mosquitto import HOST, Config, Mosquitto

@@ -8,7 +8,7 @@ from signal import SIGCONT, SIGHUP, SIGSTOP
 import orjson
 import pytest
 
-from bridge.demo import Evcc
+from evcc_simulator import Evcc
 from tests.broker.client import client
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from aiomqtt import MqttError
 
-from bridge.demo import Evcc
-from bridge.pause import Pause
+from bridge.util.backoff import Backoff
+from evcc_simulator import Evcc
 from tests.broker.client import client
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder
@@ -19,15 +19,15 @@ async def test_another_client_with_our_client_id_is_named(
     broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pauses: list[float] = []
-    real = Pause.next
+    real = Backoff.next
 
-    def quick(pause: Pause, *longest: Any) -> float:
+    def quick(pause: Backoff, *longest: Any) -> float:
         pauses.append(real(pause, *longest))
         return 0.01
 
     async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt={"client_id": "ours"})):
         await recorder.value("evcc/status", "online")
-        monkeypatch.setattr(Pause, "next", quick)
+        monkeypatch.setattr(Backoff, "next", quick)
         for _ in range(6):
             await recorder.fresh()
             async with client(broker, identifier="ours") as other:

@@ -6,17 +6,17 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.catalogue.setting import Scope
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
 from bridge.evcc.client import Client
 from bridge.evcc.document import parse
 from bridge.mqtt.message import Message
+from bridge.settable.setting import Scope
 from bridge.settings import Settings
 from bridge.settings.model import Evcc, Mqtt, Topics
 from bridge.site import Site
 from tests.contract.recordings import ERAS, state_body
 from tests.mqtt.fakes import FakeLink
-from tests.topics.whole import whole
+from tests.state.whole import whole
 
 _STATE: dict[str, Any] = {"version": "1", "interval": 10, "pvPower": 1, "loadpoints": [{"mode": "pv"}], "vehicles": {}}
 _OUR_OWN = ("bridge/", "status", "updated")

@@ -1,0 +1,1 @@
+"""Files that set other programs up: openHAB, Node-RED."""

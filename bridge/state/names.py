@@ -1,0 +1,104 @@
+"""Names: evcc's odd ones, aliases between its releases, what is kept back; each is one row of a table."""
+
+import re
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import cached_property
+
+from bridge.state.known import words
+
+# a topic that ends with `set` is a command: no value is published there
+_UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]|\As(?=et\Z)")
+TELLTALES = "password|token|secret|private|certificate"
+_SECRET = re.compile(TELLTALES, re.IGNORECASE)
+LONGEST_TOPIC = 1024
+DEEPEST_TOPIC = 64
+
+# evcc's REST key -> (where it stands, the last level that evcc's own MQTT has there instead)
+RENAMED: dict[str, tuple[tuple[re.Pattern[str], str], ...]] = {
+    "feedin": ((re.compile(r"site/forecast"), "feedIn"),),
+    "energy": ((re.compile(r"site/forecast/solar/[^/]+"), "yield"),),
+    "excessdcpower": ((re.compile(r".*"), "excessDCPower"),),
+}
+
+# values that evcc leaves out of REST when they are zero, and that its clients expect
+VEHICLE_DEFAULTS = {"features": 0, "repeatingPlans": 0, "minSoc": 0, "limitSoc": 0}
+LOADPOINT_DEFAULTS = {"limitSoc": 0, "limitEnergy": 0}
+# what null looks like where it does not erase
+NULLS = {"vehicles/repeatingPlans": b"0", "vehicles/features": b"0", "loadpoints/plan": b"null"}
+# lists that are time series even when they are empty
+SERIES = {"site/forecast", "loadpoints/plan"}
+
+# evcc's configuration and identity: no state, and full of secrets
+KEPT_BACK = words("""
+    auth authDisabled config database deviceColors eebus hems/config influx mcp messaging messagingEvents
+    modbusproxy mqtt network ocpp ocppforwarder remote shm sponsor tariffs releaseNotes
+""")
+
+# (name of the old era, name of today), below `site` and below a loadpoint
+SITE_ALIASES = (
+    ("gridPower", "grid/power"),
+    ("gridCurrents", "grid/currents"),
+    ("gridPowers", "grid/powers"),
+    ("gridEnergy", "grid/energy"),
+    ("batteryPower", "battery/power"),
+    ("batterySoc", "battery/soc"),
+    ("batteryCapacity", "battery/capacity"),
+    ("batteryEnergy", "battery/energy"),
+    ("battery", "battery/devices"),
+)
+LOADPOINT_ALIASES = (("chargeCurrent", "offeredCurrent"), ("phases", "phasesConfigured"))
+
+
+def escape(name: str) -> str:
+    """A key or vehicle name as one topic level: what MQTT or a level cannot hold is percent-encoded."""
+    return _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode(errors="replace")), name)
+
+
+def is_secret(key: str) -> bool:
+    """Whether a key's name says that its value must never be published, whatever is included."""
+    return _SECRET.search(key) is not None
+
+
+def renamed(prefix: str, key: str) -> str:
+    """The last level below `prefix` for evcc's REST key: evcc's own MQTT spells a few differently."""
+    for pattern, name in RENAMED.get(key, ()):
+        if pattern.fullmatch(prefix):
+            return name
+    return key
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which topics are published: globs over topics below the root; `include` is the stronger one."""
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    @cached_property
+    def _included(self) -> re.Pattern[str]:
+        return _any_of(self.include)
+
+    @cached_property
+    def _excluded(self) -> re.Pattern[str]:
+        return _any_of(self.exclude)
+
+    def takes(self, topic: str) -> bool:
+        """Whether a topic is published; one that MQTT brokers do not take never is."""
+        if len(topic) > LONGEST_TOPIC or topic.count("/") > DEEPEST_TOPIC:
+            return False
+        if self.include and self._included.match(topic):
+            return True
+        return not _kept_back(topic) and not (self.exclude and self._excluded.match(topic))
+
+
+def _any_of(globs: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(translate, globs)))
+
+
+def _kept_back(topic: str) -> bool:
+    scope, _, rest = topic.partition("/")
+    if scope != "site":
+        return False
+    first, _, below = rest.partition("/")
+    return first in KEPT_BACK or f"{first}/{below.partition('/')[0]}" in KEPT_BACK

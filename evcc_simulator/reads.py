@@ -1,0 +1,97 @@
+"""What evcc answers when it is only asked."""
+
+import json
+from typing import Any
+
+import orjson
+
+from evcc_simulator import goals, planning, tariffs
+from evcc_simulator.answers import Answer, Refusal, text
+from evcc_simulator.call import Call
+from evcc_simulator.era import JSON_UTF8
+from evcc_simulator.house import go_json, plain
+from evcc_simulator.query import query
+from evcc_simulator.times import NEVER, utc
+from evcc_simulator.vehicles import plan_time
+from evcc_simulator.writes import decimal
+
+NOT_IMPLEMENTED = text(501, "Not implemented")
+UNAUTHORIZED = text(401, "Unauthorized")
+HEALTHY = Answer(200, JSON_UTF8, b"OK\n")
+
+
+def state(call: Call) -> Answer:
+    """The whole state, or what a jq expression makes of it (never in `result`)."""
+    era = call.house.era
+    if expression := call.query.get("jq"):
+        return Answer(200, era.content_type, _written(query(expression, orjson.dumps(call.house.document()))))
+    return Answer(200, era.content_type, call.house.encoded())
+
+
+def _written(value: Any) -> bytes:
+    """A jq result. Its integers may be beyond 64 bits."""
+    try:
+        return go_json(plain(value))
+    except TypeError:
+        return f"{json.dumps(plain(value), ensure_ascii=False, separators=(',', ':'))}\n".encode()
+
+
+def tariff(call: Call) -> dict[str, Any]:
+    usage, era = call.params["usage"], call.house.era
+    if not era.old and not tariffs.known(usage):
+        raise Refusal(f"{usage} does not belong to TariffUsage values", 404)
+    found = tariffs.rates(era, usage, call.evcc.now())
+    if not found:
+        raise Refusal("tariff not available", 404)
+    return {"rates": tariffs.written(found, era.rate)}
+
+
+def sessions(call: Call) -> Any:
+    return call.evcc.sessions.answer(call.query)
+
+
+def telemetry(call: Call) -> bool:
+    return bool(call.house.state.get("telemetry", False))
+
+
+def site_config(call: Call) -> dict[str, Any]:
+    """The older era shows it to anybody while no password is set."""
+    return {
+        "title": call.current("siteTitle"),
+        "grid": "grid",
+        "pv": ["pv_east", "pv_west"],
+        "battery": ["bat1", "bat2"],
+    }
+
+
+def current_plan(call: Call) -> dict[str, Any]:
+    """The plan that a loadpoint works on."""
+    loadpoint, vehicle = call.loadpoint, goals.vehicle_of(call.loadpoint, call.house.vehicles)
+    goal = goals.goal(loadpoint, vehicle, call.house.era.efficiency, utc(call.evcc.now()))
+    number = {} if call.house.era.old else {"planId": goal.id}
+    return number | _plan(call, goal)
+
+
+def plan_preview(call: Call) -> dict[str, Any]:
+    """What a plan would be, had it these values."""
+    vehicle = goals.vehicle_of(call.loadpoint, call.house.vehicles)
+    value, at = decimal(call.params["value"]), plan_time(call)
+    by_soc = goals.soc_based(vehicle)
+    if call.params["type"] == "soc" and not by_soc:
+        raise Refusal("soc planning only available for vehicles with known soc and capacity")
+    if call.params["type"] == "energy" and by_soc:
+        raise Refusal("energy planning not available for vehicles with known soc and capacity")
+    reached = call.loadpoint["vehicleSoc"]
+    energy = goals.soc_energy(vehicle, reached, value, call.house.era.efficiency) if by_soc else value
+    return _plan(call, goals.Goal(time=at, energy=energy))
+
+
+def _plan(call: Call, goal: goals.Goal) -> dict[str, Any]:
+    loadpoint = call.loadpoint
+    slots = planning.slots(call.house, loadpoint, goal, call.evcc.now())
+    return {
+        "planTime": goal.time or NEVER,
+        "duration": int(planning.duration(loadpoint, goal.energy).total_seconds()),
+        "plan": tariffs.written(slots, call.house.era.rate) or None,
+        "power": goals.max_power(loadpoint),
+    }

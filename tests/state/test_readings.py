@@ -1,0 +1,60 @@
+"""The catalogue of readings is held to what real evcc published."""
+
+import re
+
+import pytest
+
+from bridge.discovery.devices import devices
+from bridge.discovery.entities import tree
+from bridge.discovery.meanings import canonical, meaning
+from bridge.settable.setting import Scope, Setting
+from bridge.settable.table import SETTINGS
+from bridge.state.names import Selection
+from bridge.state.reading import Reading
+from bridge.state.readings import BESIDE, ENDINGS, LOADPOINT, SITE, VEHICLE
+from tests.discovery.houses import HOUSES, house
+
+TABLES = {Scope.SITE: SITE, Scope.LOADPOINT: LOADPOINT, Scope.VEHICLE: VEHICLE}
+# Home Assistant's own rule: https://developers.home-assistant.io/docs/core/entity/sensor
+STATE_CLASSES = {
+    "energy": {"total", "total_increasing", ""},
+    "monetary": {"total", ""},
+    "duration": {"measurement", ""},
+}
+
+
+@pytest.mark.parametrize("name", HOUSES)
+def test_every_recorded_value_has_its_row(name: str) -> None:
+    topics = tree(house(name), Selection())
+    unknown = {
+        topic
+        for device in devices(house(name))
+        for topic, payload in topics.items()
+        if topic.startswith(f"{device.prefix}/")
+        for key in [canonical(device.scope, topic.removeprefix(f"{device.prefix}/"))]
+        for found in [meaning(device.scope, key, payload)]
+        if found and found.reading not in TABLES[device.scope].values()
+    }
+    assert unknown == set()
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: f"{setting.scope}/{setting.leaf}")
+def test_every_setting_has_a_row(setting: Setting) -> None:
+    rows = TABLES[setting.scope]
+    assert setting.leaf in rows or f"{setting.leaf}/continuous" in rows
+
+
+@pytest.mark.parametrize("table", [SITE, LOADPOINT, VEHICLE, BESIDE], ids=["site", "loadpoint", "vehicle", "beside"])
+def test_rows_are_well_formed(table: dict[str, Reading]) -> None:
+    titles = [reading.title for reading in table.values()]
+    assert len(titles) == len(set(titles))
+    for key, reading in table.items():
+        assert ("*" in key) == ("{}" in reading.title)
+        assert re.fullmatch(r"[a-z0-9-]+", reading.icon)
+        assert reading.title[0].isupper() or reading.title[0] in "e{"
+        quantity = reading.quantity
+        assert quantity.state_class in STATE_CLASSES.get(quantity.device_class, {quantity.state_class})
+
+
+def test_endings_are_single_words_in_small_letters() -> None:
+    assert all(re.fullmatch(r"[a-z]+", ending) for ending in ENDINGS)
