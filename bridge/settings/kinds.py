@@ -112,7 +112,8 @@ Keepalive = Annotated[int, Field(ge=1, le=3600), Takes("whole seconds, from 1 to
 Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
 Window = Annotated[int, Field(ge=1, le=65_535), Takes("a whole number, from 1 to 65535")]
 Bytes = Annotated[int, Field(ge=1, le=2**31), Takes("a whole number of bytes, from 1 to 2147483648")]
-Qos = Annotated[int, Field(ge=0, le=2), Takes("0, 1, 2")]
+Packet = Annotated[int, Field(ge=1024, le=268_435_455), Takes("a whole number of bytes, from 1024 to 268435455")]
+Qos = Annotated[int, Field(ge=0, le=1), Takes("0, 1")]
 
 HttpUrl = Annotated[str, _url("http", "https"), Takes("http://host:port or https://user:password@host/prefix")]
 BrokerUrl = Annotated[
@@ -150,4 +151,5 @@ Expressions = Annotated[
 Push = Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)]
 Version = Annotated[Literal["auto", "5", "3.1.1"], BeforeValidator(lambda value: _lower(str(value)))]
 Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+JqRequests = Annotated[Literal["paths", "any", "off"], BeforeValidator(_lower)]
 Format = Annotated[Literal["auto", "text", "json"], BeforeValidator(_lower)]

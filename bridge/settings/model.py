@@ -79,6 +79,7 @@ class Mqtt(Server):
     cert_file: kinds.File = Field(default=None, description="a client certificate")
     key_file: kinds.File = Field(default=None, description="its key, if it is in a file of its own")
     verify: kinds.Switch = Field(default=True, description="whether the broker's certificate is checked")
+    max_packet: kinds.Packet = Field(default=2**20, description="the largest message that the broker may send (MQTT 5)")
     window: kinds.Window = Field(default=20, description="how many messages may be unacknowledged at a time")
 
     @model_validator(mode="after")
@@ -148,6 +149,9 @@ class Commands(Section):
 class Requests(Section):
     """What may be asked through `bridge/request/…`."""
 
+    jq: kinds.JqRequests = Field(
+        default="paths", description="which jq `bridge/request/state` takes: paths cost nothing, any may stop evcc"
+    )
     limit: kinds.Count = Field(default=4, description="questions that are answered at the same time")
 
 

@@ -1,10 +1,12 @@
-"""Growing pauses between attempts, spread so that many clients do not come back at the same instant."""
+"""Growing pauses between attempts, with jitter so that many clients do not come back at the same instant."""
 
 import random
 
+_JITTER = 0.2
+
 
 class Backoff:
-    """Seconds before the next attempt: from `first`, half as long again each time, to `longest`; a fifth up or down."""
+    """Seconds before the next attempt: `first`, then half as long again each time up to `longest`; each ±20 %."""
 
     def __init__(self, first: float, longest: float) -> None:
         self._first = first
@@ -15,8 +17,8 @@ class Backoff:
         """The seconds to wait now; `longest` replaces the usual limit this time."""
         seconds = min(self._next, longest or self._longest)
         self._next = min(self._next * 1.5, longest or self._longest)
-        return seconds * random.uniform(0.8, 1.2)  # noqa: S311 - no secret
+        return seconds * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311 - no secret
 
     def reset(self) -> None:
-        """Begin again: the last attempt held."""
+        """Start again with the shortest pause."""
         self._next = self._first

@@ -1,4 +1,4 @@
-"""JSON from elsewhere: what is read can be written again, and what evcc says may be told."""
+"""JSON from outside: whatever is parsed can be serialized again, and evcc's has no logins in it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,9 +11,10 @@ _AT = (b"@", rb"\u0040")
 
 
 def parse_json(text: bytes | str) -> Any:
-    """The value in a JSON text; ValueError with a reason when it is none, or nested more deeply than 252 levels.
+    """The value of a JSON text.
 
-    Deeper nesting could be read, but neither published nor sent, alone or within something else.
+    ValueError, with the reason, when it is no JSON or nested more deeply than 252 levels: deeper values could be
+    parsed, but not serialized again within an answer.
     """
     value = orjson.loads(text)
     try:
@@ -24,18 +25,18 @@ def parse_json(text: bytes | str) -> Any:
 
 
 def parse_evcc_json(text: bytes) -> Any:
-    """As `parsed`, what evcc says: without logins in addresses, wherever it may be shown later."""
+    """The value of a JSON text of evcc, without the logins in addresses: it may be published or logged anywhere."""
     value = parse_json(text)
-    return _discreet(value) if any(at in text for at in _AT) else value
+    return _without_logins(value) if any(at in text for at in _AT) else value
 
 
-def _discreet(value: Any) -> Any:
+def _without_logins(value: Any) -> Any:
     match value:
         case str():
             return redact_logins(value)
         case Mapping():
-            return {redact_logins(key): _discreet(child) for key, child in value.items()}
+            return {redact_logins(key): _without_logins(child) for key, child in value.items()}
         case list():
-            return list(map(_discreet, value))
+            return list(map(_without_logins, value))
         case _:
             return value

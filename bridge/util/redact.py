@@ -1,22 +1,41 @@
-"""Text from elsewhere, made fit for a line: nothing in it moves a cursor or begins a line of its own, or is a login."""
+"""Outside text made fit for a log line or a message: one printable line, without the login of an address.
+
+Every pattern takes time in proportion to the length of the text, whatever the text.
+"""
 
 import re
 
 HIDDEN = "***"
-# a password with a slash in it is none by the book, but errors quote what was configured; digits would be a port.
-# `most` keeps a long text from being read again and again
-_LOGIN = r"//(?:[^\s/?#@:\[]{most}:\d{most}[^\s\d/@][^\s\"'<>]{most}|[^\s/?#\"'<>]{most})@"
-LOGIN = _LOGIN.replace("{most}", "*")
-"""A login in an address, as a pattern for what reads a text once, however long: Go's expressions."""
-_CUT = re.compile(_LOGIN.replace("{most}", "{0,500}"))
+
+LOGIN = r"//(?:[^\s/?#@:\[]*:\d*[^\s\d/@][^\s\"'<>]*|[^\s/?#\"'<>]*)@"
+"""The login of an address, for an engine without backtracking such as Go's; here `redact_logins` is linear.
+
+A slash in a password is not allowed in an address, but error messages quote addresses as they were configured.
+Digits after the colon are a port.
+"""
+
+_ADDRESS = re.compile(r"//(?:[^\s\"'<>]++|(?<=:)[\"'<>])++")
+# only for a text that ends with @: then .*@ never searches
+_UP_TO_AT = re.compile(r"//(?:[^/?#@:\[]*+:\d*+[^\d/@].*@|[^/?#]*@)", re.DOTALL)
 
 
 def sanitize(text: str, longest: int | None = None) -> str:
     """`text` with everything unprintable escaped, cut to `longest` characters."""
-    line = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    start = text if longest is None else text[: longest + 1]
+    line = start if start.isprintable() else "".join(map(_escape, start))
     return line if longest is None or len(line) <= longest else f"{line[:longest]}…"
 
 
 def redact_logins(text: str) -> str:
-    """`text` without the logins in its addresses: `tcp://me:secret@host` is `tcp://***@host`."""
-    return _CUT.sub(f"//{HIDDEN}@", text) if "@" in text else text
+    """`text` without the logins in its addresses: `tcp://me:secret@host` becomes `tcp://***@host`."""
+    return _ADDRESS.sub(_redact, text) if "@" in text else text
+
+
+def _redact(address: re.Match[str]) -> str:
+    text = address[0]
+    end = text.rfind("@") + 1
+    return _UP_TO_AT.sub(f"//{HIDDEN}@", text[:end]) + text[end:] if end else text
+
+
+def _escape(char: str) -> str:
+    return char if char.isprintable() else char.encode("unicode_escape").decode()
