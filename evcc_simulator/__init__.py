@@ -10,8 +10,8 @@
 Its `?jq=` needs the extra `demo`. `python -m evcc_simulator` runs it as a program.
 """
 
-from evcc_simulator.era import ERAS
+from evcc_simulator.house import ERAS
 from evcc_simulator.server import Evcc
-from evcc_simulator.startup import Stage
+from evcc_simulator.simulation import Stage
 
 __all__ = ["ERAS", "Evcc", "Stage"]

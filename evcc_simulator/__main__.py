@@ -6,7 +6,7 @@ import signal
 from collections.abc import Sequence
 
 from evcc_simulator.control import Control
-from evcc_simulator.era import ERAS
+from evcc_simulator.house import ERAS
 from evcc_simulator.server import Evcc
 
 

@@ -1,4 +1,4 @@
-"""One request on its way to its handler."""
+"""One request on its way to its handler, and the values in its path."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,9 +6,13 @@ from typing import Any
 
 import orjson
 
-from evcc_simulator.answers import Missing, Refusal
 from evcc_simulator.house import House
+from evcc_simulator.messages import Missing, Refusal
 from evcc_simulator.simulation import Simulation
+
+_TRUE = frozenset({"1", "t", "true"})
+_FALSE = frozenset({"0", "f", "false"})
+_MODES = ("off", "now", "minpv", "pv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +82,29 @@ class Call:
 
 Handler = Callable[[Call], Any]
 """Does what a route is there for: gives the value to answer, an Answer, or raises Refusal."""
+
+
+def decimal(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise Refusal(f'strconv.ParseFloat: parsing "{text}": invalid syntax') from None
+
+
+def whole(text: str) -> int:
+    number = int(text)
+    if number >= 1 << 63:
+        raise Refusal(f'strconv.Atoi: parsing "{text}": value out of range')
+    return number
+
+
+def boolean(text: str) -> bool:
+    if text in _TRUE or text in _FALSE:
+        return text in _TRUE
+    raise Refusal(f'strconv.ParseBool: parsing "{text}": invalid syntax')
+
+
+def mode(text: str) -> str:
+    if text not in _MODES:
+        raise Refusal(f"invalid value: {text}")
+    return text

@@ -15,8 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import h11
 from websockets.datastructures import Headers
 
-from evcc_simulator.answers import Answer, Delivery
-from evcc_simulator.journal import Request
+from evcc_simulator.messages import Answer, Delivery, Request
 from evcc_simulator.push import Socket
 
 _TRICKLE_BYTES = 16

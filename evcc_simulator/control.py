@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import h11
 import orjson
 
-from evcc_simulator.journal import Request
+from evcc_simulator.messages import Request
 from evcc_simulator.server import Evcc
 
 _READ = 65_536
@@ -36,7 +36,7 @@ ACTIONS: dict[str, Callable[..., Any]] = {
 
 
 class Control:
-    """`POST /demo/<action>` acts; `GET /demo/requests?after=N` and `GET /demo/state` tell.
+    """`POST /demo/<action>` acts; `GET /demo/requests?after=N` and `GET /demo/state` show what is.
 
     Every answer is JSON: `result`, and `at`, the monotonic second just before the action (comparable between the
     processes of one machine); 400 with `error` when it cannot be done. One request a connection.
@@ -69,7 +69,7 @@ class Control:
             writer.write(head + answer)
             await writer.drain()
         except (ConnectionError, h11.RemoteProtocolError):
-            pass  # whoever asked is gone, or speaks no HTTP: nobody is left to be told
+            pass  # the client is gone, or speaks no HTTP: there is nobody to answer
         finally:
             writer.close()
 

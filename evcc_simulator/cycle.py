@@ -5,10 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from evcc_simulator import goals, physics, planning, tariffs
-from evcc_simulator.era import Era
-from evcc_simulator.house import House, Path, plain
-from evcc_simulator.times import midnight, rfc3339, utc
+from evcc_simulator import meters, plans, tariffs
+from evcc_simulator.clock import midnight, rfc3339, utc
+from evcc_simulator.house import Era, House, Path, plain
 
 _KILO = 1_000
 _HOUR = 3_600
@@ -22,7 +21,7 @@ def run(house: House, index: int, now: float, seconds: float = 0) -> None:
     """
     if "forecast" in house.state and house.forecast_day != midnight(utc(now)):
         house.forecast(tariffs.forecast(house.era, now), midnight(utc(now)))
-    values = physics.advance(house, physics.Step(now, seconds)) if seconds else {}
+    values = meters.advance(house, meters.Step(now, seconds)) if seconds else {}
     changed = [path for path, value in values.items() if _store(house, path, value)]
     for key, value in _loadpoint(house, index, now).items():
         own: Path = ("loadpoints", index, key)
@@ -35,7 +34,7 @@ def run(house: House, index: int, now: float, seconds: float = 0) -> None:
 
 
 def _store(house: House, path: Path, value: Any) -> bool:
-    """Put a value in its place without telling; whether it differs."""
+    """Store a value without a frame; whether it differs."""
     value = plain(value)
     *parents, last = path
     node = house.get(tuple(parents))
@@ -66,9 +65,9 @@ def _expanded(house: House, keys: list[str]) -> Iterator[Path]:
 def _loadpoint(house: House, index: int, now: float) -> dict[str, Any]:
     """What a loadpoint's turn computes from its settings, its vehicle and the tariffs."""
     era, loadpoint = house.era, house.loadpoints[index]
-    vehicle = goals.vehicle_of(loadpoint, house.vehicles)
+    vehicle = plans.vehicle_of(loadpoint, house.vehicles)
     return {
-        **goals.effective(loadpoint, vehicle, era.efficiency, utc(now)),
+        **plans.effective(loadpoint, vehicle, era.efficiency, utc(now)),
         **_plan(house, loadpoint, vehicle, now),
         **_smart_cost(house, loadpoint, now),
         **_remaining(house, loadpoint, vehicle),
@@ -78,8 +77,8 @@ def _loadpoint(house: House, index: int, now: float) -> dict[str, Any]:
 
 def _plan(house: House, loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any], now: float) -> dict[str, Any]:
     era = house.era
-    goal = goals.goal(loadpoint, vehicle, era.efficiency, utc(now))
-    slots = planning.slots(house, loadpoint, goal, now) if era.old or loadpoint["connected"] else []
+    goal = plans.goal(loadpoint, vehicle, era.efficiency, utc(now))
+    slots = plans.slots(house, loadpoint, goal, now) if era.old or loadpoint["connected"] else []
     slots = [replace(slot, start=_second(slot.start, era), end=_second(slot.end, era)) for slot in slots]
     projected = {
         "planProjectedStart": rfc3339(slots[0].start) if slots else None,
@@ -103,10 +102,10 @@ def _smart_cost(house: House, loadpoint: Mapping[str, Any], now: float) -> dict[
 
 
 def _remaining(house: House, loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any]) -> dict[str, Any]:
-    if "chargeRemainingEnergy" not in loadpoint or not goals.soc_based(vehicle):
+    if "chargeRemainingEnergy" not in loadpoint or not plans.soc_based(vehicle):
         return {}
-    limit = goals.limit_soc(loadpoint, vehicle)
-    energy = goals.soc_energy(vehicle, loadpoint["vehicleSoc"], limit, house.era.efficiency) * _KILO
+    limit = plans.limit_soc(loadpoint, vehicle)
+    energy = plans.soc_energy(vehicle, loadpoint["vehicleSoc"], limit, house.era.efficiency) * _KILO
     power = loadpoint["chargePower"]
     duration = timedelta(seconds=energy / power * _HOUR) if power else timedelta(0)
     return {"chargeRemainingEnergy": round(energy, 3), "chargeRemainingDuration": int(duration.total_seconds())}

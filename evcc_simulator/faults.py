@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from evcc_simulator.answers import NOT_FOUND, Answer, Delivery, text
-from evcc_simulator.era import JSON, TEXT
+from evcc_simulator.house import JSON, TEXT
+from evcc_simulator.messages import NOT_FOUND, Answer, Delivery, text
 
 Spoil = Callable[[Answer], Answer]
 

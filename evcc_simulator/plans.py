@@ -1,32 +1,28 @@
-"""evcc's planner: which slots to charge in so that it is done in time and cheap."""
+"""Charging plans: what a loadpoint is to reach and when, and evcc's planner, which picks the cheapest slots in time."""
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from itertools import accumulate
 from operator import attrgetter
+from typing import Any
+from zoneinfo import ZoneInfo
 
+from evcc_simulator import tariffs
+from evcc_simulator.clock import moment, rfc3339, utc
+from evcc_simulator.house import House
+from evcc_simulator.tariffs import Rate
+
+VOLTAGE = 230
+NO_VEHICLE = {"vehicleName": "", "vehicleSoc": 0, "vehicleRange": 0, "vehicleOdometer": 0, "vehicleLimitSoc": 0}
+"""A loadpoint's values while it has no vehicle."""
+NO_STRATEGY = {"continuous": False, "precondition": 0}
+
+_FULL = 100
+_WATTS, _HOUR = 1_000, 3_600
 _NONE = timedelta(0)
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """One slot of a tariff."""
-
-    start: datetime
-    end: datetime
-    value: float
-
-    @property
-    def duration(self) -> timedelta:
-        return self.end - self.start
-
-    def within(self, start: datetime, end: datetime) -> "Rate":
-        if start <= self.start and self.end <= end:
-            return self
-        return Rate(max(self.start, start), min(self.end, end), self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +31,109 @@ class Strategy:
 
     continuous: bool = False
     precondition: timedelta = _NONE
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """The next plan of a loadpoint."""
+
+    id: int = 0
+    time: str | None = None
+    """RFC 3339, in the zone that it was set in."""
+    soc: int = 0
+    energy: float = 0.0
+    """kWh to be charged."""
+
+
+def vehicle_of(loadpoint: Mapping[str, Any], vehicles: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of the vehicle at a loadpoint; empty when there is none."""
+    found: dict[str, Any] = vehicles.get(loadpoint["vehicleName"], {})
+    return found
+
+
+def soc_based(vehicle: Mapping[str, Any]) -> bool:
+    """Whether plans go by state of charge: the vehicle reports its own, and its capacity is known."""
+    return bool(vehicle.get("capacity")) and "Offline" not in vehicle.get("features", ())
+
+
+def max_power(loadpoint: Mapping[str, Any]) -> float:
+    """W at the highest current on all phases."""
+    phases = loadpoint["phasesConfigured"] or 3
+    return float(VOLTAGE * loadpoint["maxCurrent"] * phases)
+
+
+def goal(loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any], efficiency: float, now: datetime) -> Goal:
+    """The plan that evcc works on next: the vehicle's earliest, or the loadpoint's own energy plan."""
+    if not soc_based(vehicle):
+        energy = loadpoint["planEnergy"]
+        return Goal(1, loadpoint["planTime"], 0, energy) if energy and loadpoint["planTime"] else Goal()
+    reached = loadpoint["vehicleSoc"]
+    open_plans = [each for each in _vehicle_plans(vehicle, now) if reached == 0 or reached < each.soc]
+    if not open_plans:
+        return Goal()
+    nearest = min(open_plans, key=lambda each: moment(each.time or ""))
+    energy = soc_energy(vehicle, reached, nearest.soc, efficiency)
+    return Goal(nearest.id, nearest.time, nearest.soc, energy)
+
+
+def soc_energy(vehicle: Mapping[str, Any], reached: float, target: float, efficiency: float) -> float:
+    """kWh to charge from one state of charge to another, losses included."""
+    return max(target - reached, 0) / _FULL * float(vehicle["capacity"]) / efficiency
+
+
+def _vehicle_plans(vehicle: Mapping[str, Any], now: datetime) -> list[Goal]:
+    single = [vehicle["plan"]] if vehicle.get("plan") else vehicle.get("plans", [])
+    plans = [Goal(1, each["time"], each["soc"]) for each in single if moment(each["time"]) > now]
+    for number, each in enumerate(vehicle.get("repeatingPlans") or (), start=2):
+        if each["active"] and each["weekdays"]:
+            plans.append(Goal(number, _next_occurrence(each, now), each["soc"]))
+    return plans
+
+
+def _next_occurrence(repeating: Mapping[str, Any], now: datetime) -> str:
+    """The next time of a repeating plan; Sunday is 0."""
+    zone = ZoneInfo(repeating["tz"])
+    at = time.fromisoformat(repeating["time"])
+    local = now.astimezone(zone)
+    days = (datetime.combine(local.date() + timedelta(days=ahead), at, zone) for ahead in range(8))
+    return rfc3339(next(day for day in days if day > now and day.isoweekday() % 7 in repeating["weekdays"]))
+
+
+def strategy(loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any]) -> dict[str, Any]:
+    """The plan strategy that holds, as JSON."""
+    source = vehicle if soc_based(vehicle) else loadpoint
+    found: dict[str, Any] = source.get("planStrategy", NO_STRATEGY)
+    return found
+
+
+def parsed(strategy: Mapping[str, Any]) -> Strategy:
+    return Strategy(strategy["continuous"], timedelta(seconds=strategy["precondition"]))
+
+
+def limit_soc(loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any]) -> int:
+    return int(loadpoint["limitSoc"] or vehicle.get("limitSoc", 0) or _FULL)
+
+
+def min_soc(loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any]) -> int:
+    return int(max(loadpoint.get("minSoc", 0), vehicle.get("minSoc", 0)))
+
+
+def effective(
+    loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any], efficiency: float, now: datetime
+) -> dict[str, Any]:
+    """Every `effective…` value of a loadpoint."""
+    next_goal = goal(loadpoint, vehicle, efficiency, now.astimezone(UTC))
+    return {
+        "effectivePriority": loadpoint["priority"],
+        "effectivePlanId": next_goal.id,
+        "effectivePlanTime": next_goal.time,
+        "effectivePlanSoc": next_goal.soc,
+        "effectivePlanStrategy": strategy(loadpoint, vehicle),
+        "effectiveMinCurrent": loadpoint["minCurrent"],
+        "effectiveMaxCurrent": loadpoint["maxCurrent"],
+        "effectiveMinSoc": min_soc(loadpoint, vehicle),
+        "effectiveLimitSoc": limit_soc(loadpoint, vehicle),
+    }
 
 
 def plan(rates: Sequence[Rate], duration: timedelta, target: datetime, now: datetime, strategy: Strategy) -> list[Rate]:
@@ -91,3 +190,19 @@ def _window(slots: list[Rate], need: timedelta) -> list[Rate]:
 
 def _cost(slot: Rate) -> float:
     return slot.duration.total_seconds() * slot.value
+
+
+def duration(loadpoint: Mapping[str, Any], energy: float) -> timedelta:
+    """How long a loadpoint needs for an energy in kWh at full power."""
+    power = max_power(loadpoint)
+    return timedelta(seconds=energy * _WATTS / power * _HOUR) if power else timedelta(0)
+
+
+def slots(house: House, loadpoint: Mapping[str, Any], goal: Goal, now: float) -> list[Rate]:
+    """The slots in which a loadpoint would charge to a goal; none when the goal has no time."""
+    prices = tariffs.rates(house.era, "planner", now)
+    if goal.time is None or not prices:
+        return []
+    vehicle = vehicle_of(loadpoint, house.vehicles)
+    chosen = parsed(strategy(loadpoint, vehicle))
+    return plan(prices, duration(loadpoint, goal.energy), moment(goal.time), utc(int(now)), chosen)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
 from enum import Enum
 
 import orjson
@@ -11,7 +10,8 @@ from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from evcc_simulator.house import Frame, House
+from evcc_simulator.house import Frame
+from evcc_simulator.simulation import Simulation
 
 BACKLOG = 1_024
 """So many frames wait for a slow client; with one more it is cut off."""
@@ -90,8 +90,8 @@ class Socket:
 class Hub:
     """All clients of `/ws`."""
 
-    def __init__(self, house: Callable[[], House]) -> None:
-        self._house = house
+    def __init__(self, simulation: Simulation) -> None:
+        self._simulation = simulation
         self.sockets: set[Socket] = set()
         self.fault: PushFault | None = None
 
@@ -101,7 +101,7 @@ class Hub:
         if self.fault is PushFault.CLOSING:
             socket.close()
             return
-        house = self._house()
+        house = self._simulation.house
         self._send(socket, orjson.dumps(dict(house.flat())))
         if "forecast" in house.document():
             for key, value in house.shards().items():

@@ -1,19 +1,52 @@
-"""What evcc answers when it is only asked."""
+"""What evcc answers to GET: its state, also by `?jq=`, tariffs, sessions and plans."""
 
 import json
+import re
 from typing import Any
 
 import orjson
 
-from evcc_simulator import goals, planning, tariffs
-from evcc_simulator.answers import Answer, Refusal, text
-from evcc_simulator.call import Call
-from evcc_simulator.era import JSON_UTF8
-from evcc_simulator.house import go_json, plain
-from evcc_simulator.query import query
-from evcc_simulator.times import NEVER, utc
+from evcc_simulator import plans, tariffs
+from evcc_simulator.call import Call, decimal
+from evcc_simulator.clock import NEVER, utc
+from evcc_simulator.house import JSON_UTF8, go_json, plain
+from evcc_simulator.messages import Answer, Refusal, text
 from evcc_simulator.vehicles import plan_time
-from evcc_simulator.writes import decimal
+
+_WORDS = (
+    (re.compile(r"unexpected end of file"), "unexpected EOF"),
+    (re.compile(r"(?P<name>\S+/\d+) is not defined"), "function not defined: {name}"),
+    (
+        re.compile(r'string \("(?P<value>.*)"\) cannot be parsed as a number'),
+        'tonumber cannot be applied to "{value}": invalid number',
+    ),
+)
+
+
+def query(expression: str, document: bytes) -> Any:
+    """The one result of an expression; Refusal when it is no jq, fails, or gives none or several."""
+    import jq  # noqa: PLC0415 - a demo dependency, needed by this route only
+
+    try:
+        program = jq.compile(expression.removeprefix(".result"))
+    except ValueError as error:
+        raise Refusal(_reworded(str(error))) from None
+    try:
+        results = program.input_text(document.decode()).all()
+    except ValueError as error:
+        raise Refusal(f"jq: query failed: {_reworded(str(error))}") from None
+    if len(results) != 1:
+        raise Refusal("jq: too many results" if results else "jq: empty result")
+    return results[0]
+
+
+def _reworded(text: str) -> str:
+    """An error of libjq in the words of evcc's own jq, where both are known."""
+    for pattern, words in _WORDS:
+        if found := pattern.search(text):
+            return words.format(**found.groupdict())
+    return text
+
 
 NOT_IMPLEMENTED = text(501, "Not implemented")
 UNAUTHORIZED = text(401, "Unauthorized")
@@ -66,32 +99,32 @@ def site_config(call: Call) -> dict[str, Any]:
 
 def current_plan(call: Call) -> dict[str, Any]:
     """The plan that a loadpoint works on."""
-    loadpoint, vehicle = call.loadpoint, goals.vehicle_of(call.loadpoint, call.house.vehicles)
-    goal = goals.goal(loadpoint, vehicle, call.house.era.efficiency, utc(call.evcc.now()))
+    loadpoint, vehicle = call.loadpoint, plans.vehicle_of(call.loadpoint, call.house.vehicles)
+    goal = plans.goal(loadpoint, vehicle, call.house.era.efficiency, utc(call.evcc.now()))
     number = {} if call.house.era.old else {"planId": goal.id}
     return number | _plan(call, goal)
 
 
 def plan_preview(call: Call) -> dict[str, Any]:
     """What a plan would be, had it these values."""
-    vehicle = goals.vehicle_of(call.loadpoint, call.house.vehicles)
+    vehicle = plans.vehicle_of(call.loadpoint, call.house.vehicles)
     value, at = decimal(call.params["value"]), plan_time(call)
-    by_soc = goals.soc_based(vehicle)
+    by_soc = plans.soc_based(vehicle)
     if call.params["type"] == "soc" and not by_soc:
         raise Refusal("soc planning only available for vehicles with known soc and capacity")
     if call.params["type"] == "energy" and by_soc:
         raise Refusal("energy planning not available for vehicles with known soc and capacity")
     reached = call.loadpoint["vehicleSoc"]
-    energy = goals.soc_energy(vehicle, reached, value, call.house.era.efficiency) if by_soc else value
-    return _plan(call, goals.Goal(time=at, energy=energy))
+    energy = plans.soc_energy(vehicle, reached, value, call.house.era.efficiency) if by_soc else value
+    return _plan(call, plans.Goal(time=at, energy=energy))
 
 
-def _plan(call: Call, goal: goals.Goal) -> dict[str, Any]:
+def _plan(call: Call, goal: plans.Goal) -> dict[str, Any]:
     loadpoint = call.loadpoint
-    slots = planning.slots(call.house, loadpoint, goal, call.evcc.now())
+    slots = plans.slots(call.house, loadpoint, goal, call.evcc.now())
     return {
         "planTime": goal.time or NEVER,
-        "duration": int(planning.duration(loadpoint, goal.energy).total_seconds()),
+        "duration": int(plans.duration(loadpoint, goal.energy).total_seconds()),
         "plan": tariffs.written(slots, call.house.era.rate) or None,
-        "power": goals.max_power(loadpoint),
+        "power": plans.max_power(loadpoint),
     }

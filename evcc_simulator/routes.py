@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from evcc_simulator import reads, vehicles, writes
-from evcc_simulator.answers import NOT_FOUND, Answer, Refusal, success
+from evcc_simulator import reads, settings, vehicles
 from evcc_simulator.call import Call, Handler
-from evcc_simulator.era import Era
+from evcc_simulator.house import Era
+from evcc_simulator.messages import NOT_FOUND, Answer, Refusal, success
 from evcc_simulator.simulation import Simulation
 
 _NAME = "{name:[a-zA-Z0-9_.:-]+}"
@@ -35,7 +35,7 @@ def _constant(value: Any) -> Handler:
     return lambda _call: value
 
 
-def _settings(prefix: str, settings: tuple[writes.Setting, ...], era: Era) -> list[Route]:
+def _settings(prefix: str, settings: tuple[settings.Setting, ...], era: Era) -> list[Route]:
     routes = []
     for each in settings:
         if not (each.new and era.old):
@@ -46,9 +46,9 @@ def _settings(prefix: str, settings: tuple[writes.Setting, ...], era: Era) -> li
 
 
 def _everywhere(word: str, key: str) -> list[Route]:
-    handler = writes.limit_everywhere(key)
+    handler = settings.limit_everywhere(key)
     return [
-        _route("POST", f"/api/{word}/{{value:{writes.SIGNED}}}", handler),
+        _route("POST", f"/api/{word}/{{value:{settings.SIGNED}}}", handler),
         _route("DELETE", f"/api/{word}", handler),
     ]
 
@@ -64,10 +64,10 @@ def _common() -> list[Route]:
         _route("POST", f"{_VEHICLE}/limitsoc/{{value:[0-9]+}}", vehicles.soc("limitSoc")),
         _route("POST", f"{_VEHICLE}/plan/soc/{{value:[0-9]+}}/{_TIME}", vehicles.plan_soc),
         _route("DELETE", f"{_VEHICLE}/plan/soc", vehicles.delete_plan),
-        _route("POST", f"{_LOADPOINT}/mode/{{value:[a-z]+}}", writes.change_mode),
-        _route("POST", f"{_LOADPOINT}/phases/{{value:[0-9]+}}", writes.change_phases),
-        _route("POST", f"{_LOADPOINT}/enable/delay/{{value:[0-9]+}}", writes.delay("enableDelay")),
-        _route("POST", f"{_LOADPOINT}/disable/delay/{{value:[0-9]+}}", writes.delay("disableDelay")),
+        _route("POST", f"{_LOADPOINT}/mode/{{value:[a-z]+}}", settings.change_mode),
+        _route("POST", f"{_LOADPOINT}/phases/{{value:[0-9]+}}", settings.change_phases),
+        _route("POST", f"{_LOADPOINT}/enable/delay/{{value:[0-9]+}}", settings.delay("enableDelay")),
+        _route("POST", f"{_LOADPOINT}/disable/delay/{{value:[0-9]+}}", settings.delay("disableDelay")),
         _route("GET", f"{_LOADPOINT}/plan", reads.current_plan),
         _route("POST", f"{_LOADPOINT}/{_ENERGY}", vehicles.plan_energy),
         _route("DELETE", f"{_LOADPOINT}/plan/energy", vehicles.delete_energy),
@@ -91,8 +91,8 @@ def _new() -> list[Route]:
         _route("GET", "/api/gridsessions", _constant([])),
         _route("GET", "/api/history/energy", _constant(None)),
         *_everywhere("smartfeedinprioritylimit", "smartFeedInPriorityLimit"),
-        _route("POST", "/api/batterymode/{value:[a-z]+}", writes.battery_mode),
-        _route("DELETE", "/api/batterymode", writes.battery_mode),
+        _route("POST", "/api/batterymode/{value:[a-z]+}", settings.battery_mode),
+        _route("DELETE", "/api/batterymode", settings.battery_mode),
         _route("POST", f"{_VEHICLE}/mode/{{value:[a-z]+}}", vehicles.change_mode),
         _route("DELETE", f"{_VEHICLE}/mode", vehicles.change_mode),
         _route("POST", f"{_VEHICLE}/plan/repeating", vehicles.repeating_plans),
@@ -108,12 +108,12 @@ _LOCKED = [_route(method, "/api/(?:config|system)/.+", _constant(reads.UNAUTHORI
 @cache
 def routes(era: Era) -> tuple[Route, ...]:
     """The era's table; of two routes that fit, the first counts."""
-    boost = writes.OLD_BOOST if era.old else writes.BOOST
+    boost = settings.OLD_BOOST if era.old else settings.BOOST
     return (
         *_common(),
         *(_old() if era.old else _new()),
-        *_settings("/api", writes.SITE, era),
-        *_settings(_LOADPOINT, (*writes.LOADPOINT, boost), era),
+        *_settings("/api", settings.SITE, era),
+        *_settings(_LOADPOINT, (*settings.LOADPOINT, boost), era),
         *_LOCKED,
     )
 

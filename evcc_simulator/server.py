@@ -6,19 +6,15 @@ import ssl
 from types import TracebackType
 from typing import Any, Self
 
-from evcc_simulator.answers import NOT_FOUND, Answer, text
 from evcc_simulator.clock import Clock
 from evcc_simulator.connection import Connection
-from evcc_simulator.era import ERAS, JSON
 from evcc_simulator.faults import FAULTS, Fault
-from evcc_simulator.house import House, Path
-from evcc_simulator.journal import Journal, Request
-from evcc_simulator.pulse import Pulse
+from evcc_simulator.house import ERAS, JSON, House, Path
+from evcc_simulator.messages import NOT_FOUND, Answer, Journal, Pulse, Request, text
 from evcc_simulator.push import Hub, PushFault, Socket
 from evcc_simulator.routes import respond
 from evcc_simulator.sessions import Sessions
-from evcc_simulator.simulation import Simulation
-from evcc_simulator.startup import Stage
+from evcc_simulator.simulation import Simulation, Stage
 
 _SOCKET = "/ws"
 
@@ -55,7 +51,7 @@ class Evcc:
         self.requests = Journal()
         self.turn = Pulse()
         """Beats after every regular cycle and every stage of a start."""
-        self.hub = Hub(lambda: self.house)
+        self.hub = Hub(self.simulation)
         self.simulation.listen(self.hub.broadcast)
         self.connections: set[Connection] = set()
         self.faults: list[Fault] = []

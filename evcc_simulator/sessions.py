@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from evcc_simulator.answers import Answer
-from evcc_simulator.era import Era, recorded_sessions
-from evcc_simulator.times import days_since, moment, rfc3339, shifted, utc
+from evcc_simulator.clock import days_since, moment, rfc3339, shifted, utc
+from evcc_simulator.house import Era, recorded_sessions
+from evcc_simulator.messages import Answer
 
 Session = dict[str, Any]
 

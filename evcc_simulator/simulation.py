@@ -1,18 +1,60 @@
-"""One simulated evcc without its network: the house, its clock, its sessions, and whose turn it is."""
+"""One simulated evcc without its network: the house, its clock, its sessions, its start, and whose turn it is."""
 
+from collections.abc import Iterable
 from copy import deepcopy
+from enum import Enum
 from typing import Any
 
-from evcc_simulator import cycle, goals, startup, tariffs
-from evcc_simulator.clock import Clock
-from evcc_simulator.era import Era
-from evcc_simulator.house import House, Listener
+from evcc_simulator import cycle, plans, tariffs
+from evcc_simulator.clock import Clock, midnight, rfc3339, utc
+from evcc_simulator.house import Era, House, Listener, Path
 from evcc_simulator.sessions import Sessions
-from evcc_simulator.startup import Stage
-from evcc_simulator.times import midnight, rfc3339, utc
 
 _NANOSECONDS = 1_000_000_000
 _KILO = 1_000
+
+
+class Stage(Enum):
+    """How far evcc has come."""
+
+    REFUSED = "refused"
+    """Nobody listens."""
+    SILENT = "silent"
+    """It answers every request with 404; the older era skips this."""
+    HALF = "half"
+    """The first cycle is under way; seen in the newer era only."""
+    GROWING = "growing"
+    """Some loadpoints have not had their first cycle."""
+    COMPLETE = "complete"
+
+
+def _hide_unpublished(house: House) -> None:
+    """Hide what a just started evcc has not published; what was null only because somebody cleared it is gone."""
+    startup = house.era.seed["startup"]
+    for key in startup["unset"]:
+        if house.state.get(key) in (None, "unknown"):
+            house.state.pop(key, None)
+    for index, loadpoint in enumerate(house.loadpoints):
+        for key in startup["loadpoint_unset"]:
+            if loadpoint.get(key) is None:
+                loadpoint.pop(key, None)
+        house.hidden |= _hidden(index, loadpoint, startup["loadpoint"])
+    house.hidden |= {(key,) for key in startup["site"] if key in house.state}
+    house.touch()
+
+
+def _hidden(index: int, loadpoint: dict[str, Any], keys: Iterable[str]) -> set[Path]:
+    """What a loadpoint shows only after its first cycle. Its plan's strategy shows at once if it has a plan."""
+    planned = {"effectivePlanStrategy"} if loadpoint.get("planTime") else set()
+    return {("loadpoints", index, key) for key in keys if key in loadpoint and key not in planned}
+
+
+def _show_half(house: House) -> None:
+    """Show the first loadpoint's values that its cycle publishes early."""
+    startup = house.era.seed["startup"]
+    early = set(startup["loadpoint"]) - set(startup["late"])
+    house.hidden -= {("loadpoints", 0, key) for key in early}
+    house.touch()
 
 
 class Simulation:
@@ -67,7 +109,7 @@ class Simulation:
             self._turn += 1
         self._last = now
         self._end_external_mode(now)
-        if self.stage is Stage.GROWING and startup.complete(self.house):
+        if self.stage is Stage.GROWING and not self.house.hidden:
             self.stage = Stage.COMPLETE
 
     def settle(self) -> None:
@@ -81,7 +123,7 @@ class Simulation:
         self._turn = 0
         self._due.clear()
         self.house = self._broken if fatal else self._sound
-        startup.forget(self.house)
+        _hide_unpublished(self.house)
 
     def step(self) -> Stage:
         """Go on by one stage of the start; the stage that it is in now."""
@@ -90,7 +132,7 @@ class Simulation:
                 self.stage = Stage.SILENT
             case Stage.SILENT if self.house.hidden:
                 self.stage = Stage.HALF
-                startup.half(self.house)
+                _show_half(self.house)
             case Stage.COMPLETE:
                 pass
             case _:
@@ -127,7 +169,7 @@ class Simulation:
             pricePerKWh=round(price / energy, 3) if energy else None,
         )
         gone = {"vehicleTitle": "", "connected": False, "charging": False, "chargePower": 0}
-        self._put(index, goals.NO_VEHICLE | gone)
+        self._put(index, plans.NO_VEHICLE | gone)
         return session
 
     def _put(self, index: int, values: dict[str, Any]) -> None:

@@ -1,14 +1,31 @@
-"""Prices and emissions: the recorded days, told again from today's midnight on."""
+"""Prices and emissions: the recorded days, repeated from today's midnight on."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from evcc_simulator.era import Era
-from evcc_simulator.house import SHARDS
-from evcc_simulator.plans import Rate
-from evcc_simulator.times import days_since, midnight, rfc3339, utc
+from evcc_simulator.clock import days_since, midnight, rfc3339, utc
+from evcc_simulator.house import SHARDS, Era
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """One slot of a tariff."""
+
+    start: datetime
+    end: datetime
+    value: float
+
+    @property
+    def duration(self) -> timedelta:
+        return self.end - self.start
+
+    def within(self, start: datetime, end: datetime) -> "Rate":
+        if start <= self.start and self.end <= end:
+            return self
+        return Rate(max(self.start, start), min(self.end, end), self.value)
 
 
 def rates(era: Era, usage: str, now: float) -> tuple[Rate, ...]:
@@ -48,5 +65,5 @@ def current(era: Era, usage: str, now: float) -> float | None:
 
 
 def known(usage: str) -> bool:
-    """Whether evcc has heard of such a tariff at all."""
+    """Whether evcc has such a type of tariff at all."""
     return usage in SHARDS

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-from evcc_simulator import goals
-from evcc_simulator.answers import Refusal
-from evcc_simulator.call import Call, Handler
-from evcc_simulator.times import NEVER, moment, rfc3339, utc
-from evcc_simulator.writes import decimal, mode, whole
+from evcc_simulator import plans
+from evcc_simulator.call import Call, Handler, decimal, mode, whole
+from evcc_simulator.clock import NEVER, moment, rfc3339, utc
+from evcc_simulator.messages import Refusal
 
 
 def soc(key: str) -> Handler:
@@ -58,7 +57,7 @@ def repeating_plans(call: Call) -> Any:
 
 
 def plan_strategy(call: Call) -> dict[str, Any]:
-    """Of a vehicle or of a loadpoint, as the path says."""
+    """Of the vehicle or the loadpoint in the path."""
     given = call.json()
     chosen = {"continuous": bool(given.get("continuous")), "precondition": int(given.get("precondition", 0))}
     if "name" in call.params:
@@ -124,7 +123,7 @@ def detect(call: Call) -> dict[str, str]:
 
 
 def _replace(call: Call, name: str, title: str) -> None:
-    for key, value in (goals.NO_VEHICLE | {"vehicleName": name, "vehicleDetectionActive": False}).items():
+    for key, value in (plans.NO_VEHICLE | {"vehicleName": name, "vehicleDetectionActive": False}).items():
         call.change(key, value)
     if not call.house.era.old:
         call.change("vehicleTitle", title)

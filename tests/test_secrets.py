@@ -18,8 +18,7 @@ import pytest
 
 from bridge.state.names import KEPT_BACK
 from evcc_simulator import Evcc
-from evcc_simulator.answers import Answer
-from evcc_simulator.journal import Request
+from evcc_simulator.messages import Answer, Request
 from tests.broker.authority import Authority
 from tests.broker.client import publish
 from tests.broker.mosquitto import Config, Mosquitto

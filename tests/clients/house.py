@@ -7,7 +7,7 @@ from typing import Self
 
 from bridge.discovery import HomeAssistant
 from evcc_simulator import Evcc
-from evcc_simulator.journal import Request
+from evcc_simulator.messages import Request
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder
 from tests.clients.process import Process

@@ -12,7 +12,7 @@ from bridge.evcc.client import Reply
 from bridge.settable.setting import Scope
 from bridge.settable.table import SETTINGS
 from evcc_simulator.clock import Clock as HouseClock
-from evcc_simulator.era import ERAS
+from evcc_simulator.house import ERAS
 from evcc_simulator.routes import respond, routes
 from evcc_simulator.simulation import Simulation
 from tests.commands.fakes import NOON, running, settle

@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 
-from evcc_simulator.era import ERAS
-from evcc_simulator.house import House, go_json, plain
+from evcc_simulator.house import ERAS, House, go_json, plain
 from tests.simulator.recorded import NIGHT
 
 

@@ -6,7 +6,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc_simulator.plans import Rate, Strategy, plan
+from evcc_simulator.plans import Strategy, plan
+from evcc_simulator.tariffs import Rate
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
 HOUR = timedelta(hours=1)

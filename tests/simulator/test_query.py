@@ -2,8 +2,8 @@
 
 import pytest
 
-from evcc_simulator.answers import Refusal
-from evcc_simulator.query import query
+from evcc_simulator.messages import Refusal
+from evcc_simulator.reads import query
 
 DOCUMENT = b'{"a":{"b":[1,2]},"big":12345678901234567890}'
 

@@ -5,8 +5,8 @@ import io
 
 import pytest
 
-from evcc_simulator.answers import Answer
-from evcc_simulator.era import ERAS
+from evcc_simulator.house import ERAS
+from evcc_simulator.messages import Answer
 from evcc_simulator.sessions import Sessions
 from tests.simulator.recorded import NIGHT
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evcc_simulator.times import NEVER, moment, rfc3339, shifted
+from evcc_simulator.clock import NEVER, moment, rfc3339, shifted
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from evcc_simulator.clock import Clock
-from evcc_simulator.era import ERAS
+from evcc_simulator.house import ERAS
 from evcc_simulator.routes import respond
 from evcc_simulator.simulation import Simulation
 from tests.simulator.recorded import NIGHT

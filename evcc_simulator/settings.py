@@ -4,43 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from evcc_simulator.answers import Refusal
-from evcc_simulator.call import Call, Handler
+from evcc_simulator.call import Call, Handler, boolean, decimal, mode, whole
+from evcc_simulator.messages import Refusal
 
 Read = Callable[[str], Any]
 Rule = Callable[[Call, Any], None]
 
-_TRUE = frozenset({"1", "t", "true"})
-_FALSE = frozenset({"0", "f", "false"})
-_MODES = ("off", "now", "minpv", "pv")
 _PHASES = (0, 1, 3)
 _NANOSECONDS = 1_000_000_000
-
-
-def decimal(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise Refusal(f'strconv.ParseFloat: parsing "{text}": invalid syntax') from None
-
-
-def whole(text: str) -> int:
-    number = int(text)
-    if number >= 1 << 63:
-        raise Refusal(f'strconv.Atoi: parsing "{text}": value out of range')
-    return number
-
-
-def boolean(text: str) -> bool:
-    if text in _TRUE or text in _FALSE:
-        return text in _TRUE
-    raise Refusal(f'strconv.ParseBool: parsing "{text}": invalid syntax')
-
-
-def mode(text: str) -> str:
-    if text not in _MODES:
-        raise Refusal(f"invalid value: {text}")
-    return text
 
 
 def _priority_soc(call: Call, value: float) -> None:
@@ -96,7 +67,7 @@ def _boost(call: Call, value: bool) -> None:  # noqa: FBT001 - a rule takes the 
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A value that one POST sets: `/api/…/<word>/<value>`, the value spelt as `pattern` says."""
+    """A value that one POST sets: `/api/…/<word>/<value>`, the value of the form `pattern`."""
 
     word: str
     pattern: str

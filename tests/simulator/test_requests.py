@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from evcc_simulator.journal import Journal, Request
+from evcc_simulator.messages import Journal, Request
 
 
 def _request(method: str, path: str) -> Request:

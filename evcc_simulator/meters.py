@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from evcc_simulator import goals, tariffs
+from evcc_simulator import plans, tariffs
 from evcc_simulator.house import House, Path
 
 Values = dict[Path, Any]
@@ -64,10 +64,10 @@ def _loadpoint(house: House, index: int, budget: float, step: Step) -> Values:
     loadpoint = house.loadpoints[index]
     if loadpoint["chargerFeatureHeating"]:
         return _written(index, {"chargePower": round(350 + 50 * math.sin(step.now / 600))})
-    vehicle = goals.vehicle_of(loadpoint, house.vehicles)
+    vehicle = plans.vehicle_of(loadpoint, house.vehicles)
     current = _current(loadpoint, vehicle, budget)
     phases = loadpoint["phasesActive"]
-    power = round(goals.VOLTAGE * phases * current)
+    power = round(plans.VOLTAGE * phases * current)
     energy = step.energy(power)
     changed = _session(loadpoint, energy, step.seconds if power else 0) | {
         "chargePower": power,
@@ -77,7 +77,7 @@ def _loadpoint(house: House, index: int, budget: float, step: Step) -> Values:
     }
     if "chargeCurrents" in loadpoint:
         changed["chargeCurrents"] = [current if phase < phases else 0 for phase in range(3)]
-    if goals.soc_based(vehicle) and loadpoint["connected"]:
+    if plans.soc_based(vehicle) and loadpoint["connected"]:
         gained = energy * house.era.efficiency / vehicle["capacity"] * _FULL
         changed["vehicleSoc"] = round(min(_FULL, loadpoint["vehicleSoc"] + gained), 3)
     return _written(index, changed)
@@ -94,7 +94,7 @@ def _current(loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any], budget: f
     most, least = loadpoint["maxCurrent"], max(loadpoint["minCurrent"], _SMALLEST_CURRENT)
     if loadpoint["mode"] == "now":
         return float(most)
-    surplus = math.floor(budget / goals.VOLTAGE / loadpoint["phasesActive"])
+    surplus = math.floor(budget / plans.VOLTAGE / loadpoint["phasesActive"])
     if loadpoint["mode"] == "pv" and surplus < least:
         return 0
     return float(min(most, max(least, surplus)))
@@ -104,7 +104,7 @@ def _reached(loadpoint: Mapping[str, Any], vehicle: Mapping[str, Any]) -> bool:
     """Whether the session's limit, in energy or state of charge, is met."""
     if loadpoint["limitEnergy"] and loadpoint["sessionEnergy"] >= loadpoint["limitEnergy"] * _KILO:
         return True
-    return bool(loadpoint["vehicleSoc"] >= goals.limit_soc(loadpoint, vehicle))
+    return bool(loadpoint["vehicleSoc"] >= plans.limit_soc(loadpoint, vehicle))
 
 
 def _session(loadpoint: Mapping[str, Any], energy: float, seconds: float) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def _devices(house: House) -> list[dict[str, Any]]:
 
 def _grid(house: House, power: float, step: Step) -> Values:
     powers = [round(power * share, 3) for share in (0.2, 0.3, 0.5)]
-    currents = [round(each / goals.VOLTAGE, 3) for each in powers]
+    currents = [round(each / plans.VOLTAGE, 3) for each in powers]
     circuit = {"power": power, "current": round(max(map(abs, currents)), 3)}
     circuits = {name: each | circuit for name, each in house.state["circuits"].items()}
     imported = step.energy(max(0, power))
