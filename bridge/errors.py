@@ -11,14 +11,14 @@ class ConfigError(BridgeError):
     """An option has a value that it does not take."""
 
 
-class Quoting(BridgeError):
-    """What others say is in its text: no login in an address stays in it."""
+class RedactedError(BridgeError):
+    """An error whose text quotes evcc, the broker or a client: logins in addresses are cut out of it."""
 
     def __init__(self, text: str) -> None:
         super().__init__(redact_logins(text))
 
 
-class EvccError(Quoting):
+class EvccError(RedactedError):
     """evcc did not give what was asked for; `word` is the payload of `bridge/evcc`."""
 
     word = "invalid"
@@ -40,9 +40,9 @@ class Invalid(EvccError):
     """evcc, or something in its place, answered what is no answer of evcc."""
 
 
-class BrokerError(Quoting):
+class BrokerError(RedactedError):
     """The broker cannot be reached, or refuses what the bridge needs."""
 
 
-class Refused(Quoting):
+class Refused(RedactedError):
     """A command or a request that cannot be done; the text says why and what would be taken."""

@@ -1,6 +1,5 @@
 """What stands around the code agrees with it: README, locks, containers, the broker's configuration."""
 
-import ast
 import json
 import re
 import subprocess
@@ -85,41 +84,6 @@ class TestReadme:
         linked = re.findall(r"\]\((?!http)([^)]+)\)", README)
         scripts = re.findall(r"\bscripts/\w+", README + (ROOT / "CONTRIBUTING.md").read_text())
         assert [path for path in (*linked, *scripts) if not (ROOT / path).exists()] == []
-
-
-# from the bottom up: each may import what stands above it here, and none of its own row
-ROOMS = (
-    "plain pause notify problems catalogue topics demo",
-    "errors parsed",
-    "settings log",
-    "evcc mqtt",
-    "commands",
-    "extras discovery about",
-    "site",
-    "daemon",
-    "cli",
-    "__main__",
-)
-
-
-def imported(path: Path) -> set[str]:
-    """The rooms that a module of the bridge imports."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom):
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name.split(".")[1] for name in names if name.startswith("bridge.")} - {"__version__"}
-
-
-def test_data_flows_down_the_rooms_and_never_up() -> None:
-    below: set[str] = set()
-    for row in map(str.split, ROOMS):
-        for room in row:
-            paths = [ROOT / f"bridge/{room}.py", *(ROOT / "bridge" / room).rglob("*.py")]
-            names = set().union(*(imported(path) for path in paths if path.exists())) - {room}
-            assert names <= below - ({"demo"} if room != "cli" else set()), room
-        below |= set(row)
-    assert below == {path.stem for path in (ROOT / "bridge").iterdir()} - {"__init__", "__pycache__", "py"}
 
 
 @pytest.mark.parametrize(
