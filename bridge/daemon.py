@@ -1,11 +1,11 @@
-"""The process: signals, reloads, and what systemd is told."""
+"""The process: reads the configuration, runs the site, handles signals, and notifies systemd."""
 
 import asyncio
 import gc
 import signal
 import threading
 from asyncio import TaskGroup
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -13,107 +13,116 @@ from typing import Any
 import structlog
 
 from bridge.errors import ConfigError
-from bridge.evcc.client import Client
-from bridge.settings import Settings
+from bridge.settings import Settings, load
 from bridge.site import Site
+from bridge.util import logging
 from bridge.util.sd_notify import Notifier
 
-_PATIENCE = 10.0  # seconds: systemd, the boot and a package's installation wait for us, evcc may be away for hours
+# seconds until READY without evcc or broker: systemd, the boot and a package's installation wait for it
+_LONGEST_START = 10.0
+_STATUS_PERIOD = 20.0  # seconds between two notifications where systemd does not ask for a watchdog
 
-Load = Callable[[], Settings]
 
+def run(overrides: Mapping[str, str], environment: Mapping[str, str]) -> int:
+    """Run the bridge until SIGTERM or SIGINT; returns the exit code.
 
-def run(load: Load) -> int:
-    """Run the bridge until SIGTERM or SIGINT; the exit code. ConfigError when it cannot even begin.
-
-    `load` reads the configuration; it is called again on SIGHUP.
+    `overrides` are the options of the command line, `environment` the variables. ConfigError when the
+    configuration cannot be used.
     """
-    settings = load()
+    daemon = Daemon(overrides, environment)
     gc.collect()
-    gc.freeze()  # what has been imported stays: looking through it again and again takes longer than all else
+    gc.freeze()  # imported modules stay for good: full collections need not look through them
     with asyncio.Runner() as runner:
-        runner.get_loop().set_default_executor(_Expendable())
-        runner.run(Daemon(load, settings).run())
+        runner.get_loop().set_default_executor(_DaemonThreads())
+        runner.run(daemon.run())
     return 0
 
 
 class Daemon:
-    """Runs a site, and another one in its place when the configuration is read again."""
+    """Runs the site; on SIGHUP reads the configuration again, and restarts the site if that has changed."""
 
-    def __init__(self, load: Load, settings: Settings) -> None:
-        self._load = load
-        self._settings = settings
-        self._notify = Notifier()
-        self._stop = asyncio.Event()
-        self._reload = asyncio.Event()
+    def __init__(self, overrides: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        self._overrides = overrides
+        self._environment = environment
+        self._settings = self._load()
+        self._notifier = Notifier(environment)
+        self._signalled = asyncio.Event()
+        self._stopping = False
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
-        """Run until stopped."""
-        self._catch_signals()
-        while not self._stop.is_set():
-            await self._run_site(self._settings)
-        self._log.info("stopped")
-
-    async def _run_site(self, settings: Settings) -> None:
-        async with Client(settings.evcc) as client:
-            site = Site(settings, client)
-            async with TaskGroup() as group:
-                running = group.create_task(site.run(), name="site")
-                telling = group.create_task(self._tell(site), name="systemd")
-                await self._until_told()
-                # only then does the next one's first word surely overwrite its last
-                site.to_be_replaced = lambda: not self._stop.is_set() and self._settings.mqtt == settings.mqtt
-                running.cancel()
-                telling.cancel()
-
-    async def _until_told(self) -> None:
-        """Wait for the end, or for a new configuration that can be used."""
-        while not self._stop.is_set():
-            await self._either()
-            if self._stop.is_set():
-                self._notify.stopping()
-                return
-            self._reload.clear()
-            self._notify.reloading()
-            try:
-                self._settings = self._load()
-            except ConfigError as error:
-                self._log.error("the new configuration is not used", reason=str(error))
-                self._notify.ready("the new configuration is not used")
-            else:
-                self._log.info("configuration read again")
-                return
-
-    async def _either(self) -> None:
-        async with TaskGroup() as group:
-            waits = [group.create_task(event.wait()) for event in (self._stop, self._reload)]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            for wait in waits:
-                wait.cancel()
-
-    async def _tell(self, site: Site) -> None:
-        """Tell systemd when all is there, and that it goes on, as long as it really does."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
-                await site.brought()
-        self._notify.ready(site.summary())
-        period = self._notify.watchdog_period or 60.0
-        while True:
-            if site.working():
-                self._notify.watchdog()
-            self._notify.status(site.summary())
-            await asyncio.sleep(period / 3)
-
-    def _catch_signals(self) -> None:
+        """Run until stopped by a signal."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGHUP, self._reload.set)
+            loop.add_signal_handler(number, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, self._signalled.set)
+        while not self._stopping:
+            await self._run_site()
+        self._log.info("stopped")
+
+    async def _run_site(self) -> None:
+        site = Site(self._settings)
+        async with TaskGroup() as group:
+            running = group.create_task(site.run(), name="site")
+            notifying = group.create_task(self._notify(site), name="systemd")
+            await self._until_changed()
+            running.cancel()
+            notifying.cancel()
+
+    async def _until_changed(self) -> None:
+        """Wait for the signal to stop, or for a changed configuration."""
+        settings = self._settings
+        while not self._stopping and self._settings == settings:
+            await self._signalled.wait()
+            self._signalled.clear()
+            if not self._stopping:
+                self._reload()
+        if self._stopping:
+            self._notifier.stopping()
+
+    def _reload(self) -> None:
+        before = self._settings
+        self._notifier.reloading()
+        try:
+            self._settings = self._load()
+        except ConfigError as error:
+            self._log.error("the new configuration is not used", reason=str(error))
+            self._notifier.ready("the new configuration is not used")
+            return
+        if self._settings == before:
+            self._log.info("configuration read again: nothing has changed")
+            self._notifier.ready("configuration unchanged")
+        else:
+            self._log.info("configuration read again: restarting the site")
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._signalled.set()
+
+    def _load(self) -> Settings:
+        hints: list[str] = []
+        settings = load(self._overrides, self._environment, hints=hints)
+        logging.configure(settings.log.level, settings.log.format, settings.secrets())
+        for hint in hints:
+            structlog.get_logger().warning(hint)
+        return settings
+
+    async def _notify(self, site: Site) -> None:
+        """READY once everything is published, or after 10 s; then the watchdog while the site works."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_START):
+                await site.report.published()
+        self._notifier.ready(site.report.summary())
+        period = self._notifier.watchdog_period
+        while True:
+            if site.report.is_working():
+                self._notifier.watchdog()
+            self._notifier.status(site.report.summary())
+            await asyncio.sleep(period / 3 if period else _STATUS_PERIOD)
 
 
-class _Expendable(ThreadPoolExecutor):
-    """Threads that nobody waits for at the end: a name that does not resolve would hold it up for many seconds."""
+class _DaemonThreads(ThreadPoolExecutor):
+    """Threads that the process does not wait for at its end: resolving a name may take many seconds."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Call `fn` in a thread of its own."""
@@ -124,7 +133,7 @@ class _Expendable(ThreadPoolExecutor):
                 return
             try:
                 result = fn(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - handed on to whoever asked
+            except BaseException as error:  # noqa: BLE001 - handed on to the caller by the future
                 future.set_exception(error)
             else:
                 future.set_result(result)
