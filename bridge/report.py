@@ -1,99 +1,166 @@
-"""What the bridge says about itself: `bridge/info`, `bridge/health`, `bridge/commands`, `updated`."""
+"""What the bridge publishes about itself: `updated` and the topics below `bridge/`; what systemd is notified of."""
 
+import asyncio
 import resource
+import socket
 import time
+from asyncio import TaskGroup
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from bridge import __version__
-from bridge.commands.inbox import Inbox
-from bridge.commands.listing import listing
-from bridge.commands.permission import Permission
-from bridge.evcc.reader import Reader
-from bridge.mqtt.copy import Copy
+from bridge.commands.dispatcher import Dispatcher
+from bridge.evcc.reader import Reader, Update
+from bridge.mqtt.mirror import Mirror
+from bridge.settable.offered import concerns, offered
+from bridge.settable.permission import Permission
 from bridge.settings import Settings
 from bridge.state.payload import text
+from bridge.util.diagnostics import Diagnostics
 
-HEALTH_EVERY = 60.0
+_HEALTH_PERIOD = 60.0  # seconds between two `bridge/health`
+_SLACK = 5.0  # seconds by which a poll or an acknowledgement may be late
 _CLOCK_SET_BACK = 5  # seconds; less is rounding
 _PAGE = resource.getpagesize()
 
 
 class Report:
-    """Keeps what is said about the bridge up to date; `tick` is called about once a second."""
+    """Publishes status, versions, counters, problems and the list of settings of one site."""
 
-    def __init__(self, settings: Settings, reader: Reader, copy: Copy, inbox: Inbox) -> None:
+    def __init__(
+        self, settings: Settings, reader: Reader, mirror: Mirror, dispatcher: Dispatcher, diagnostics: Diagnostics
+    ) -> None:
         self._settings = settings
         self._reader = reader
-        self._copy = copy
-        self._inbox = inbox
+        self._mirror = mirror
+        self._dispatcher = dispatcher
+        self._diagnostics = diagnostics
         self._permission = Permission.of(settings.commands)
         self._started = time.monotonic()
         self._facts: dict[str, Any] = {}
-        self._listed: tuple[object, frozenset[object]] = None, frozenset()
-        self._next_health = 0.0
+        self._missing: frozenset[Any] = frozenset()
+        self._found = asyncio.Event()
+        self._word = ""
         self._updated = 0
+        self._log = structlog.get_logger()
 
-    @property
-    def uptime(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._started
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        async with TaskGroup() as group:
+            group.create_task(self._problems(), name="problems")
+            group.create_task(self._every_second(), name="every second")
+            group.create_task(self._every_minute(), name="every minute")
 
-    def tick(self) -> None:
-        """Say what has changed."""
-        self.info()
-        self._commands()
-        if self.uptime >= self._next_health and self._copy.connected:
-            self._next_health = self.uptime + HEALTH_EVERY
-            self._facts = {}  # said again for its uptime
-            self._say("bridge/health", {**self._counters(), "memory": resident_memory()})
+    def update(self, update: Update) -> None:
+        """Publish what a change of evcc's state or health changes here."""
+        if update.state and not self._found.is_set():
+            self._found.set()
+            self._log.info("evcc found", url=self._settings.evcc.url, version=update.state.version)
+        self._publish_health()
+        if any(map(concerns, update.changes)):
+            self._publish_commands()
 
-    def info(self) -> None:
-        """`bridge/info`: versions, push, poll interval, uptime, effective settings without secrets."""
-        link, reader = self._copy.link, self._reader
+    async def published(self) -> None:
+        """Wait until evcc has answered and the broker has acknowledged all topics."""
+        await self._found.wait()
+        await self._mirror.complete.wait()
+        await self._mirror.settled()
+
+    def summary(self) -> str:
+        """One line for `systemctl status`."""
+        broker = "connected" if self._mirror.connected else "not connected"
+        return f"evcc {self._reader.health.word}, broker {broker}, {len(self._mirror.topics)} topics"
+
+    def is_working(self) -> bool:
+        """Whether polls come to an end and the broker acknowledges, for systemd's watchdog."""
+        now, reader = asyncio.get_running_loop().time(), self._reader
+        if now - reader.last_attempt > 2 * reader.interval + self._settings.evcc.timeout + 1:
+            return False
+        # while evcc is away only `bridge/health` is published; a dead connection is noticed after two keepalives
+        patience = _HEALTH_PERIOD + 2 * self._settings.mqtt.keepalive + _SLACK
+        acknowledged = self._mirror.acknowledged
+        return acknowledged is None or now - acknowledged <= patience
+
+    async def _problems(self) -> None:
+        while True:
+            await self._diagnostics.changed.wait()
+            self._diagnostics.changed.clear()
+            self._mirror.set("bridge/problem", {"bridge/problem": self._diagnostics.text.encode()})
+
+    async def _every_second(self) -> None:
+        while True:
+            self._publish_info()
+            self._publish_health()
+            if self._dispatcher.missing != self._missing:
+                self._publish_commands()
+            await asyncio.sleep(1)
+
+    async def _every_minute(self) -> None:
+        while True:
+            self._publish("bridge/health", {**self._counters(), "memory": resident_memory()})
+            self._facts = {}  # `bridge/info` again, for its uptime
+            await asyncio.sleep(_HEALTH_PERIOD)
+
+    def _publish_health(self) -> None:
+        """`status`, `updated`, `bridge/evcc`."""
+        health = self._reader.health
+        word = "starting" if health.word == "online" and self._mirror.orphans_waiting else health.word
+        self._diagnostics.set("evcc", health.reason or None)
+        if word != self._word and not health.reason:  # a reason has been logged as a problem
+            self._log.info(f"evcc is {word}")
+        self._word = word
+        self._mirror.set("bridge/evcc", {"bridge/evcc": word.encode()})
+        self._mirror.set_fresh(health.fresh)
+        self._publish_updated()
+
+    def _publish_updated(self) -> None:
+        """`updated`: unix seconds of the last moment at which evcc was known fresh, at most once a second."""
+        health = self._reader.health
+        seen = int(time.time() - (asyncio.get_running_loop().time() - health.seen))
+        is_repeated = self._updated - _CLOCK_SET_BACK < seen <= self._updated
+        if health.fresh and self._mirror.connected and not is_repeated:
+            self._updated = seen
+            self._mirror.set("updated", {"updated": b"%d" % seen})
+
+    def _publish_info(self) -> None:
+        """`bridge/info`: versions, push, poll interval, uptime, host, effective settings without secrets."""
+        reader = self._reader
         facts = {
             "version": __version__,
-            "evcc": reader.state.get("version"),
-            "mqtt": None if link is None else "5" if link.v5 else "3.1.1",
+            "evcc": reader.state.version or None,
+            "mqtt": self._mirror.version,
             "push": reader.push_alive,
             "interval": reader.interval,
+            "host": socket.gethostname(),
         }
         if facts != self._facts:
             self._facts = facts
-            settings = self._settings.public()
-            self._say("bridge/info", {**facts, "uptime": int(self.uptime), "settings": settings})
+            self._publish("bridge/info", {**facts, "uptime": self._uptime(), "settings": self._settings.public()})
 
-    def updated(self) -> None:
-        """`updated`: unix seconds of the last moment at which evcc was known fresh, at most once a second."""
-        health = self._reader.health
-        seen = int(time.time() - (time.monotonic() - health.seen))
-        just_said = self._updated - _CLOCK_SET_BACK < seen <= self._updated
-        if health.fresh and not just_said:
-            self._updated = seen
-            self._copy.want("updated", {"updated": b"%d" % seen})
-
-    def _commands(self) -> None:
-        """`bridge/commands`: every set-topic that exists now, as soon as evcc has said which there are."""
-        state, missing = self._reader.state, self._inbox.missing
-        known, lacking = self._listed
-        if state and (state is not known or missing != lacking):  # a document is never changed in place
-            self._listed = state, missing
-            self._say("bridge/commands", listing(state, missing, self._permission))
+    def _publish_commands(self) -> None:
+        """`bridge/commands`: every set-topic that exists now; built again only when the settings change."""
+        self._missing = self._dispatcher.missing
+        self._publish("bridge/commands", offered(self._reader.state, self._missing, self._permission))
 
     def _counters(self) -> dict[str, Any]:
-        report = self._copy.publisher.report
+        mirror = self._mirror
         return {
-            "uptime": int(self.uptime),
+            "uptime": self._uptime(),
             "polls": self._reader.polls,
             "frames": self._reader.frames,
-            "messages": report.published,
-            "corrections": report.corrected,
-            "reconnects": max(self._copy.connects - 1, 0),
-            "commands": {status.value: count for status, count in self._inbox.counts.items()},
+            "messages": mirror.published,
+            "corrections": mirror.corrected,
+            "reconnects": mirror.reconnects,
+            "commands": {status.value: count for status, count in self._dispatcher.counts.items()},
         }
 
-    def _say(self, topic: str, value: Any) -> None:
-        self._copy.want(topic, {topic: text(value)})
+    def _uptime(self) -> int:
+        return int(time.monotonic() - self._started)
+
+    def _publish(self, topic: str, value: Any) -> None:
+        self._mirror.set(topic, {topic: text(value)})
 
 
 def resident_memory() -> int:
