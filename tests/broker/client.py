@@ -100,7 +100,7 @@ async def publish(
     user_properties: Iterable[tuple[str, str]] = (),
 ) -> None:
     """Publish one message over a connection of its own; done once the broker acknowledged it."""
-    properties = _properties(response_topic, correlation, expiry, user_properties) if version == V5 else None
+    properties = properties_of(response_topic, correlation, expiry, user_properties) if version == V5 else None
     async with client(broker, version=version, user=user) as connection:
         await connection.publish(topic, payload, qos=qos, retain=retain, properties=properties)
 
@@ -160,7 +160,7 @@ class Requester:
         """Publish and return the answer; TimeoutError when none comes. One question at a time."""
         self._asked += 1
         correlation = str(self._asked).encode()
-        properties = _properties(self._response_topic, correlation, options.pop("expiry", None), ())
+        properties = properties_of(self._response_topic, correlation, options.pop("expiry", None), ())
         async with asyncio.timeout(wait):
             await self._client.publish(topic, payload, qos=options.pop("qos", 1), properties=properties, **options)
             async for message in self._client.messages:
@@ -169,7 +169,7 @@ class Requester:
         raise TimeoutError(topic)
 
 
-def _properties(
+def properties_of(
     response_topic: str | None, correlation: bytes | None, expiry: int | None, user: Iterable[tuple[str, str]]
 ) -> Properties:
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]  # paho's class has types but here

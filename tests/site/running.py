@@ -122,6 +122,12 @@ class Bridge:
                 env=self.environment,
             )
 
+    async def command(self, *words: str) -> Process:
+        """Start another command of the command line with the same environment; its output is to be read."""
+        return await create_subprocess_exec(
+            *(sys.executable, "-m", "bridge", *words), stdout=PIPE, stderr=PIPE, env=self.environment
+        )
+
     async def kill(self) -> None:
         """End it without a word, as a power cut does."""
         await self._end(SIGKILL)
