@@ -1,11 +1,9 @@
-"""Every option, once: what it is called, what it takes, what it is when nobody says anything."""
+"""Every option of the configuration: its name, values, default and meaning, and where it is read from."""
 
 from bridge.settings.model import Commands, Discovery, Evcc, Extras, Log, Mqtt, Requests, Settings, Topics
-from bridge.settings.sources import DEFAULT_FILE, SECRETS, load
+from bridge.settings.sources import load
 
 __all__ = [
-    "DEFAULT_FILE",
-    "SECRETS",
     "Commands",
     "Discovery",
     "Evcc",

@@ -38,6 +38,11 @@ def _lower(value: Any) -> Any:
     return value.strip().lower() if isinstance(value, str) else value
 
 
+def _level(value: Any) -> Any:
+    level = _lower(value)
+    return "warning" if level == "warn" else level
+
+
 def _absent(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
@@ -107,11 +112,8 @@ Grace = Annotated[
     BeforeValidator(_absent),
     Takes("seconds up to 86400"),
 ]
-Rate = Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False), Takes("a number above 0, at most 10000")]
 Keepalive = Annotated[int, Field(ge=1, le=3600), Takes("whole seconds, from 1 to 3600")]
 Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
-Window = Annotated[int, Field(ge=1, le=65_535), Takes("a whole number, from 1 to 65535")]
-Bytes = Annotated[int, Field(ge=1, le=2**31), Takes("a whole number of bytes, from 1 to 2147483648")]
 Packet = Annotated[int, Field(ge=1024, le=268_435_455), Takes("a whole number of bytes, from 1024 to 268435455")]
 Qos = Annotated[int, Field(ge=0, le=1), Takes("0, 1")]
 
@@ -150,6 +152,6 @@ Expressions = Annotated[
 
 Push = Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)]
 Version = Annotated[Literal["auto", "5", "3.1.1"], BeforeValidator(lambda value: _lower(str(value)))]
-Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_lower)]
+Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)]
 JqRequests = Annotated[Literal["paths", "any", "off"], BeforeValidator(_lower)]
 Format = Annotated[Literal["auto", "text", "json"], BeforeValidator(_lower)]

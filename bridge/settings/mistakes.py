@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from bridge.settings.kinds import Takes
 from bridge.settings.model import Settings, fields, options
+from bridge.settings.table import takes
 from bridge.settings.urls import masked
 from bridge.util.redact import sanitize
 
@@ -23,16 +23,6 @@ def lines(error: ValidationError) -> list[str]:
         name = ".".join(map(str, mistake["loc"][:2])) or "configuration"
         found.setdefault(name, f"{sanitize(name, _LONGEST)}{_line(name, mistake)}")
     return list(found.values())
-
-
-def takes(field: FieldInfo) -> str:
-    """What an option takes, in words."""
-    for note in field.metadata:
-        if isinstance(note, Takes):
-            return note.text
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(map(str, get_args(field.annotation)))
-    raise TypeError(field)
 
 
 def misspelt(names: Iterable[str]) -> Iterator[str]:

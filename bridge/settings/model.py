@@ -8,12 +8,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bridge.errors import ConfigError
 from bridge.settings import kinds
 from bridge.settings.urls import Address, without_login
-from bridge.state.names import Selection
 
 
 class Section(BaseModel):
@@ -58,7 +56,6 @@ class Evcc(Server):
     )
     ca_file: kinds.Authority = Field(default=None, description="the certificate authority of an https address")
     verify: kinds.Switch = Field(default=True, description="whether the certificate is checked")
-    max_body: kinds.Bytes = Field(default=32 * 2**20, description="the longest answer or `/ws` frame that is read")
 
 
 class Mqtt(Server):
@@ -80,7 +77,6 @@ class Mqtt(Server):
     key_file: kinds.File = Field(default=None, description="its key, if it is in a file of its own")
     verify: kinds.Switch = Field(default=True, description="whether the broker's certificate is checked")
     max_packet: kinds.Packet = Field(default=2**20, description="the largest message that the broker may send (MQTT 5)")
-    window: kinds.Window = Field(default=20, description="how many messages may be unacknowledged at a time")
 
     @model_validator(mode="after")
     def _certificate_can_be_used(self) -> Self:
@@ -108,11 +104,6 @@ class Topics(Section):
     )
     limit: kinds.Count = Field(default=20_000, description="the most topics below the root; one key of evcc has half")
 
-    @property
-    def selection(self) -> Selection:
-        """The choice of `include` and `exclude`."""
-        return Selection(self.include, self.exclude)
-
 
 class Commands(Section):
     """What may be set through `…/set`."""
@@ -128,8 +119,6 @@ class Commands(Section):
     keep_battery_mode: kinds.Switch = Field(
         default=False, description="send `site/batteryMode` again before evcc lets it expire"
     )
-    rate: kinds.Rate = Field(default=50, description="calls of evcc a second that commands make at most")
-    max_payload: kinds.Bytes = Field(default=65_536, description="the longest command that is read")
     timezone: kinds.Zone = Field(default="", description="zone of times that name none; by default the system's")
 
     def zone(self) -> tzinfo:
@@ -152,7 +141,6 @@ class Requests(Section):
     jq: kinds.JqRequests = Field(
         default="paths", description="which jq `bridge/request/state` takes: paths cost nothing, any may stop evcc"
     )
-    limit: kinds.Count = Field(default=4, description="questions that are answered at the same time")
 
 
 class Extras(Section):
@@ -177,17 +165,8 @@ class Log(Section):
     format: kinds.Format = Field(default="auto", description="auto is text on a terminal, json elsewhere")
 
 
-class Settings(BaseSettings):
-    """All options. Made by `load`; made directly, it reads no file and no environment."""
-
-    model_config = SettingsConfigDict(
-        frozen=True,
-        extra="forbid",
-        hide_input_in_errors=True,
-        env_nested_delimiter="_",
-        env_nested_max_split=1,
-        enable_decoding=False,
-    )
+class Settings(Section):
+    """All options. `load` reads them; made directly, no file and no environment is read."""
 
     evcc: Evcc = Evcc()
     mqtt: Mqtt = Mqtt()
@@ -197,18 +176,6 @@ class Settings(BaseSettings):
     extras: Extras = Extras()
     discovery: Discovery = Discovery()
     log: Log = Log()
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003  the signature is pydantic-settings'
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Read nothing by itself: `load` says what is read, and in which order."""
-        return (init_settings,)
 
     def public(self) -> dict[str, Any]:
         """The options that are in effect as JSON values, without passwords."""

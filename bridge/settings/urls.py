@@ -14,7 +14,8 @@ _WEBSOCKETS = frozenset({"ws", "wss"})
 _WITHOUT_PATH = frozenset({"mqtt", "mqtts"})
 
 _PARTS = re.compile(r"(?P<scheme>\s*[A-Za-z]+://)(?:(?P<login>[^/?#]*)@)?(?P<rest>.*)", re.DOTALL)
-_HARMLESS = re.compile(r"(?:[A-Za-z]*:?/{0,2})?(?:[\w.-]*|\[[0-9A-Fa-f:.]*\])(?::\d{0,5})?(?:/[\w./-]*)?")
+# possessive: a long text is read once
+_HARMLESS = re.compile(r"[A-Za-z]*+:?+/{0,2}+(?:\[[0-9A-Fa-f:.]*+\]|[\w.-]*+)(?::\d{0,5})?+(?:/[\w./-]*+)?+")
 _SCHEME = re.compile(r"\s*[A-Za-z]+://")
 
 

@@ -1,5 +1,6 @@
 """One readable line for each mistake, without a secret in it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,16 +10,22 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from bridge.errors import ConfigError
-from bridge.settings import Settings, load
+from bridge.settings import Settings, load, sources
 from bridge.settings.mistakes import lines
 from bridge.settings.model import options
 
-NOWHERE = Path("/nonexistent")
+
+@pytest.fixture(autouse=True, scope="module")
+def _nothing_of_this_machine() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sources, "SECRETS", Path("/nonexistent"))
+        patch.setattr(sources, "DEFAULT_FILE", Path("/nonexistent"))
+        yield
 
 
 def mistakes(overrides: dict[str, str]) -> list[str]:
     with pytest.raises(ConfigError) as caught:
-        load(overrides, {}, default_file=NOWHERE, secrets=NOWHERE)
+        load(overrides, {}, hints=[])
     return str(caught.value).splitlines()
 
 
@@ -27,7 +34,7 @@ def mistakes(overrides: dict[str, str]) -> list[str]:
     [
         ("evcc.interval", "fast", 'evcc.interval (EVCC_INTERVAL): got "fast", takes seconds, from 0.01 to 86400'),
         ("evcc.interval", "nan", 'evcc.interval (EVCC_INTERVAL): got "nan", takes seconds, from 0.01 to 86400'),
-        ("mqtt.qos", "3", 'mqtt.qos (MQTT_QOS): got "3", takes 0, 1, 2'),
+        ("mqtt.qos", "3", 'mqtt.qos (MQTT_QOS): got "3", takes 0, 1'),
         ("evcc.verify", "maybe", 'evcc.verify (EVCC_VERIFY): got "maybe", takes true, false'),
         ("log.level", "loud", 'log.level (LOG_LEVEL): got "loud", takes debug, info, warning, error'),
         ("mqtt.version", "4", 'mqtt.version (MQTT_VERSION): got "4", takes auto, 5, 3.1.1'),
@@ -67,7 +74,7 @@ def test_bytes_that_are_no_text(option: str) -> None:
 
 @pytest.mark.parametrize(("root", "taken"), [("/evcc", "/evcc"), ("home/evcc/", "home/evcc"), ("Büro", "Büro")])
 def test_roots(root: str, taken: str) -> None:
-    assert load({"mqtt.root": root}, {}, default_file=NOWHERE, secrets=NOWHERE).mqtt.root == taken
+    assert load({"mqtt.root": root}, {}, hints=[]).mqtt.root == taken
 
 
 @pytest.mark.parametrize("table", ['{"a/b": "."}', '{"": "."}', '{"a": ""}', '{"a": 1}', "[]", '"."', "[" * 100_000])
@@ -86,9 +93,10 @@ def test_every_mistake_has_one_line() -> None:
         ("evcc.intervall", "evcc.intervall: no such option; did you mean evcc.interval?"),
         ("evc.url", "evc: no such option; did you mean evcc?"),
         ("zoo.animal", "zoo: no such option"),
+        ("_env_file.x", "_env_file: no such option"),
     ],
 )
-def test_an_unknown_option_is_told_its_nearest(name: str, line: str) -> None:
+def test_an_unknown_option_with_its_nearest(name: str, line: str) -> None:
     assert mistakes({name: "secret"}) == [line]
 
 
@@ -140,7 +148,7 @@ names = st.sampled_from([f"{section}.{option}" for section, option in options().
 @given(overrides=st.dictionaries(names, st.text(max_size=40) | scalars.map(str), max_size=4))
 def test_any_text_for_any_option_is_taken_or_explained(overrides: dict[str, str]) -> None:
     try:
-        load(overrides, {}, default_file=NOWHERE, secrets=NOWHERE)
+        load(overrides, {}, hints=[])
     except ConfigError as error:
         found = str(error).split("\n")
         assert 1 <= len(found) <= len(overrides)

@@ -6,27 +6,30 @@ from pathlib import Path
 import pytest
 
 from bridge.errors import ConfigError
-from bridge.settings import Settings, load
+from bridge.settings import Settings, load, sources
 
 
-@pytest.fixture
-def secrets(tmp_path: Path) -> Path:
+@pytest.fixture(autouse=True)
+def secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The directory of secrets; nothing of this machine's is read."""
     directory = tmp_path / "secrets"
     directory.mkdir()
+    monkeypatch.setattr(sources, "SECRETS", directory)
+    monkeypatch.setattr(sources, "DEFAULT_FILE", tmp_path / "bridge.toml")
     return directory
 
 
 def read(
     tmp_path: Path, toml: str = "", env: dict[str, str] | None = None, overrides: dict[str, str] | None = None
 ) -> Settings:
-    """Load with nothing of this machine's in it."""
-    file = tmp_path / "bridge.toml"
-    file.write_text(toml)
-    return load(overrides, env or {}, default_file=file, secrets=tmp_path / "secrets")
+    """Load with `toml` as the default file."""
+    (tmp_path / "bridge.toml").write_text(toml)
+    return load(overrides or {}, env or {}, hints=[])
 
 
-def test_nothing_configured(tmp_path: Path) -> None:
-    assert load({}, {}, default_file=tmp_path / "none.toml", secrets=tmp_path / "none") == Settings()
+def test_nothing_configured(secrets: Path) -> None:
+    secrets.rmdir()
+    assert load({}, {}, hints=[]) == Settings()
 
 
 def test_the_order_of_strength(tmp_path: Path, secrets: Path) -> None:
@@ -74,10 +77,10 @@ def test_variables_of_other_programs_are_left_alone(tmp_path: Path) -> None:
     assert read(tmp_path, env=env) == Settings()
 
 
-def test_a_variable_that_is_nearly_an_option_is_named(tmp_path: Path) -> None:
+def test_a_variable_that_is_nearly_an_option_is_named() -> None:
     hints: list[str] = []
     env = {"EVCC_INTERVALL": "3", "MQTT_PORT": "1883", "EVCC_URL": "http://evcc", "MQTTX_ROOT": "a", "HOME": "/root"}
-    load({}, env, default_file=tmp_path / "none", secrets=tmp_path, warn=hints.append)
+    load({}, env, hints=hints)
     assert hints == [
         "EVCC_INTERVALL is no option and is ignored; did you mean EVCC_INTERVAL?",
         "MQTTX_ROOT is no option and is ignored; did you mean MQTT_ROOT?",
@@ -89,9 +92,14 @@ def test_config_names_the_file(tmp_path: Path) -> None:
     assert read(tmp_path, '[mqtt]\nroot = "default"', {"CONFIG": str(tmp_path / "other.toml")}).mqtt.root == "other"
 
 
-def test_a_file_that_is_named_must_be_there(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"none\.toml: No such file"):
-        load({}, {"CONFIG": str(tmp_path / "none.toml")})
+@pytest.mark.parametrize("name", ["", "none.toml"], ids=["directory", "missing"])
+def test_a_named_file_that_cannot_be_read(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match=f"^{tmp_path / name}: (Is a directory|No such file)"):
+        load({}, {"CONFIG": str(tmp_path / name)}, hints=[])
+
+
+def test_a_level_may_be_called_as_elsewhere(tmp_path: Path) -> None:
+    assert read(tmp_path, env={"LOG_LEVEL": "warn"}).log.level == "warning"
 
 
 @pytest.mark.parametrize(
@@ -101,7 +109,7 @@ def test_a_broken_file_is_named_without_its_content(tmp_path: Path, content: byt
     file = tmp_path / "bridge.toml"
     file.write_bytes(content)
     with pytest.raises(ConfigError, match=r"bridge\.toml: no TOML file") as caught:
-        load({}, {}, default_file=file, secrets=tmp_path)
+        load({}, {}, hints=[])
     assert len(str(caught.value)) < 300
 
 
@@ -110,18 +118,18 @@ def test_a_byte_order_mark_is_no_mistake(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("env", [{}, {"MQTT_PASSWORD": "geheim"}])
-def test_a_value_in_the_place_of_a_section_is_told(tmp_path: Path, env: dict[str, str]) -> None:
+def test_a_value_in_the_place_of_a_section_is_a_mistake(tmp_path: Path, env: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match="mqtt: takes a table of options"):
         read(tmp_path, 'mqtt = "mqtt://broker"', env)
 
 
-def test_secrets_that_cannot_be_listed_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_that_cannot_be_listed_are_named(secrets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def denied(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(Path, "iterdir", denied)  # nobody is denied anything as root
-    with pytest.raises(ConfigError, match=f"{tmp_path}: Permission denied"):
-        load({}, {}, default_file=tmp_path / "none.toml", secrets=tmp_path)
+    with pytest.raises(ConfigError, match=f"{secrets}: Permission denied"):
+        load({}, {}, hints=[])
 
 
 def test_the_credentials_of_systemd_are_secrets_too(tmp_path: Path, secrets: Path) -> None:
