@@ -80,7 +80,7 @@ class Report:
             return False
         # while evcc is away only `bridge/health` is published; a dead connection is noticed after two keepalives
         patience = _HEALTH_PERIOD + 2 * self._settings.mqtt.keepalive + _SLACK
-        acknowledged = self._mirror.acknowledged
+        acknowledged = self._mirror.last_acknowledgement
         return acknowledged is None or now - acknowledged <= patience
 
     async def _problems(self) -> None:
@@ -112,7 +112,7 @@ class Report:
             self._log.info(f"evcc is {word}")
         self._word = word
         self._mirror.set("bridge/evcc", {"bridge/evcc": word.encode()})
-        self._mirror.set_fresh(health.fresh)
+        self._mirror.set("status", {"status": b"online" if health.fresh else b"offline"})
         self._publish_updated()
 
     def _publish_updated(self) -> None:
