@@ -1,0 +1,85 @@
+"""How many files a value, a command and a reconnect pass on their way, traced while a bridge runs."""
+
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from evcc_simulator import Evcc
+from tests.broker.client import client
+from tests.broker.mosquitto import Mosquitto
+from tests.broker.recorder import Recorder
+from tests.site.running import running, settings
+
+pytestmark = pytest.mark.broker
+
+BRIDGE = Path(__file__).parents[2] / "bridge"
+ROUNDS = 5
+
+
+@contextmanager
+def traced() -> Iterator[set[str]]:
+    """The files of `bridge/` in which a function is called meanwhile."""
+    files: set[str] = set()
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(f"{BRIDGE}/"):
+            files.add(str(Path(frame.f_code.co_filename).relative_to(BRIDGE)))
+
+    sys.setprofile(profile)
+    try:
+        yield files
+    finally:
+        sys.setprofile(None)
+
+
+async def always(rounds: Callable[[int], Awaitable[None]]) -> list[str]:
+    """The files that every one of a few rounds passes: what happens beside it (polls, timers) is in some only."""
+    common: set[str] | None = None
+    for number in range(ROUNDS):
+        with traced() as files:
+            await rounds(number)
+        common = files if common is None else common & files
+    return sorted(common or ())
+
+
+async def test_a_pushed_value_passes_at_most_nine_files(broker: Mosquitto, recorder: Recorder) -> None:
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, evcc={"interval": 60, "push_interval": 60})):
+        await recorder.value("evcc/status", "online")
+
+        async def push(number: int) -> None:
+            evcc.set("loadpoints.0.chargePower", 1000 + number)
+            await recorder.value("evcc/loadpoints/1/chargePower", str(1000 + number))
+
+        await push(99)
+        files = await always(push)
+    print("value:", *files, sep="\n  ")
+    assert {"evcc/push.py", "mqtt/client.py"} <= set(files)
+    assert len(files) <= 9, files
+
+
+async def test_a_command_passes_at_most_ten_files(broker: Mosquitto, recorder: Recorder) -> None:
+    topic = "evcc/loadpoints/1/limitSoc"
+    async with (
+        Evcc(still=True) as evcc,
+        running(settings(evcc, broker, evcc={"interval": 60, "push": "off"}, discovery={"homeassistant": False})),
+        client(broker) as sender,
+    ):
+        await recorder.value("evcc/status", "online")
+
+        async def command(number: int) -> None:
+            seen = len(recorder.payloads(f"{topic}/result"))
+            await sender.publish(f"{topic}/set", "85", qos=1)
+            await recorder.until(lambda: len(recorder.payloads(f"{topic}/result")) > seen)
+
+        await command(0)
+        files = await always(command)
+    print("command:", *files, sep="\n  ")
+    assert {"mqtt/client.py", "evcc/client.py"} <= set(files)
+    # the poll that follows a command without push reads the state again: not on the command's way
+    way = [file for file in files if file not in {"evcc/reader.py", "state/state.py", "util/json.py", "site.py"}]
+    assert len(way) <= 10, way
