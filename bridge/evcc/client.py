@@ -1,10 +1,12 @@
-"""REST calls to evcc: one private way out, every failure one of our own errors."""
+"""REST calls to evcc. Everything that can go wrong on the way is an error of the bridge's own."""
 
+import base64
 import ssl
 from asyncio import Semaphore
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from enum import StrEnum
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import httpx
@@ -17,9 +19,31 @@ from bridge.state.payload import payload
 from bridge.util.json import parse_evcc_json
 from bridge.util.redact import redact_logins
 
+MAX_BODY = 32 * 2**20
+"""The longest answer, and the longest frame of `/ws`, in bytes."""
+
 _KEEPALIVE = 120.0
 _CALLS_AT_ONCE = 20
 _REASON_LENGTH = 200
+_LONGEST_ERROR = 65_536  # bytes of an answer that are looked at for a reason
+# before the first byte of an answer: on a connection that was idle, evcc or a proxy had closed it meanwhile
+_DIED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
+# httpx lets some of what its libraries raise through as it is (UnicodeError and others, which are ValueErrors)
+_FAILED = (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError, ValueError)
+
+
+class Verdict(StrEnum):
+    """What an answer means."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    """evcc said no, with a reason (4xx)."""
+    UNAVAILABLE = "unavailable"
+    """evcc, or a proxy before it, cannot answer now (5xx)."""
+    NO_ROUTE = "no such route"
+    """404 in plain text, where a refusal is JSON: evcc has no such route, no such loadpoint, or is starting."""
+    NOT_EVCC = "not evcc"
+    """A web page, a redirect, a login of a proxy: no answer of evcc."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +56,28 @@ class Reply:
     date: str = ""
 
     @property
-    def ok(self) -> bool:
-        """Whether evcc did what was asked: a 2xx with a JSON body or none; a login page is no answer of evcc."""
-        return 200 <= self.status < 300 and (not self.body.strip() or self._is_json)
+    def verdict(self) -> Verdict:
+        """What the answer means; OK only for a 2xx with a JSON body or none."""
+        kind = self._media_type
+        if 200 <= self.status < 300:
+            return Verdict.OK if kind == "application/json" or not self.body.strip() else Verdict.NOT_EVCC
+        if self.status >= 500:
+            return Verdict.UNAVAILABLE
+        if self.status < 400 or "html" in kind:
+            return Verdict.NOT_EVCC
+        return Verdict.NO_ROUTE if self.status == 404 and kind == "text/plain" else Verdict.REFUSED
 
     @property
-    def lacks_route(self) -> bool:
-        """Whether this evcc has no such route: 404 in plain text, where a refusal is JSON."""
-        return self.status == 404 and self.content_type.startswith("text/plain")
-
-    @property
-    def _is_json(self) -> bool:
-        return self.content_type.partition(";")[0].strip().lower() == "application/json"
+    def reason(self) -> str:
+        """The reason in an answer that refuses, as one short line."""
+        try:
+            value = parse_evcc_json(self.body) if len(self.body) <= _LONGEST_ERROR else None
+        except ValueError:
+            text = self.body[:_LONGEST_ERROR].decode(errors="replace")
+            line = "" if "<" in text[:100] else redact_logins(text)
+        else:
+            line = payload(value.get("error", value) if isinstance(value, dict) else value).decode()
+        return " ".join(line.split())[:_REASON_LENGTH] or f"HTTP {self.status}"
 
     def json(self) -> Any:
         """The body without the `result` around it that evcc had before 0.207; Invalid when it is no JSON."""
@@ -53,66 +87,38 @@ class Reply:
             raise Invalid(f"evcc's answer is no JSON: {error}") from None
         return value["result"] if isinstance(value, dict) and value.keys() == {"result"} else value
 
-    def error(self) -> str:
-        """The reason in an answer that refuses, as one short line."""
-        try:
-            value = parse_evcc_json(self.body)
-        except ValueError:
-            page = "<" in self.body[:100].decode(errors="replace")
-            reason = "" if page else redact_logins(self.body.decode(errors="replace"))
-        else:
-            reason = payload(value.get("error", value) if isinstance(value, dict) else value).decode()
-        line = " ".join(reason.split())[:_REASON_LENGTH]
-        return line or f"HTTP {self.status}"
+    @property
+    def _media_type(self) -> str:
+        return self.content_type.partition(";")[0].strip().lower()
 
 
-class Caller(Protocol):
-    """The part of the client that sends one request."""
-
-    async def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        json: Any = None,
-        timeout: float | None = None,
-    ) -> Reply:
-        """Send one request and give evcc's answer, whatever it says; Unreachable when there is none."""
-        ...
-
-
-class Client:
+class EvccClient:
     """One evcc's REST API.
 
-    `settings.url` may have the path prefix of a reverse proxy. Redirects are never
-    followed, proxies of the environment never used: evcc is a neighbour.
+    `settings.url` may have the path prefix of a reverse proxy. The connection pool is used without httpx's client,
+    which would keep cookies, parse redirects and undo content codings: here no answer does more than give its bytes.
+    Proxies of the environment are not used.
     """
 
     def __init__(self, settings: Evcc) -> None:
         self._settings = settings
         self._base = httpx.URL(settings.url)
+        self._headers = _headers(settings)
         # not the pool's own limit: a call that is cancelled while it waits there takes a place with it for ever
         self._places = Semaphore(_CALLS_AT_ONCE)
-        self._http = httpx.AsyncClient(
-            auth=settings.login,
-            transport=httpx.AsyncHTTPTransport(
-                verify=tls_context(settings),
-                limits=httpx.Limits(keepalive_expiry=_KEEPALIVE),
-            ),
-            headers={"Accept-Encoding": "identity", "User-Agent": "evcc-mqtt-bridge"},
-            timeout=None,  # noqa: S113 - every request has one time limit over all its parts
-            trust_env=False,
-        )
+        tls = tls_context(settings)
+        self._pool = httpx.AsyncHTTPTransport(verify=tls, limits=httpx.Limits(keepalive_expiry=_KEEPALIVE))
+        self._unpooled = httpx.AsyncHTTPTransport(verify=tls, limits=httpx.Limits(max_keepalive_connections=0))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        await self._http.aclose()
+        await self._pool.aclose()
+        await self._unpooled.aclose()
 
     async def state(self) -> bytes:
-        """The body of `GET /api/state`, unread; NotReady, Unreachable or Invalid when there is none."""
+        """The body of `GET /api/state`, not parsed; NotReady, Unreachable or Invalid when there is none."""
         reply = await self.call("GET", "/api/state")
         if not 200 <= reply.status < 300:
             raise _no_state(reply)
@@ -120,6 +126,17 @@ class Client:
             raise Invalid(f"evcc.url answers a web page ({reply.content_type}), not evcc's state")
         return reply.body
 
+    async def has_routes(self, timeout: float | None = None) -> bool:
+        """Whether evcc answers for its state: while it starts it has no routes, and a proxy may answer in its place.
+
+        `timeout` is in seconds.
+        """
+        try:
+            reply = await self.call("GET", "/api/state", params={"jq": "null"}, timeout=timeout)
+        except EvccError:
+            return False
+        return reply.verdict is Verdict.OK
+
     async def call(
         self,
         method: str,
@@ -129,17 +146,17 @@ class Client:
         json: Any = None,
         timeout: float | None = None,
     ) -> Reply:
-        """Send one request and give evcc's answer, whatever it says.
+        """Send one request and give evcc's answer, whatever its status.
 
         `path` begins with `/api/` and is percent-encoded already. `timeout` is in seconds, over the whole
-        exchange. Unreachable when there is no answer, Invalid when it is larger than `evcc.max_body`, Refused when
-        path and parameters are too long to be sent.
+        exchange. Unreachable when there is no answer, Invalid when it is larger than `MAX_BODY` or has a
+        content coding, Refused when path and parameters are too long to be sent.
         """
-        request = self._http.build_request(
+        request = httpx.Request(
             method,
             self._url(path, params),
+            headers=self._headers if json is None else {**self._headers, "Content-Type": "application/json"},
             content=None if json is None else orjson.dumps(json),
-            headers=None if json is None else {"Content-Type": "application/json"},
         )
         limit = self._settings.timeout if timeout is None else timeout
         try:
@@ -149,54 +166,36 @@ class Client:
                     return await self._exchange(request)
         except TimeoutError:
             raise Unreachable(f"evcc did not answer within {max(limit, 0):.3g} s") from None
-        except httpx.DecodingError as error:
-            raise Invalid(f"evcc's answer cannot be decoded: {error}") from None
-        except (httpx.TransportError, OSError) as error:
+        except _FAILED as error:
             raise Unreachable(f"evcc cannot be reached: {_cause(error)}") from None
 
     async def _exchange(self, request: httpx.Request) -> Reply:
-        response = await self._http.send(request, stream=True)
+        response = await self._send(request)
         try:
             headers = response.headers
-            return Reply(
-                response.status_code,
-                headers.get("content-type", ""),
-                await self._body(response),
-                headers.get("date", ""),
-            )
+            if headers.get("content-encoding", "identity").strip().lower() != "identity":
+                raise Invalid("evcc's answer has a content coding, which was not asked for")
+            body = await _read(response)
+            return Reply(response.status_code, headers.get("content-type", ""), body, headers.get("date", ""))
         finally:
             await response.aclose()
 
-    async def _body(self, response: httpx.Response) -> bytes:
-        body = bytearray()  # one block, which the system gets back; thousands of small ones leave holes in memory
-        self._check_size(int(response.headers.get("content-length", "0")))
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            self._check_size(len(body))
-        return bytes(body)
-
-    def _check_size(self, size: int) -> None:
-        if size > self._settings.max_body:
-            raise Invalid(f"evcc's answer is larger than {self._settings.max_body} bytes (evcc.max_body)")
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """Send a request; one that only reads is tried again on a fresh connection where a used one was dead."""
+        try:
+            return await self._pool.handle_async_request(request)
+        except _DIED:
+            if request.method != "GET":
+                raise
+        return await self._unpooled.handle_async_request(request)
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         query = f"?{urlencode(params)}" if params else ""
         prefix = self._base.raw_path.decode().rstrip("/")
         try:
             return self._base.copy_with(raw_path=f"{prefix}{path}{query}".encode())
-        except httpx.InvalidURL as error:
+        except (httpx.InvalidURL, ValueError) as error:
             raise Refused(f"what is asked of evcc does not fit into an address: {error}") from None
-
-
-async def has_routes(evcc: Caller, timeout: float | None = None) -> bool:
-    """Whether evcc answers for its state: while it starts it has no routes at all, and a proxy answers in its place.
-
-    `timeout` is in seconds.
-    """
-    try:
-        return (await evcc.call("GET", "/api/state", params={"jq": "null"}, timeout=timeout)).ok
-    except EvccError:
-        return False
 
 
 def tls_context(settings: Evcc) -> ssl.SSLContext:
@@ -213,16 +212,45 @@ def tls_context(settings: Evcc) -> ssl.SSLContext:
     return context
 
 
+def authorization(settings: Evcc) -> dict[str, str]:
+    """The header of a basic login, where there is one."""
+    login = settings.login
+    return {"Authorization": "Basic " + base64.b64encode(":".join(login).encode()).decode()} if login else {}
+
+
+def _headers(settings: Evcc) -> dict[str, str]:
+    return {
+        "Accept": "*/*",
+        "Accept-Encoding": "identity",
+        "User-Agent": "evcc-mqtt-bridge",
+        **authorization(settings),
+    }
+
+
+async def _read(response: httpx.Response) -> bytes:
+    body = bytearray()  # one block, which the system gets back; thousands of small ones leave holes in memory
+    _check_size(int(response.headers.get("content-length", "0")))
+    async for chunk in response.aiter_raw():
+        body += chunk
+        _check_size(len(body))
+    return bytes(body)
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_BODY:
+        raise Invalid(f"evcc's answer is larger than {MAX_BODY} bytes")
+
+
 def _no_state(reply: Reply) -> EvccError:
     if reply.status == 404:
         return NotReady("evcc answers 404: it is starting, or the path in evcc.url is wrong")
     if reply.status >= 500:
-        return Unreachable(f"evcc, or a proxy before it, answers {reply.status}: {reply.error()}")
+        return Unreachable(f"evcc, or a proxy before it, answers {reply.status}: {reply.reason}")
     if reply.status in {401, 403}:
         return Invalid(f"evcc, or a proxy before it, wants a login ({reply.status}): set user and password in evcc.url")
     if 300 <= reply.status < 400:
         return Invalid(f"evcc.url answers with a redirect ({reply.status}), not followed: set the final address")
-    return Invalid(f"evcc answers {reply.status}: {reply.error()}")
+    return Invalid(f"evcc answers {reply.status}: {reply.reason}")
 
 
 def _cause(error: BaseException) -> str:
