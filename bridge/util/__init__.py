@@ -1,1 +1,1 @@
-"""Small tools that know nothing of evcc or MQTT topics."""
+"""Helpers that know nothing of evcc or MQTT: JSON, backoff, redaction, logging, systemd."""

@@ -1,141 +1,137 @@
-"""Log lines: key-value text on a terminal, JSON elsewhere; never a secret."""
+"""Log lines: text on a terminal and in the journal, JSON elsewhere; without secrets, and never blocking."""
 
 import json
 import logging
 import os
 import re
-import sys
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TextIO
+from functools import partial
+from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor
 
+from bridge.util.log_writer import log_writer
 from bridge.util.redact import HIDDEN, redact_logins, sanitize
 
-# below this length a secret is only hidden where it stands alone: hiding every "on" would hide nothing and blur all
+# up to this length a secret is only hidden where it stands alone: hiding every "on" would make lines unreadable
 _SHORT = 6
-_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}
+_LONGEST = 10_000  # characters of one value in a line
+_PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}  # sd-daemon(3)
+_STDERR = 2
 
 
-def configure(
-    level: str = "info", style: str = "auto", secrets: Iterable[str] = (), stream: TextIO | None = None
-) -> None:
-    """Set up every log line of this process, those of libraries (from warnings on) included.
+def configure(level: str = "info", style: str = "auto", secrets: Iterable[str] = (), descriptor: int = _STDERR) -> None:
+    """Set up every log line of this process, including those of libraries from warnings on.
 
-    `style` is `text`, `json`, or `auto`: text where `stream` (by default standard error) is a terminal.
+    `level` is the least important that is logged. `style` is `text`, `json`, or `auto`: text on a terminal and in
+    the journal, JSON elsewhere. `secrets` are hidden wherever they are. Lines are written to `descriptor`.
     """
-    out = sys.stderr if stream is None else stream
-    text = style == "text" or (style == "auto" and out.isatty())
+    terminal, journal = os.isatty(descriptor), _is_journal(descriptor)
+    if style == "json" or (style == "auto" and not (terminal or journal)):
+        rendering = _json_processors()
+    else:
+        rendering = _text_processors(colours=terminal, timestamp=not journal)
     structlog.configure(
-        processors=_processors(text=text, colour=out.isatty(), hide=Hide.of(secrets), journal=_is_journal(out)),
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.format_exc_info,
+            Redactor.hiding(secrets).redact_event,
+            *rendering,
+            *([_add_priority] if journal else []),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: _Lines(out),
+        logger_factory=partial(log_writer, descriptor),
         cache_logger_on_first_use=False,
     )
-    logging.basicConfig(handlers=[_Foreign()], level=logging.WARNING, force=True)
-    logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # a lost connection is told once, in our own words
+    logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
+    logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # aiomqtt's: the bridge logs a lost connection itself
 
 
 @dataclass(frozen=True, slots=True)
-class Hide:
-    """Puts *** in the place of secrets and of logins in addresses, in texts and in whatever holds texts."""
+class Redactor:
+    """Replaces secrets and the logins of addresses by ***, in texts and in whatever holds texts."""
 
     pattern: re.Pattern[str]
 
     @classmethod
-    def of(cls, secrets: Iterable[str]) -> "Hide":
-        """Hide these texts."""
+    def hiding(cls, secrets: Iterable[str]) -> "Redactor":
+        """A redactor of these texts."""
         longest_first = sorted(filter(None, secrets), key=len, reverse=True)
-        return cls(re.compile("|".join(map(_wherever, longest_first)) or "(?!)"))
+        return cls(re.compile("|".join(map(_pattern, longest_first)) or "(?!)"))
 
-    def __call__(self, value: Any) -> Any:
-        """A value as it may be logged."""
+    def redact_event(self, _: Any, __: str, event: EventDict) -> EventDict:
+        """Redact all values of a log line."""
+        return {key: self.redact(value) for key, value in event.items()}
+
+    def redact(self, value: Any) -> Any:
+        """A value as it may be logged, its texts cut to 10,000 characters."""
         match value:
             case None | bool() | int() | float():
                 return value
             case str():
-                return redact_logins(self.pattern.sub(HIDDEN, value))
+                return redact_logins(self.pattern.sub(HIDDEN, value))[:_LONGEST]
             case bytes():
-                return self(value.decode(errors="backslashreplace"))
+                return self.redact(value.decode(errors="backslashreplace"))
             case Mapping():
-                return {self(str(key)): self(item) for key, item in value.items()}
+                return {self.redact(str(key)): self.redact(item) for key, item in value.items()}
             case list() | tuple() | set() | frozenset():
-                return [self(item) for item in value]
+                return [self.redact(item) for item in value]
             case _:
-                return self(str(value))
+                return self.redact(str(value))
 
 
-class _Lines:
-    """Writes lines; a stream whose reader has gone must not end the bridge."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def debug(self, line: str) -> None:
-        with suppress(OSError, ValueError):
-            self._stream.write(f"{line}\n")
-            self._stream.flush()
-
-    info = warning = error = critical = debug
-
-
-class _Foreign(logging.Handler):
-    """Log lines of libraries, brought into the one stream."""
+class _LibraryHandler(logging.Handler):
+    """Passes log lines of libraries on to structlog."""
 
     def emit(self, record: logging.LogRecord) -> None:
         logger = structlog.get_logger(library=record.name)
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
 
 
-def _processors(*, text: bool, colour: bool, hide: Hide, journal: bool) -> list[Processor]:
-    def hidden(_: Any, __: str, event: EventDict) -> EventDict:
-        return {key: hide(value) for key, value in event.items()}
-
-    return [
-        structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper("%H:%M:%S" if text else "iso", utc=not text),
-        structlog.processors.format_exc_info,
-        hidden,
-        *(_text(colour=colour) if text else _json(journal=journal)),
-    ]
-
-
-def _text(*, colour: bool) -> tuple[Processor, ...]:
+def _text_processors(*, colours: bool, timestamp: bool) -> list[Processor]:
     console = structlog.dev.ConsoleRenderer(
-        colors=colour, pad_event_to=36, exception_formatter=structlog.dev.plain_traceback
+        colors=colours, pad_event_to=36, exception_formatter=structlog.dev.plain_traceback
     )
-    return _printable, console
+    times = [structlog.processors.TimeStamper("%H:%M:%S", utc=False)] if timestamp else []
+    return [_sanitize_values, *times, console]
 
 
-def _json(*, journal: bool) -> tuple[Processor, ...]:
-    def render(_: Any, __: str, event: EventDict) -> str:
-        first = {key: event.pop(key) for key in ("timestamp", "level", "event")}
-        priority = f"<{_PRIORITIES.get(first['level'], 6)}>" if journal else ""
-        return priority + json.dumps({**first, **event})
-
-    return (render,)
+def _json_processors() -> list[Processor]:
+    return [structlog.processors.TimeStamper("iso"), _render_json]
 
 
-def _printable(_: Any, __: str, event: EventDict) -> EventDict:
-    """Titles and payloads come from elsewhere: none of them moves the cursor or fakes a line."""
-    return {
-        key: sanitize(value) if isinstance(value, str) and key != "exception" else value for key, value in event.items()
-    }
+def _render_json(_: Any, __: str, event: EventDict) -> str:
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event")}
+    return json.dumps({**first, **event})
 
 
-def _wherever(secret: str) -> str:
+def _add_priority(_: Any, name: str, line: Any) -> str:
+    """Put the priority in front of a rendered line, and of each line of a traceback in it."""
+    prefix = f"<{_PRIORITIES.get(name, 3)}>"  # `exception` is an error
+    return prefix + str(line).replace("\n", f"\n{prefix}")
+
+
+def _sanitize_values(_: Any, __: str, event: EventDict) -> EventDict:
+    """Titles and payloads come from outside: none of them moves the cursor or begins a line."""
+    return {key: _sanitize(key, value) if isinstance(value, str) else value for key, value in event.items()}
+
+
+def _sanitize(key: str, text: str) -> str:
+    return "\n".join(map(sanitize, text.split("\n"))) if key == "exception" else sanitize(text)
+
+
+def _pattern(secret: str) -> str:
     escaped = re.escape(secret)
     return escaped if len(secret) > _SHORT else rf"(?<!\w){escaped}(?!\w)"
 
 
-def _is_journal(stream: TextIO) -> bool:
-    """Whether systemd's journal reads this stream, and so a priority in front of each line."""
+def _is_journal(descriptor: int) -> bool:
+    """Whether systemd's journal reads this descriptor (`JOURNAL_STREAM` in systemd.exec(5))."""
     try:
-        found = os.fstat(stream.fileno())
-    except (OSError, ValueError):
+        found = os.fstat(descriptor)
+    except OSError:
         return False
     return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"

@@ -6,19 +6,19 @@ from bridge.util.backoff import Backoff
 
 
 def test_pauses_grow_by_half_to_the_longest_and_begin_again() -> None:
-    pause = Backoff(1.0, 4.0)
+    backoff = Backoff(1.0, 4.0)
     for expected in (1.0, 1.5, 2.25, 3.375, 4.0, 4.0):
-        assert pause.next() == pytest.approx(expected, rel=0.2)
-    pause.reset()
-    assert pause.next() == pytest.approx(1.0, rel=0.2)
+        assert backoff.next() == pytest.approx(expected, rel=0.2)
+    backoff.reset()
+    assert backoff.next() == pytest.approx(1.0, rel=0.2)
 
 
 def test_another_limit_for_once() -> None:
-    pause = Backoff(1.0, 4.0)
+    backoff = Backoff(1.0, 4.0)
     for _ in range(20):
-        pause.next(100.0)
-    assert pause.next(100.0) == pytest.approx(100.0, rel=0.2)
-    assert pause.next() <= 4.0 * 1.2
+        backoff.next(100.0)
+    assert backoff.next(100.0) == pytest.approx(100.0, rel=0.2)
+    assert backoff.next() <= 4.0 * 1.2
 
 
 def test_pauses_are_spread() -> None:
@@ -27,6 +27,6 @@ def test_pauses_are_spread() -> None:
 
 @given(st.lists(st.one_of(st.none(), st.floats(0.1, 1000)), max_size=30))
 def test_no_pause_is_longer_than_allowed_or_shorter_than_the_first(limits: list[float | None]) -> None:
-    pause = Backoff(0.1, 30.0)
+    backoff = Backoff(0.1, 30.0)
     for limit in limits:
-        assert 0.1 * 0.79 <= pause.next(limit) <= (limit or 30.0) * 1.21
+        assert 0.1 * 0.79 <= backoff.next(limit) <= (limit or 30.0) * 1.21

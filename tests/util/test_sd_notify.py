@@ -30,8 +30,8 @@ def test_each_state_is_one_datagram(name: str, systemd: socket.socket) -> None:
     notifier.status("evcc is gone\nsince 12:00")
     notifier.watchdog()
     notifier.stopping()
-    heard = [systemd.recv(1_000) for _ in range(4)]
-    assert heard == [b"READY=1\nSTATUS=398 topics", b"STATUS=evcc is gone since 12:00", b"WATCHDOG=1", b"STOPPING=1"]
+    received = [systemd.recv(1_000) for _ in range(4)]
+    assert received == [b"READY=1\nSTATUS=398 topics", b"STATUS=evcc is gone since 12:00", b"WATCHDOG=1", b"STOPPING=1"]
 
 
 def test_reloading_names_its_moment(name: str, systemd: socket.socket) -> None:
@@ -48,7 +48,7 @@ def test_without_systemd_nothing_happens(environment: dict[str, str]) -> None:
     Notifier(environment).ready("fine")
 
 
-def test_a_listener_that_does_not_read_never_blocks_us(name: str, systemd: socket.socket) -> None:
+def test_a_listener_that_does_not_read_does_not_block(name: str, systemd: socket.socket) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": name})
     for _ in range(2_000):  # a socket of systemd's queues some hundreds
         notifier.watchdog()
