@@ -1,57 +1,118 @@
-"""Keeps Home Assistant's discovery up to date while the house changes."""
+"""Keeps what is announced to Home Assistant equal to what this evcc has, while evcc and its settings change."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
-from bridge.discovery.entities import BESIDE
-from bridge.discovery.homeassistant import HomeAssistant
+from bridge.entities.entities import USUAL_EXTRAS, entities
+from bridge.entities.entity import Options, Range
+from bridge.evcc.reader import Reader, Update
+from bridge.export.homeassistant import Announcement, HomeAssistant
+from bridge.mqtt.mirror import Mirror
+from bridge.settable.permission import Permission
+from bridge.settable.setting import Word
 from bridge.settable.table import SETTINGS
+from bridge.settings import Settings
+from bridge.state.names import Selection
+from bridge.state.state import Change, Scope
 
-# payloads that stand in configurations, as names, or as the value that a range must hold
-_SPELT_OUT = frozenset(
-    {"title", "siteTitle", "version", "currency", "smartCostType", "chargerFeatureHeating"}
-    | {key for setting in SETTINGS for key in (setting.leaf, *setting.keys)}
-)
-_CHOICES = "Strategies"
-_PAUSE = 10.0  # seconds
+_PAUSE = 10.0  # seconds between announcements
+_PROCESSING = 1.0  # seconds in which Home Assistant takes a configuration that it has received
+# values that configurations contain: names, units, options
+_CONTAINED = frozenset({"title", "siteTitle", "version", "currency", "smartCostType", "chargerFeatureHeating"}) | {
+    setting.kind.listed for setting in SETTINGS if isinstance(setting.kind, Word)
+}
+_STATE = tuple(f"{scope}/" for scope in Scope)
 
 
 class Announcer:
-    """Announces everything when it first is complete, and again when topics come, go or are named anew.
+    """Announces everything once evcc is complete, and again when settings or topics come, go or are renamed.
 
-    `state` gives evcc's newest document, `topics` what is published below the root, `want` takes configurations.
+    A value that leaves the range or the options that were announced for it is another reason: these then include it.
+    Home Assistant ignored the value by then, so it is published again after its new configuration.
     """
 
-    def __init__(
-        self,
-        maker: HomeAssistant,
-        state: Callable[[], Mapping[str, Any]],
-        topics: Callable[[], Mapping[str, bytes]],
-        want: Callable[[Mapping[str, bytes]], None],
-    ) -> None:
-        self._maker = maker
-        self._state = state
-        self._topics = topics
-        self._want = want
-        self._last: object = None
-        self._due = 0.0
+    def __init__(self, settings: Settings, reader: Reader, mirror: Mirror) -> None:
+        self._enabled = settings.discovery.homeassistant
+        self._homeassistant = HomeAssistant(settings.mqtt.root, settings.discovery.prefix)
+        self._selection = Selection(settings.topics.include, settings.topics.exclude)
+        self._permission = Permission.of(settings.commands)
+        self._reader = reader
+        self._mirror = mirror
+        self._shape = -1
+        self._outdated = True
+        self._due = asyncio.Event()
+        self._limits: dict[str, Range | Options] = {}
 
-    def tick(self, now: float) -> None:
-        """Announce what changed, but not at every step of a slider; called about once a second with monotonic time."""
-        if now < self._due:
+    def update(self, update: Update) -> None:
+        """Note whether a change of evcc's state changes what is announced."""
+        if self._enabled:
+            self._outdated = self._outdated or any(map(self._concerns, update.changes))
+            self._wake()
+
+    async def run(self) -> None:
+        """Announce for ever; where discovery is off, take back once what was announced before."""
+        if not self._enabled:
+            self._mirror.discovery.set({})
             return
-        topics = self._topics()
-        shape = (frozenset(topics), tuple(sorted(filter(_is_spelt_out, topics.items()))))
-        if shape != self._last:
-            self._last = shape
-            self._due = now + _PAUSE
-            beside = {topic: payload for topic, payload in topics.items() if not _is_state(topic)}
-            self._want(self._maker.configs(self._state(), {**BESIDE, **beside}))
+        await self._mirror.complete.wait()
+        while True:
+            await self._until_due()
+            await self._announce()
+            await asyncio.sleep(_PAUSE)
 
+    async def _until_due(self) -> None:
+        """Wait for a reason to announce; topics that are not of the state come and go without an update."""
+        self._wake()
+        while not self._due.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_PAUSE):
+                    await self._due.wait()
+            self._wake()
 
-def _is_spelt_out(item: tuple[str, bytes]) -> bool:
-    return item[0].rpartition("/")[2] in _SPELT_OUT or _CHOICES in item[0]
+    def _wake(self) -> None:
+        if self._reader.complete and (self._outdated or self._shape != self._mirror.shape):
+            self._due.set()
+
+    async def _announce(self) -> None:
+        self._outdated, self._shape = False, self._mirror.shape
+        self._due.clear()
+        extra_topics = {topic: payload for topic, payload in self._mirror.topics.items() if not _is_state(topic)}
+        found = entities(self._reader.state, self._selection, {**USUAL_EXTRAS, **extra_topics}, self._permission)
+        announcements = self._homeassistant.announcements(found)
+        ignored = self._ignored(announcements)
+        self._mirror.discovery.set({topic: payload for topic, payload, _ in announcements})
+        if ignored:
+            await self._mirror.discovery.settled()
+            await asyncio.sleep(_PROCESSING)
+            self._mirror.republish(ignored)
+
+    def _ignored(self, announcements: list[Announcement]) -> set[str]:
+        """Note the limits of every value; the topics of those whose configuration differs from the broker's."""
+        limited = {
+            one.entity.topic: (one, one.entity.control.widget)
+            for one in announcements
+            if one.entity.topic and one.entity.control and isinstance(one.entity.control.widget, Range | Options)
+        }
+        self._limits = {topic: widget for topic, (_, widget) in limited.items()}
+        holds = self._mirror.discovery.holds
+        return {topic for topic, (one, _) in limited.items() if not holds(one.topic, one.payload)}
+
+    def _concerns(self, change: Change) -> bool:
+        """Whether a configuration contains what has changed, or does not allow for its new value."""
+        if change.key in _CONTAINED or _titles(change.old) != _titles(change.new):
+            return True
+        limits = self._limits.get(f"{change.target.topic}/{change.key}")
+        return limits is not None and not limits.has(change.new)
 
 
 def _is_state(topic: str) -> bool:
-    return topic.startswith(("loadpoints/", "vehicles/")) or (topic.startswith("site/") and topic != "site/telemetry")
+    return topic.startswith(_STATE) and topic != "site/telemetry"
+
+
+def _titles(value: Any) -> list[Any]:
+    """The titles of the meters, batteries or circuits in a value of the site."""
+    below = value.get("devices", value) if isinstance(value, Mapping) else value
+    items = below.values() if isinstance(below, Mapping) else below if isinstance(below, list) else ()
+    return [item.get("title") for item in items if isinstance(item, Mapping)]

@@ -1,1 +1,1 @@
-"""Files that set other programs up: openHAB, Node-RED."""
+"""Files and configurations that set other programs up: openHAB, Node-RED, Home Assistant."""

@@ -7,7 +7,7 @@ is shown all the same, by what its name ends with (`ENDINGS`).
 
 from collections.abc import Mapping
 
-from bridge.state.quantities import (
+from bridge.state.reading import (
     CAPACITY,
     CHARGING,
     CO2,
@@ -33,9 +33,11 @@ from bridge.state.quantities import (
     SOC,
     TEMPERATURE,
     TEXT,
+    Quantity,
+    Rank,
+    Reading,
     measured,
 )
-from bridge.state.reading import Quantity, Rank, Reading
 
 R = Reading
 _DETAIL, _RARE = Rank.DETAIL, Rank.RARE
@@ -238,8 +240,8 @@ VEHICLE: Mapping[str, Reading] = {
     "priority": R("Priority", NUMBER, "priority-high", "Of the vehicle.", _RARE),
 }
 
-# what there is beside the state, by the whole topic below the root
-BESIDE: Mapping[str, Reading] = {
+# topics that are not of the state, by the whole topic below the root
+EXTRAS: Mapping[str, Reading] = {
     "bridge/evcc": R("evcc", TEXT, "lan-connect", "How evcc answers the bridge.", _DETAIL),
     "bridge/problem": R("Problem", TEXT, "alert-circle-outline", "What is wrong now, in words.", _DETAIL),
     "updated": R("Last contact", MOMENT, "update", "When evcc was last known fresh.", _RARE),
@@ -259,14 +261,14 @@ BESIDE: Mapping[str, Reading] = {
     "jq/*": R("{}", TEXT, "code-json", "A value of your own."),
 }
 
-# parts of the tree that are lists and configuration, and no readings by themselves
+# lists and configuration, which are no readings by themselves
 NO_READINGS = (
     "fatal*", "aux", "ext", "pv", "circuits", "battery/devices", "optimizerChargingStrategies*", "features*",
     "repeatingPlans/*", "plans", "plan", "*/name", "*/title", "*/icon", "grid/powers", "grid/currents",
     "chargeCurrents", "chargeVoltages", "hems/config*",
 )  # fmt: skip
 
-# what a value that is not known yet measures, by the end of its name
+# what a value without a row measures, by the last word of its name
 ENDINGS: Mapping[str, Quantity] = {
     "power": POWER,
     "soc": SOC,

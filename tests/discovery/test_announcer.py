@@ -1,45 +1,113 @@
-"""When Home Assistant is told again."""
+"""When Home Assistant gets new configurations, and which values are published again after them."""
 
-from copy import deepcopy
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
+import orjson
 import pytest
 
-from bridge.discovery import HomeAssistant
 from bridge.discovery.announcer import Announcer
-from bridge.discovery.entities import tree
+from bridge.entities.entities import tree
+from bridge.evcc.reader import Update
+from bridge.settings import Discovery, Settings
 from bridge.state.names import Selection
-from tests.discovery.houses import house
+from bridge.state.state import State, changes
+from tests.entities.houses import document, state_of
+from tests.virtual import in_virtual_time
+
+MODE = "homeassistant/select/evcc/loadpoint_1_mode/config"
+CURRENT = "homeassistant/number/evcc/loadpoint_1_maxcurrent/config"
+
+
+class FakeReader:
+    """What the announcer takes from the reader."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.complete = True
+
+
+class FakeMirror:
+    """A mirror whose broker acknowledges at once; it is its own discovery topics too.
+
+    `log` has what was announced, `settled`, and the topics that were published again, in this order.
+    """
+
+    def __init__(self, held: Mapping[str, bytes]) -> None:
+        self.topics: dict[str, bytes] = {}
+        self.shape = 0
+        self.complete = asyncio.Event()
+        self.discovery = self
+        self.held = dict(held)
+        self.log: list[Any] = []
+
+    def show(self, topics: Mapping[str, bytes]) -> None:
+        self.shape += topics.keys() != self.topics.keys()
+        self.topics = dict(topics)
+
+    def set(self, topics: Mapping[str, bytes]) -> None:
+        self.held = dict(topics)
+        self.log.append(self.held)
+
+    def holds(self, topic: str, payload: bytes) -> bool:
+        return self.held.get(topic) == payload
+
+    async def settled(self) -> None:
+        self.log.append("settled")
+
+    def republish(self, topics: Iterable[str]) -> None:
+        self.log.append(set(topics))
 
 
 class House:
-    """A house whose state changes, and what was announced of it."""
+    """An evcc whose `document` changes, and the announcer at work."""
 
-    def __init__(self, name: str = "0.313.2") -> None:
-        self.state: dict[str, Any] = deepcopy(house(name))
-        self.others: dict[str, bytes] = {}
-        self.told: list[Any] = []
-        self.announcer = Announcer(HomeAssistant(), lambda: self.state, self.topics, self.told.append)
+    def __init__(self, *, enabled: bool = True, held: Mapping[str, bytes] | None = None) -> None:
+        self.document = document("0.313.2")
+        self.extra_topics: dict[str, bytes] = {}
+        self.reader: Any = FakeReader()
+        self.mirror: Any = FakeMirror(held or {})
+        settings = Settings(discovery=Discovery(homeassistant=enabled))
+        self.announcer = Announcer(settings, self.reader, self.mirror)
 
-    def topics(self) -> dict[str, bytes]:
-        return {topic: payload for topic, payload in tree(self.state, Selection()).items() if payload} | self.others
+    @property
+    def announced(self) -> list[dict[str, bytes]]:
+        return [entry for entry in self.mirror.log if isinstance(entry, dict)]
+
+    def change(self) -> None:
+        """Bring the document to the bridge."""
+        old, new = self.reader.state, state_of(self.document)
+        self.reader.state = new
+        self.mirror.show({t: payload for t, payload in tree(new, Selection()).items() if payload} | self.extra_topics)
+        self.announcer.update(Update(new, changes(old, new), complete=self.reader.complete, restarted=False))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """The announcer at work with a broker, a minute after the first announcement."""
+        self.change()
+        task = asyncio.create_task(self.announcer.run())
+        self.mirror.complete.set()
+        await asyncio.sleep(60)
+        try:
+            yield
+        finally:
+            task.cancel()
 
 
-def test_it_tells_once_while_nothing_changes() -> None:
-    house = House()
-    for moment in (0, 100, 200):
-        house.state["loadpoints"][0]["chargePower"] = moment
-        house.announcer.tick(moment)
-    assert len(house.told) == 1
+def test_it_announces_once_while_only_values_change() -> None:
+    async def main() -> None:
+        house = House()
+        async with house.running():
+            for power in range(1000, 1100):
+                house.document["loadpoints"][0] |= {"chargePower": power, "limitSoc": power % 100}
+                house.document["pv"][0]["power"] = power
+                house.change()
+                await asyncio.sleep(1)
+            assert len(house.announced) == 1
 
-
-def test_steps_of_a_slider_are_told_together() -> None:
-    house = House()
-    house.announcer.tick(0)
-    for moment in range(1, 30):
-        house.state["loadpoints"][0]["limitSoc"] = moment
-        house.announcer.tick(moment)
-    assert len(house.told) == 3
+    in_virtual_time(main())
 
 
 @pytest.mark.parametrize(
@@ -49,24 +117,122 @@ def test_steps_of_a_slider_are_told_together() -> None:
         (("vehicles", "bike"), "title", "Lastenrad"),
         (("loadpoints", 2), "chargerFeatureHeating", False),
         (("loadpoints", 0), "maxCurrent", 63),
+        (("loadpoints", 0), "mode", "turbo"),
+        (("pv", 0), "title", "Ostdach"),
+        (("circuits", "main"), "title", "Keller"),
         ((), "currency", "CHF"),
+        ((), "optimizerChargingStrategies", ["none", "new"]),
         ((), "newReading", 12),
     ],
 )
-def test_it_tells_again_when_a_configuration_changes(path: tuple[Any, ...], key: str, value: Any) -> None:
-    house = House()
-    house.announcer.tick(0)
-    part: Any = house.state
-    for level in path:
-        part = part[level]
-    part[key] = value
-    house.announcer.tick(100)
-    before, after = house.told
-    assert before != after
+def test_it_announces_again_when_a_configuration_changes(path: tuple[Any, ...], key: str, value: Any) -> None:
+    async def main() -> None:
+        house = House()
+        async with house.running():
+            part: Any = house.document
+            for level in path:
+                part = part[level]
+            part[key] = value
+            house.change()
+            await asyncio.sleep(60)
+            before, after = house.announced
+            assert before != after
+
+    in_virtual_time(main())
 
 
-def test_topics_beside_the_state_are_announced() -> None:
-    house = House()
-    house.others["jq/time"] = b"12"
-    house.announcer.tick(0)
-    assert "homeassistant/sensor/evcc/site_jq_time/config" in house.told[0]
+def test_steps_of_a_slider_beyond_its_range_are_announced_together() -> None:
+    async def main() -> None:
+        house = House()
+        async with house.running():
+            for current in range(33, 63):
+                house.document["loadpoints"][0]["maxCurrent"] = current
+                house.change()
+                await asyncio.sleep(1)
+            await asyncio.sleep(60)
+            assert len(house.announced) <= 5
+            assert orjson.loads(house.announced[-1][CURRENT])["max"] == 62
+
+    in_virtual_time(main())
+
+
+def test_topics_that_are_not_of_the_state_are_announced() -> None:
+    async def main() -> None:
+        house = House()
+        async with house.running():
+            house.mirror.show(house.mirror.topics | {"jq/time": b"12"})
+            await asyncio.sleep(60)
+            assert "homeassistant/sensor/evcc/site_jq_time/config" in house.announced[-1]
+
+    in_virtual_time(main())
+
+
+def test_a_value_outside_its_options_is_published_again_after_its_configuration() -> None:
+    """Home Assistant ignores a word that is no option, and does not read the topic again."""
+
+    async def main() -> None:
+        house = House()
+        async with house.running():
+            del house.mirror.log[:]
+            house.document["loadpoints"][0]["mode"] = "turbo"
+            house.change()
+            await asyncio.sleep(60)
+            configs, settled, again = house.mirror.log
+            assert "turbo" in orjson.loads(configs[MODE])["options"]
+            assert settled == "settled"
+            assert again == {"loadpoints/1/mode"}
+
+    in_virtual_time(main())
+
+
+def test_no_value_is_published_again_when_the_broker_holds_all_configurations() -> None:
+    async def main() -> None:
+        first = House()
+        async with first.running():
+            pass
+        second = House(held=first.mirror.held)
+        async with second.running():
+            assert second.mirror.log == [first.mirror.held]
+
+    in_virtual_time(main())
+
+
+def test_nothing_is_announced_while_evcc_is_starting() -> None:
+    async def main() -> None:
+        house = House()
+        house.reader.complete = False
+        async with house.running():
+            assert house.announced == []
+            house.reader.complete = True
+            house.change()
+            await asyncio.sleep(0)
+            assert len(house.announced) == 1
+
+    in_virtual_time(main())
+
+
+def test_nothing_is_announced_before_the_broker_has_the_values() -> None:
+    async def main() -> None:
+        house = House()
+        house.change()
+        task = asyncio.create_task(house.announcer.run())
+        await asyncio.sleep(60)
+        assert house.mirror.log == []
+        house.mirror.complete.set()
+        await asyncio.sleep(1)
+        assert house.announced
+        task.cancel()
+
+    in_virtual_time(main())
+
+
+def test_switched_off_it_takes_everything_back() -> None:
+    async def main() -> None:
+        house = House(enabled=False)
+        async with house.running():
+            house.document["loadpoints"][0]["title"] = "Stellplatz"
+            house.change()
+            await asyncio.sleep(60)
+            assert house.mirror.log == [{}]
+
+    in_virtual_time(main())

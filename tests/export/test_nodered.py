@@ -5,14 +5,15 @@ from typing import Any
 
 import pytest
 
-from bridge.discovery import export
-from tests.discovery.houses import HOUSES, house
+from bridge.state.state import State
+from tests.entities.houses import HOUSES, house
+from tests.export.exported import exported
 
 Node = dict[str, Any]
 
 
 def flows(name: str, url: str = "mqtt://broker.local") -> dict[str, list[Node]]:
-    files = export("nodered", root="evcc", broker_url=url, state=house(name))
+    files = exported("nodered", house(name), url=url)
     return {path: json.loads(text) for path, text in files.items()}
 
 
@@ -81,9 +82,9 @@ def test_the_broker(url: str, broker: str, port: str, tls: bool) -> None:
 
 def test_an_unknown_target_is_none() -> None:
     with pytest.raises(KeyError):
-        export("iobroker", root="evcc", broker_url="mqtt://x", state={})
+        exported("iobroker", State())
 
 
 def test_home_assistants_configurations_as_a_file() -> None:
-    files = export("homeassistant", root="evcc", broker_url="mqtt://x", state=house("0.313.2"))
+    files = exported("homeassistant", house("0.313.2"))
     assert len(json.loads(files["homeassistant.json"])) > 400

@@ -7,15 +7,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bridge.commands.find import find
-from bridge.commands.value import Context
-from bridge.commands.values import read
-from bridge.discovery import export
-from bridge.discovery.entities import entities, tree
+from bridge.entities.entities import entities, tree
+from bridge.settable.lookup import find
+from bridge.settable.read import Context, read
 from bridge.state.names import Selection
-from tests.discovery import golden
-from tests.discovery.houses import HOUSES, house
-from tests.export import openhab_grammar
+from bridge.state.state import State
+from tests.entities.houses import HOUSES, house, state_of
+from tests.export import golden, openhab_grammar
+from tests.export.exported import exported
 from tests.export.openhab_grammar import Channel, Item, Thing, Widget
 from tests.state.documents import DOCUMENTS
 
@@ -25,8 +24,8 @@ NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
 class Export:
     """The three files of a house, read."""
 
-    def __init__(self, state: dict[str, Any], root: str = "evcc", url: str = "mqtt://broker.local:1883") -> None:
-        self.files = export("openhab", root=root, broker_url=url, state=state)
+    def __init__(self, state: State, **options: str) -> None:
+        self.files = exported("openhab", state, **options)
         self.broker, self.things = openhab_grammar.things(self._text(".things"))
         self.items = openhab_grammar.items(self._text(".items"))
         self.name, self.label, self.widgets = openhab_grammar.sitemap(self._text(".sitemap"))
@@ -120,7 +119,7 @@ def test_the_sitemap_shows_items_that_there_are(name: str) -> None:
     names = [item for item in shown(found.widgets) if item]
     assert set(names) <= found.items.keys()
     assert len(names) == len(set(names))
-    assert (found.name, found.label) == ("evcc", house(name).get("siteTitle"))
+    assert (found.name, found.label) == ("evcc", house(name).site.get("siteTitle"))
 
 
 def test_every_thing_says_when_it_is_offline() -> None:
@@ -164,13 +163,13 @@ def test_roots_with_levels_make_valid_names() -> None:
 
 @given(DOCUMENTS)
 @settings(max_examples=40)
-def test_any_document_gives_files_that_openhab_reads(state: dict[str, Any]) -> None:
-    Export(state)
+def test_any_document_gives_files_that_openhab_reads(changed: dict[str, Any]) -> None:
+    Export(state_of(changed))
 
 
 @pytest.mark.parametrize("name", golden.HOUSES)
 def test_files_are_as_they_were_looked_at(name: str) -> None:
-    """After a change that is meant: `python -m tests.discovery.golden`, and look at the difference."""
+    """After a change that is meant: `python -m tests.export.golden`, and look at the difference."""
     for path, text in golden.files(name).items():
         assert text == (golden.DIRECTORY / name / path).read_text(encoding="utf-8"), path
 

@@ -1,18 +1,18 @@
-"""The catalogue of readings is held to what real evcc published."""
+"""The table of readings is held to what real evcc published."""
 
 import re
 
 import pytest
 
-from bridge.discovery.devices import devices
-from bridge.discovery.entities import tree
-from bridge.discovery.meanings import canonical, meaning
-from bridge.settable.setting import Scope, Setting
+from bridge.entities.entities import tree
+from bridge.settable.setting import Setting
 from bridge.settable.table import SETTINGS
+from bridge.state.describe import describe, todays_name
 from bridge.state.names import Selection
 from bridge.state.reading import Reading
-from bridge.state.readings import BESIDE, ENDINGS, LOADPOINT, SITE, VEHICLE
-from tests.discovery.houses import HOUSES, house
+from bridge.state.readings import ENDINGS, EXTRAS, LOADPOINT, SITE, VEHICLE
+from bridge.state.state import Scope
+from tests.entities.houses import HOUSES, house
 
 TABLES = {Scope.SITE: SITE, Scope.LOADPOINT: LOADPOINT, Scope.VEHICLE: VEHICLE}
 # Home Assistant's own rule: https://developers.home-assistant.io/docs/core/entity/sensor
@@ -28,12 +28,12 @@ def test_every_recorded_value_has_its_row(name: str) -> None:
     topics = tree(house(name), Selection())
     unknown = {
         topic
-        for device in devices(house(name))
+        for part in house(name).targets()
         for topic, payload in topics.items()
-        if topic.startswith(f"{device.prefix}/")
-        for key in [canonical(device.scope, topic.removeprefix(f"{device.prefix}/"))]
-        for found in [meaning(device.scope, key, payload)]
-        if found and found.reading not in TABLES[device.scope].values()
+        if topic.startswith(f"{part.target.topic}/")
+        for key in [todays_name(part.target.scope, topic.removeprefix(f"{part.target.topic}/"))]
+        for found in [describe(part.target.scope, key, payload)]
+        if found and found.reading not in TABLES[part.target.scope].values()
     }
     assert unknown == set()
 
@@ -44,7 +44,7 @@ def test_every_setting_has_a_row(setting: Setting) -> None:
     assert setting.leaf in rows or f"{setting.leaf}/continuous" in rows
 
 
-@pytest.mark.parametrize("table", [SITE, LOADPOINT, VEHICLE, BESIDE], ids=["site", "loadpoint", "vehicle", "beside"])
+@pytest.mark.parametrize("table", [SITE, LOADPOINT, VEHICLE, EXTRAS], ids=["site", "loadpoint", "vehicle", "extras"])
 def test_rows_are_well_formed(table: dict[str, Reading]) -> None:
     titles = [reading.title for reading in table.values()]
     assert len(titles) == len(set(titles))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from bridge.discovery.entity import Entity
+from bridge.entities.entity import Entity
 from bridge.export.nodered.dashboard import dashboard
 from bridge.export.nodered.examples import cheap_power, session_end
 from bridge.export.nodered.flow import Node

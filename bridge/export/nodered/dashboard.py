@@ -4,9 +4,7 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from bridge.discovery.controls import VALUE, Control, Options, Press, Range, Toggle
-from bridge.discovery.devices import Device
-from bridge.discovery.entity import Entity
+from bridge.entities.entity import VALUE, Control, Device, Entity, Options, Press, Range, Toggle
 from bridge.export.nodered.flow import Flow, Node, broker, stacked
 from bridge.export.nodered.tabs import answers, offline
 from bridge.settings.urls import Address

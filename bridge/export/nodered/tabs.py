@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range, Toggle
-from bridge.discovery.entity import Entity
+from bridge.entities.entity import VALUE, Clock, Control, Entity, Options, Press, Range, Toggle
 from bridge.export.nodered.flow import Flow, Node, broker, stacked
 from bridge.settings.urls import Address
 from bridge.state.reading import Rank

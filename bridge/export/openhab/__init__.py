@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from bridge.discovery.entity import Entity
+from bridge.entities.entity import Entity
 from bridge.export.openhab.items import items
 from bridge.export.openhab.points import points
 from bridge.export.openhab.sitemap import sitemap

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
-from bridge.discovery.controls import Options, Press, Range, Toggle
+from bridge.entities.entity import Options, Press, Range, Toggle
 from bridge.export.openhab.points import DIMENSIONS, Point, bare, number, quoted
-from bridge.settable.setting import Scope
 from bridge.state.reading import Nature, Quantity, Rank
+from bridge.state.state import Scope
 
 _EQUIPMENT = {Scope.SITE: "Equipment", Scope.LOADPOINT: "Equipment", Scope.VEHICLE: "Vehicle"}
 _GROUP_ICONS = {Scope.SITE: "house", Scope.LOADPOINT: "poweroutlet", Scope.VEHICLE: "garagedoor"}

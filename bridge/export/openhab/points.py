@@ -3,9 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bridge.discovery.controls import Clock, Options, Press, Range, Toggle
-from bridge.discovery.devices import Device, slug
-from bridge.discovery.entity import Entity, plain
+from bridge.entities.entity import Clock, Device, Entity, Options, Press, Range, Toggle, plain, slug
 from bridge.state.reading import Nature
 
 # units that openHAB calculates with, and the dimension of an item that has one

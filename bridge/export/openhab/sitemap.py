@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from bridge.discovery.controls import Clock, Control, Options, Press, Range, Toggle
+from bridge.entities.entity import Clock, Control, Options, Press, Range, Toggle
 from bridge.export.openhab.points import Point, number, quoted
 from bridge.state.reading import Rank
 

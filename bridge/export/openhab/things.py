@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from bridge.commands.listing import NO_WORDS
-from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range
+from bridge.entities.entity import VALUE, Clock, Control, Options, Press, Range
 from bridge.export.openhab.points import DIMENSIONS, Point, number, quoted
+from bridge.settable.offered import NO_WORDS
 from bridge.settings.urls import PORTS, Address
 
 # with the zone as +0100, which the bridge reads

@@ -1,13 +1,13 @@
-"""The pages about other programs say what the exports do."""
+"""The pages about other programs agree with the exports."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from bridge.discovery import export
-from tests.discovery import golden
-from tests.discovery.houses import house
+from tests.entities.houses import house
+from tests.export import golden
+from tests.export.exported import exported
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {"openhab": "openhab.md", "nodered": "node-red.md", "homeassistant": "home-assistant.md"}
@@ -23,7 +23,7 @@ def test_pictures_and_links_lead_somewhere(page: str) -> None:
 @pytest.mark.parametrize("target", ["openhab", "nodered"])
 def test_every_file_of_an_export_is_named(target: str) -> None:
     page = (DOCS / PAGES[target]).read_text()
-    files = export(target, root="evcc", broker_url="mqtt://x", state=house("0.313.2"))
+    files = exported(target, house("0.313.2"))
     assert [name for name in files if f"/{name} " not in page] == []
 
 

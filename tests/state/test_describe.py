@@ -1,11 +1,10 @@
-"""What a topic means, whichever release of evcc it is of."""
+"""Descriptions of topics, whichever release of evcc they are of."""
 
 import pytest
 
-from bridge.discovery.meanings import beside, canonical, meaning, order
-from bridge.settable.setting import Scope
-from bridge.state.quantities import FLAG, MOMENT, NUMBER, POWER, SERIES, SOC, TEXT
-from bridge.state.reading import Quantity
+from bridge.state.describe import describe, describe_extra, position, todays_name
+from bridge.state.reading import FLAG, MOMENT, NUMBER, POWER, SERIES, SOC, TEXT, Quantity
+from bridge.state.state import Scope
 
 
 @pytest.mark.parametrize(
@@ -22,8 +21,8 @@ from bridge.state.reading import Quantity
     ],
 )
 def test_old_names_are_todays(scope: Scope, old: str, today: str) -> None:
-    assert canonical(scope, old) == today
-    assert canonical(scope, today) == today
+    assert todays_name(scope, old) == today
+    assert todays_name(scope, today) == today
 
 
 @pytest.mark.parametrize(
@@ -41,33 +40,33 @@ def test_old_names_are_todays(scope: Scope, old: str, today: str) -> None:
     ],
 )
 def test_a_value_of_a_future_evcc_is_guessed(key: str, payload: bytes, title: str, quantity: Quantity) -> None:
-    found = meaning(Scope.SITE, key, payload)
+    found = describe(Scope.SITE, key, payload)
     assert found
-    assert (found.titled(), found.reading.quantity) == (title, quantity)
+    assert (found.title(), found.reading.quantity) == (title, quantity)
 
 
 @pytest.mark.parametrize("key", ["pv", "aux", "battery/devices", "features/1", "pv/1/name", "circuits/main/title"])
-def test_what_is_no_reading_means_nothing(key: str) -> None:
-    assert meaning(Scope.SITE, key, b"1") is None
+def test_what_is_no_reading_has_no_description(key: str) -> None:
+    assert describe(Scope.SITE, key, b"1") is None
 
 
-def test_parts_are_named() -> None:
-    found = meaning(Scope.SITE, "statistics/thisYear/avgPrice", b"0.1")
+def test_wildcards_are_named() -> None:
+    found = describe(Scope.SITE, "statistics/thisYear/avgPrice", b"0.1")
     assert found
-    assert found.titled() == "Average price, this year"
-    phase = meaning(Scope.LOADPOINT, "chargeCurrents/l3", b"6")
+    assert found.title() == "Average price, this year"
+    phase = describe(Scope.LOADPOINT, "chargeCurrents/l3", b"6")
     assert phase
-    assert phase.titled() == "Charge current L3"
-    assert phase.titled("of the house") == "Charge current of the house"
+    assert phase.title() == "Charge current L3"
+    assert phase.title("of the house") == "Charge current of the house"
 
 
-def test_topics_beside_the_state() -> None:
-    assert beside("tariffs/grid") is None
-    own = beside("jq/surplus", b"3000")
+def test_topics_that_are_not_of_the_state() -> None:
+    assert describe_extra("tariffs/grid") is None
+    own = describe_extra("jq/surplus", b"3000")
     assert own
-    assert (own.titled(), own.reading.quantity) == ("surplus", NUMBER)
+    assert (own.title(), own.reading.quantity) == ("surplus", NUMBER)
 
 
 def test_the_more_important_come_first() -> None:
     keys = ["title", "unknown", "chargePower", "mode"]
-    assert sorted(keys, key=lambda key: order(Scope.LOADPOINT, key)) == ["mode", "chargePower", "title", "unknown"]
+    assert sorted(keys, key=lambda key: position(Scope.LOADPOINT, key)) == ["mode", "chargePower", "title", "unknown"]

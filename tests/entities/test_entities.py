@@ -1,25 +1,22 @@
 """Entities of recorded houses, and of documents that no house has."""
 
 from collections import Counter
-from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
-from bridge.commands.find import find
-from bridge.commands.permission import Permission
-from bridge.commands.value import Context
-from bridge.commands.values import read
-from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range, Toggle
-from bridge.discovery.devices import slug
-from bridge.discovery.entities import entities, tree
-from bridge.discovery.entity import Entity
+from bridge.entities.entities import entities, tree
+from bridge.entities.entity import VALUE, Clock, Control, Entity, Options, Press, Range, Toggle, slug
+from bridge.settable.lookup import find
+from bridge.settable.permission import Permission
+from bridge.settable.read import Context, read
 from bridge.settings import Commands
 from bridge.state.names import Selection
-from bridge.state.quantities import TEMPERATURE
-from tests.discovery.houses import HOUSES, house
+from bridge.state.reading import TEMPERATURE
+from bridge.state.state import State
+from tests.entities.houses import HOUSES, document, house, state_of
 from tests.state.documents import DOCUMENTS
 
 NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
@@ -30,7 +27,7 @@ CONSUMED = {
 }
 
 
-def by_id(state: dict[str, Any], **options: Any) -> dict[tuple[str, str], Entity]:
+def by_id(state: State, **options: Any) -> dict[tuple[str, str], Entity]:
     return {(entity.device.id, entity.key): entity for entity in entities(state, **options)}
 
 
@@ -68,7 +65,7 @@ def test_what_known_consumers_read_is_there(name: str) -> None:
     found = by_id(house(name))
     wanted = {(device, key) for device, keys in CONSUMED.items() for key in keys}
     assert wanted <= found.keys()
-    if "forecast" in house(name):
+    if "forecast" in house(name).site:
         assert ("site", "forecast/grid") in found
 
 
@@ -103,19 +100,19 @@ def test_a_heating_device_has_temperatures() -> None:
 
 
 def test_a_value_in_force_is_within_its_range() -> None:
-    state = deepcopy(house("0.313.2"))
-    state["loadpoints"][0]["maxCurrent"] = 63
-    control = by_id(state)["loadpoint_1", "maxCurrent"].control
+    changed = document("0.313.2")
+    changed["loadpoints"][0]["maxCurrent"] = 63
+    control = by_id(state_of(changed))["loadpoint_1", "maxCurrent"].control
     assert control
     assert isinstance(control.widget, Range)
     assert control.widget.high == 63
 
 
 def test_words_are_evccs() -> None:
-    state = deepcopy(house("0.313.2"))
-    state["loadpoints"][0] |= {"mode": "smart", "alwaysCharge": False}
-    state["loadpoints"][1]["mode"] = "turbo"
-    found = by_id(state)
+    changed = document("0.313.2")
+    changed["loadpoints"][0] |= {"mode": "smart", "alwaysCharge": False}
+    changed["loadpoints"][1]["mode"] = "turbo"
+    found = by_id(state_of(changed))
 
     def options(device: str, key: str) -> list[str]:
         control = found[device, key].control
@@ -125,7 +122,7 @@ def test_words_are_evccs() -> None:
 
     assert options("loadpoint_1", "mode") == ["off", "smart", "now"]
     assert options("loadpoint_2", "mode") == ["off", "pv", "minpv", "now", "turbo"]
-    assert options("site", "optimizerChargingStrategy") == state["optimizerChargingStrategies"]
+    assert options("site", "optimizerChargingStrategy") == changed["optimizerChargingStrategies"]
     assert options("loadpoint_1", "vehicle") == ["bike", "my.car_2", "zoe:old", "-"]
 
 
@@ -161,8 +158,8 @@ def test_what_is_excluded_makes_no_reading() -> None:
     assert not [key for device, key in found if device == "loadpoint_1" and not found[device, key].control]
 
 
-def test_topics_beside_the_state_are_the_callers() -> None:
-    found = by_id(house("0.313.2"), others={"jq/surplus": b"12", "tariffs/grid": b"[]", "bridge/info": b"{}"})
+def test_topics_that_are_not_of_the_state_are_the_callers() -> None:
+    found = by_id(house("0.313.2"), extra_topics={"jq/surplus": b"12", "tariffs/grid": b"[]", "bridge/info": b"{}"})
     assert ("site", "jq/surplus") in found
     assert ("site", "bridge/evcc") not in found
     assert not [key for _, key in found if key.startswith(("tariffs", "bridge"))]
@@ -170,8 +167,8 @@ def test_topics_beside_the_state_are_the_callers() -> None:
 
 @given(DOCUMENTS)
 @settings(max_examples=60)
-def test_any_document_gives_entities_with_ids_of_their_own(state: dict[str, Any]) -> None:
-    ids = Counter((entity.device.id, entity.id) for entity in entities(state))
+def test_any_document_gives_entities_with_ids_of_their_own(changed: dict[str, Any]) -> None:
+    ids = Counter((entity.device.id, entity.id) for entity in entities(state_of(changed)))
     assert max(ids.values()) == 1
 
 

@@ -1,25 +1,27 @@
 """Home Assistant's configurations: shape, names, and whose they are. Its real schema is asked in tests/clients."""
 
 from collections import Counter
-from copy import deepcopy
 from typing import Any
 
 import orjson
 import pytest
 from hypothesis import given, settings
 
-from bridge.commands.permission import Permission
-from bridge.discovery import HomeAssistant
-from tests.discovery.houses import HOUSES, house
+from bridge.entities.entities import entities
+from bridge.export.homeassistant import HomeAssistant
+from bridge.settable.permission import FREE, Permission
+from bridge.state.state import State
+from tests.entities.houses import HOUSES, document, house, state_of
 from tests.state.documents import DOCUMENTS
 
 
-def configs(name: str, **options: Any) -> dict[str, dict[str, Any]]:
-    return {topic: orjson.loads(one) for topic, one in HomeAssistant(**options).configs(house(name)).items()}
+def configs(state: str | State, permission: Permission = FREE, **options: str) -> dict[str, dict[str, Any]]:
+    found = entities(house(state) if isinstance(state, str) else state, permission=permission)
+    return {topic: orjson.loads(one) for topic, one in HomeAssistant(**options).configs(found).items()}
 
 
 @pytest.mark.parametrize("name", HOUSES)
-def test_every_configuration_says_who_made_it_and_what_it_belongs_to(name: str) -> None:
+def test_every_configuration_has_its_origin_and_its_device(name: str) -> None:
     found = configs(name)
     assert len(found) > 200
     for topic, one in found.items():
@@ -99,48 +101,21 @@ def test_two_roots_do_not_meet() -> None:
     assert not {one["unique_id"] for one in first.values()} & {one["unique_id"] for one in second.values()}
 
 
-def test_it_knows_its_own() -> None:
-    maker, other = HomeAssistant(), HomeAssistant("evcc2")
-    state = house("0.313.2")
-    for topic, config in maker.configs(state).items():
-        assert maker.ours(topic, config)
-        assert not other.ours(topic, config)
-
-
-@pytest.mark.parametrize(
-    ("topic", "payload"),
-    [
-        ("homeassistant/sensor/evcc/x/config", b'{"origin":{"name":"somebody"}}'),
-        ("homeassistant/sensor/evcc/x/config", b'{"origin":"evcc-mqtt-bridge"}'),
-        ("homeassistant/sensor/evcc/x/config", b"[]"),
-        ("homeassistant/sensor/evcc/x/config", b"\xff{"),
-        ("homeassistant/sensor/evcc/x/config", b""),
-        ("homeassistant/sensor/zigbee/x/config", b'{"origin":{"name":"evcc-mqtt-bridge"}}'),
-        ("homeassistant/sensor/evcc/config", b'{"origin":{"name":"evcc-mqtt-bridge"}}'),
-        ("other/sensor/evcc/x/config", b'{"origin":{"name":"evcc-mqtt-bridge"}}'),
-    ],
-)
-def test_it_leaves_what_is_somebody_elses(topic: str, payload: bytes) -> None:
-    assert not HomeAssistant().ours(topic, payload)
-
-
 def test_what_evcc_no_longer_has_is_no_longer_announced() -> None:
-    before, state = configs("0.313.2"), deepcopy(house("0.313.2"))
-    del state["vehicles"]["bike"], state["loadpoints"][2]
-    gone = before.keys() - HomeAssistant().configs(state).keys()
+    changed = document("0.313.2")
+    del changed["vehicles"]["bike"], changed["loadpoints"][2]
+    gone = configs("0.313.2").keys() - configs(state_of(changed)).keys()
     assert gone
     assert all("vehicle_bike" in topic or "loadpoint_3" in topic for topic in gone)
 
 
-def test_prefix_and_topics_of_home_assistant() -> None:
-    maker = HomeAssistant("evcc", "ha")
-    assert (maker.birth, maker.filter) == ("ha/status", "ha/+/evcc/+/config")
-    assert all(topic.startswith("ha/") for topic in maker.configs(house("0.313.2-demo")))
+def test_the_prefix_is_home_assistants() -> None:
+    assert all(topic.startswith("ha/") for topic in configs("0.313.2-demo", prefix="ha"))
 
 
 @given(DOCUMENTS)
 @settings(max_examples=40)
-def test_any_document_gives_configurations_that_are_json(state: dict[str, Any]) -> None:
-    for topic, config in HomeAssistant().configs(state).items():
+def test_any_document_gives_configurations_that_are_json(changed: dict[str, Any]) -> None:
+    for topic, config in configs(state_of(changed)).items():
         assert not set("+#\0") & set(topic)
-        assert isinstance(orjson.loads(config), dict)
+        assert isinstance(config, dict)

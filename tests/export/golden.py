@@ -1,9 +1,9 @@
-"""openHAB's files of recorded houses, to see every change. Write them anew: `python -m tests.discovery.golden`."""
+"""openHAB's files of recorded houses, to see every change. Write them anew: `python -m tests.export.golden`."""
 
 from pathlib import Path
 
-from bridge.discovery import export
-from tests.discovery.houses import house
+from tests.entities.houses import house
+from tests.export.exported import exported
 
 DIRECTORY = Path(__file__).with_name("golden")
 HOUSES = ("0.131.4", "0.313.2")
@@ -11,7 +11,7 @@ HOUSES = ("0.131.4", "0.313.2")
 
 def files(name: str) -> dict[str, str]:
     """The export of a house."""
-    return export("openhab", root="evcc", broker_url="mqtt://broker.local:1883", state=house(name))
+    return exported("openhab", house(name))
 
 
 if __name__ == "__main__":

@@ -1,26 +1,19 @@
-"""Home Assistant discovery: a retained configuration for each entity, grouped into devices.
+"""Home Assistant's discovery: a retained configuration for each entity, grouped into devices.
 
 One configuration a component, as openHAB does not read those of whole devices.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import orjson
+from typing import Any, NamedTuple
 
 from bridge import __version__
-from bridge.commands.listing import CLEAR_WORD, NO_WORDS
-from bridge.commands.permission import FREE, Permission
-from bridge.discovery.controls import VALUE, Clock, Control, Options, Press, Range, Toggle
-from bridge.discovery.devices import Device, slug
-from bridge.discovery.entities import BESIDE, EVERYTHING, entities
-from bridge.discovery.entity import Entity
-from bridge.settable.setting import Scope
-from bridge.state.names import Selection
+from bridge.entities.entity import VALUE, Clock, Control, Device, Entity, Options, Press, Range, Toggle, slug
+from bridge.settable.offered import CLEAR_WORD, NO_WORDS
 from bridge.state.payload import text
 from bridge.state.reading import Nature, Quantity, Rank
+from bridge.state.state import Scope
 
 ORIGIN = "evcc-mqtt-bridge"
 _MODELS = {Scope.SITE: "Site", Scope.LOADPOINT: "Loadpoint", Scope.VEHICLE: "Vehicle"}
@@ -37,39 +30,39 @@ _SLOTS = "{{ {'slots': value_json | default([], true)} | tojson }}"
 Config = dict[str, Any]
 
 
+class Announcement(NamedTuple):
+    """A retained configuration, and the entity that it is of.
+
+    Home Assistant ignores a value outside the range or the options of the configuration, and does not read the topic
+    again when these change.
+    """
+
+    topic: str
+    payload: bytes
+    entity: Entity
+
+
 @dataclass(frozen=True, slots=True)
 class HomeAssistant:
-    """What is announced below `prefix` about the evcc whose tree is below `root`. Topics here are absolute."""
+    """The configurations below `prefix` for the evcc whose tree is below `root`. Their topics are absolute."""
 
     root: str = "evcc"
     prefix: str = "homeassistant"
-    selection: Selection = EVERYTHING
-    permission: Permission = FREE
 
-    @property
-    def birth(self) -> str:
-        """The topic where Home Assistant says `online` when it has started, and wants everything again."""
-        return f"{self.prefix}/status"
-
-    @property
-    def filter(self) -> str:
-        """A topic filter that every configuration of this root matches, whichever release made it."""
-        return f"{self.prefix}/+/{slug(self.root)}/+/config"
-
-    def configs(self, state: Mapping[str, Any], others: Mapping[str, bytes] = BESIDE) -> dict[str, bytes]:
-        """The configurations for a complete state, by topic; what is not among them is to be erased."""
-        return {
-            f"{self.prefix}/{component}/{slug(self.root)}/{entity.device.id}_{entity.id}/config": text(config)
-            for entity in entities(state, self.selection, others, self.permission)
+    def announcements(self, entities: Iterable[Entity]) -> list[Announcement]:
+        """The configurations of all entities."""
+        return [
+            Announcement(self._topic(component, entity), text(config), entity)
+            for entity in entities
             for component, config in self._configs(entity)
-        }
+        ]
 
-    def ours(self, topic: str, payload: bytes) -> bool:
-        """Whether a retained configuration is one that this bridge made."""
-        match topic.removeprefix(f"{self.prefix}/").split("/"):
-            case [_, root, _, "config"] if topic.startswith(f"{self.prefix}/") and root == slug(self.root):
-                return _made_here(payload)
-        return False
+    def configs(self, entities: Iterable[Entity]) -> dict[str, bytes]:
+        """The configurations of all entities by topic; what is not among them is to be erased."""
+        return {topic: payload for topic, payload, _ in self.announcements(entities)}
+
+    def _topic(self, component: str, entity: Entity) -> str:
+        return f"{self.prefix}/{component}/{slug(self.root)}/{entity.device.id}_{entity.id}/config"
 
     def _configs(self, entity: Entity) -> Iterator[tuple[str, Config]]:
         """The components of an entity, each with its configuration."""
@@ -93,7 +86,7 @@ class HomeAssistant:
         yield component, common | state | command | controlled | _rank(entity, "config")
 
     def _availability(self, entity: Entity) -> Config:
-        """What the bridge says about itself stays readable when evcc is gone."""
+        """When it is available; topics about the bridge are so also without evcc."""
         if entity.topic.startswith("bridge/"):
             return {}
         topic = f"{self.root}/status"
@@ -102,13 +95,13 @@ class HomeAssistant:
     def _device(self, device: Device) -> Config:
         site = f"{slug(self.root)}_site"
         below = {} if device.scope is Scope.SITE else {"via_device": site}
-        version = device.part.get("version") if device.scope is Scope.SITE else None
+        version = device.part.text("version") if device.scope is Scope.SITE else ""
         return {
             "identifiers": [f"{slug(self.root)}_{device.id}"],
             "name": device.title,
             "manufacturer": "evcc",
             "model": _MODELS[device.scope],
-        } | (below | ({"sw_version": version} if isinstance(version, str) else {}))
+        } | (below | ({"sw_version": version} if version else {}))
 
 
 def _rank(entity: Entity, category: str) -> Config:
@@ -193,12 +186,3 @@ def _classes(quantity: Quantity) -> Config:
 
 def _unit(quantity: Quantity) -> Config:
     return {"unit_of_measurement": quantity.unit} if quantity.unit else {}
-
-
-def _made_here(payload: bytes) -> bool:
-    try:
-        config = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return False
-    origin = config.get("origin") if isinstance(config, dict) else None
-    return isinstance(origin, dict) and origin.get("name") == ORIGIN

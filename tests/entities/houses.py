@@ -1,0 +1,30 @@
+"""The recorded houses, as everything here is generated from."""
+
+from functools import cache
+from typing import Any
+
+import orjson
+
+from bridge.state.document import from_document, parse
+from bridge.state.state import State
+from tests.contract.recordings import state_body
+
+HOUSES = ("0.131.4", "0.131.4-demo", "0.313.2", "0.313.2-demo", "0.314.0-dev")
+
+
+@cache
+def house(name: str) -> State:
+    """The state of a recording."""
+    return parse(state_body(name))
+
+
+def document(name: str) -> dict[str, Any]:
+    """The document of a recording, to be changed."""
+    body: dict[str, Any] = orjson.loads(state_body(name))
+    found: dict[str, Any] = body.get("result", body)
+    return found
+
+
+def state_of(changed: dict[str, Any]) -> State:
+    """The state of a document, whatever else is in it."""
+    return from_document({"homePower": 0} | changed)
