@@ -15,7 +15,7 @@ from anyio import fail_after
 
 from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Refused, Unreachable
 from bridge.settings import Evcc
-from bridge.state.payload import payload
+from bridge.state.flatten import payload
 from bridge.util.json import parse_evcc_json
 from bridge.util.redact import redact_logins
 

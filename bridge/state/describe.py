@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fnmatch import translate
 
-from bridge.state.names import LOADPOINT_ALIASES, SITE_ALIASES
 from bridge.state.reading import FLAG, NUMBER, SERIES, TEXT, Nature, Quantity, Rank, Reading
 from bridge.state.readings import ENDINGS, EXTRAS, LOADPOINT, NO_READINGS, SITE, VEHICLE
+from bridge.state.releases import LOADPOINT_ALIASES, SITE_ALIASES
 from bridge.state.state import Scope
 
 _UNIX = re.compile(rb"[12]\d{9}")  # 2001 to 2065
@@ -20,7 +20,7 @@ _VEHICLE_RENAMED = (("plans/1", "plan"),)
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a topic is; `wildcard` is the level that `*` stands for in its row, such as the number of an inverter."""
+    """What a topic is; `wildcard` is the level that matches `*` of its row, such as the number of an inverter."""
 
     reading: Reading
     wildcard: str = ""

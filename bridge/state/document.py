@@ -5,10 +5,11 @@ from itertools import islice
 from typing import Any
 
 from bridge.errors import Invalid
+from bridge.state.flatten import payload
 from bridge.state.known import words
+from bridge.state.names import LONGEST_NAME, is_name
 from bridge.state.part import Loadpoint, Part, Scope, Target, Vehicle
-from bridge.state.payload import payload
-from bridge.state.state import LONGEST_NAME, MOST_DEVICES, MOST_KEYS, SITE, State, is_name, keys_left_out, vehicle_names
+from bridge.state.state import MOST_DEVICES, MOST_KEYS, SITE, State, keys_left_out, vehicle_names
 from bridge.util.json import parse_evcc_json
 from bridge.util.redact import sanitize
 

@@ -1,4 +1,4 @@
-"""Names: evcc's odd ones, aliases between its releases, what is kept back; each is one row of a table."""
+"""Names of topics: evcc's odd ones, what is kept back, what is selected; each is one row of a table."""
 
 import re
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from bridge.state.known import words
 _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]|\As(?=et\Z)")
 TELLTALES = "password|token|secret|private|certificate"
 _SECRET = re.compile(TELLTALES, re.IGNORECASE)
+LONGEST_NAME = 256
+"""The most bytes of a key or of a vehicle's name."""
 LONGEST_TOPIC = 1024
 DEEPEST_TOPIC = 64
 
@@ -28,31 +30,24 @@ LOADPOINT_DEFAULTS = {"limitSoc": 0, "limitEnergy": 0}
 NULLS = {"vehicles/repeatingPlans": b"0", "vehicles/features": b"0", "loadpoints/plan": b"null"}
 # lists that are time series even when they are empty
 SERIES = {"site/forecast", "loadpoints/plan"}
+# objects and lists that are one topic with their JSON text: the optimizer's request and result
+TEXTS = {"site/evopt"}
 
-# evcc's configuration and identity: no state, and full of secrets
+# evcc's configuration and identity: no state, and full of secrets; its log lines hold what somebody typed in
 KEPT_BACK = words("""
     auth authDisabled config database deviceColors eebus hems/config influx mcp messaging messagingEvents
-    modbusproxy mqtt network ocpp ocppforwarder remote shm sponsor tariffs releaseNotes
+    modbusproxy mqtt network ocpp ocppforwarder remote shm sponsor tariffs releaseNotes authProviders log
 """)
-
-# (name of the old era, name of today), below `site` and below a loadpoint
-SITE_ALIASES = (
-    ("gridPower", "grid/power"),
-    ("gridCurrents", "grid/currents"),
-    ("gridPowers", "grid/powers"),
-    ("gridEnergy", "grid/energy"),
-    ("batteryPower", "battery/power"),
-    ("batterySoc", "battery/soc"),
-    ("batteryCapacity", "battery/capacity"),
-    ("batteryEnergy", "battery/energy"),
-    ("battery", "battery/devices"),
-)
-LOADPOINT_ALIASES = (("chargeCurrent", "offeredCurrent"), ("phases", "phasesConfigured"))
 
 
 def escape(name: str) -> str:
     """A key or vehicle name as one topic level: what MQTT or a level cannot hold is percent-encoded."""
     return _UNSAFE.sub(lambda found: "".join(f"%{byte:02X}" for byte in found[0].encode(errors="replace")), name)
+
+
+def is_name(text: str) -> bool:
+    """Whether a text can be a key or a vehicle's name: it is not empty and not too long."""
+    return 0 < len(text) <= LONGEST_NAME and (text.isascii() or len(text.encode(errors="replace")) <= LONGEST_NAME)
 
 
 def is_secret(key: str) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from bridge.state.names import escape
+from bridge.state.names import LONGEST_NAME, escape, is_name
 from bridge.state.part import ABSENT, Loadpoint, Part, Scope, Target, Vehicle
 
 __all__ = ["ABSENT", "Change", "Loadpoint", "Part", "Scope", "State", "Target", "Vehicle", "changes", "same"]
@@ -22,8 +22,6 @@ MOST_DEVICES = 500
 """The most loadpoints, and the most vehicles, of a state."""
 MOST_KEYS = 5000
 """The most keys of a part, or of an object within one that push frames build up."""
-LONGEST_NAME = 256
-"""The most bytes of a key or of a vehicle's name."""
 
 SITE, LOADPOINTS, VEHICLES = Target(Scope.SITE), Target(Scope.LOADPOINT), Target(Scope.VEHICLE)
 _SPLIT = "forecast"  # its children are large, and are pushed one by one
@@ -148,11 +146,6 @@ class State:
 def vehicle_names(vehicles: Mapping[str, Any]) -> list[str]:
     """Those names of vehicles in a document or a frame that are taken."""
     return list(islice(filter(is_name, vehicles), MOST_DEVICES))
-
-
-def is_name(text: str) -> bool:
-    """Whether a text can be a key or a vehicle's name: it is not empty and not too long."""
-    return 0 < len(text) <= LONGEST_NAME and (text.isascii() or len(text.encode(errors="replace")) <= LONGEST_NAME)
 
 
 def keys_left_out(target: Target) -> str:
