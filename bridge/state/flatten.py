@@ -183,14 +183,3 @@ def _kind(topic: str) -> str:
     """`loadpoints/2/plan` -> `loadpoints/plan`: a topic without the number or name of its target."""
     levels = topic.split("/")
     return f"{levels[0]}/{levels[2]}" if len(levels) == 3 else ""
-
-
-class Layout:
-    def __init__(self, selection, *, aliases):
-        self.selection, self.aliases = selection, aliases
-
-    def everything(self, state):
-        from bridge.state import units
-        from bridge.state.units import topics
-        doc = state.document()
-        return {u: topics(u, v, self.selection, aliases=self.aliases) for u, v in units.units(doc)}
