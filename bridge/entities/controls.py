@@ -17,6 +17,7 @@ from bridge.entities.entity import (
     Widget,
 )
 from bridge.entities.readings import Snapshot, heated
+from bridge.settable.lookup import Found
 from bridge.settable.offered import CLEAR_WORD, exists, words
 from bridge.settable.setting import (
     Button,
@@ -47,8 +48,8 @@ _PLAIN: Mapping[type[Kind], Widget] = {Switch: Toggle(), Button: Press()}
 def controls(snapshot: Snapshot, device: Device) -> Iterator[Entity]:
     """The entities of all settings of a device that may be set; a setting that takes JSON only has none."""
     for setting in SETTINGS:
-        allowed = snapshot.permission.allows(f"{device.target.topic}/{setting.leaf}")
-        if setting.scope is device.scope and exists(setting, device.part, snapshot.state.version) and allowed:
+        there = setting.scope is device.scope and exists(setting, device.part, snapshot.state)
+        if there and snapshot.permission.allows(Found(setting, device.target)):
             yield from _of_setting(snapshot, device, setting)
 
 
@@ -83,7 +84,7 @@ def _row(device: Device, setting: Setting) -> Reading:
 
 def _state_topic(snapshot: Snapshot, device: Device, setting: Setting) -> str:
     """The topic that shows the value in force; "" where there is none."""
-    keys = (setting.leaf, *setting.keys)
+    keys = (setting.leaf, *setting.shown)
     return next((topic for key in keys if snapshot.has(topic := f"{device.target.topic}/{key}")), "")
 
 
@@ -138,7 +139,7 @@ def _vehicles(state: State) -> Options:
 
 
 def _of_plan(snapshot: Snapshot, device: Device, setting: Setting, kind: Plan) -> Iterator[Entity]:
-    """A plan's amount and its time; where there is no plan yet, the other is what most people want: full, by seven."""
+    """A plan's amount and its time; where there is no plan yet, the other is a usual one: full, by 07:00."""
     amount, moment = (f"{device.target.topic}/{key}" for key in _plan_keys(device.part, kind))
     command = f"{device.target.topic}/{setting.leaf}/set"
     full = "100" if kind.amount.unit == "%" else "10"

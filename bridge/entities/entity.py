@@ -10,8 +10,8 @@ from bridge.state.reading import Quantity, Reading
 from bridge.state.state import Part, Scope, State, Target
 
 VALUE = "%s"
-"""Stands for the value in a control's payload."""
-LONGEST_TITLE = 250  # characters; a title stands in the configuration of every entity
+"""The placeholder for the value in a control's payload."""
+LONGEST_TITLE = 250  # characters; every entity's configuration contains a title
 
 _NO_WORD = re.compile(r"[^a-z0-9]+")
 _NO_LETTER = re.compile(r"[^A-Za-z0-9]")
@@ -103,7 +103,7 @@ class Entity:
     @property
     def id(self) -> str:
         """The key in small letters, digits and underscores."""
-        return plain(self.key).lower()
+        return identifier(self.key).lower()
 
     @property
     def quantity(self) -> Quantity:
@@ -128,7 +128,7 @@ def slug(name: str) -> str:
     return changed if changed == name else f"{changed}_{crc32(name.encode(errors='replace')):08x}".lstrip("_")
 
 
-def plain(key: str) -> str:
+def identifier(key: str) -> str:
     """A key with underscores for whatever is no ASCII letter or digit."""
     return _NO_LETTER.sub("_", key)
 

@@ -18,8 +18,8 @@ class Nature(StrEnum):
 class Quantity:
     """What is measured: unit, and the classes that Home Assistant has for it.
 
-    In `unit`, `{currency}` stands for the state's `currency`. `decimals` is what is worth showing; `share` says
-    that the payload is a part of 1, which people want to see in percent.
+    In `unit`, `{currency}` is replaced by the state's `currency`. `decimals` is what is worth showing; `share`: the
+    payload is a part of 1, to be shown in percent.
     """
 
     nature: Nature = Nature.NUMBER
@@ -31,7 +31,7 @@ class Quantity:
 
 
 class Rank(StrEnum):
-    """How much a reading matters to somebody who looks at it every day."""
+    """How prominently a reading is shown."""
 
     EVERYDAY = "everyday"
     DETAIL = "detail"
@@ -40,7 +40,10 @@ class Rank(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading. In `title`, `{}` stands for what `*` of its key is; `icon` is one of Material Design's."""
+    """One reading; `icon` is one of Material Design's.
+
+    In `title`, `{}` is replaced by the level that matches `*` of its key.
+    """
 
     title: str
     quantity: Quantity

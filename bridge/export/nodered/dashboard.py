@@ -70,7 +70,7 @@ def _place(flow: Flow, device: Device, order: int) -> Node:
 
 
 def _row(flow: Flow, entity: Entity, order: int) -> Iterator[Node]:
-    """What listens, the widget, and what sends."""
+    """The node that receives, the widget, and the node that sends."""
     control = entity.control
     if control and control.payload != VALUE and not isinstance(control.widget, Press):
         return  # a plan is two values in one command

@@ -1,4 +1,4 @@
-"""Two small flows of the kind that people build."""
+"""Two small flows as examples: charge when power is cheap, and notify when a session ends."""
 
 from bridge.export.nodered.flow import Flow, Node, broker, stacked
 from bridge.export.nodered.tabs import answers
@@ -26,7 +26,7 @@ def cheap_power(root: str, address: Address) -> list[Node]:
     watch = [
         flow.reads("price", "Grid price", "site/tariffGrid", "decide"),
         flow.node("function", "decide", "Cheap?", ["changes"], func=_CHEAP, outputs=1),
-        # only when the answer changes: somebody may have chosen another mode since
+        # only when the answer changes: another mode may have been chosen since
         flow.node("rbe", "changes", "When it changes", ["mode"], **_CHANGES),
         flow.sends("mode", "Mode of loadpoint 1", "loadpoints/1/mode/set"),
     ]

@@ -38,11 +38,11 @@ class Flow:
         return {"id": self.id(key), "type": kind, "z": self.id("tab"), "name": name, "wires": wires} | more
 
     def reads(self, key: str, name: str, topic: str, *targets: str, datatype: str = "auto-detect") -> Node:
-        """A node that listens on a topic below the root."""
-        return self.listens(key, name, f"{self.root}/{topic}", *targets, datatype=datatype)
+        """A node that subscribes to a topic below the root."""
+        return self.subscribes(key, name, f"{self.root}/{topic}", *targets, datatype=datatype)
 
-    def listens(self, key: str, name: str, topic: str, *targets: str, datatype: str) -> Node:
-        """A node that listens on an absolute topic."""
+    def subscribes(self, key: str, name: str, topic: str, *targets: str, datatype: str) -> Node:
+        """A node that subscribes to an absolute topic."""
         whole = {"topic": topic, "qos": "1", "datatype": datatype, "broker": self.broker}
         # rap: without it, what was retained looks as if it had just been sent
         return self.node("mqtt in", key, name, targets, **whole, nl=False, rap=True, rh=0, inputs=0)

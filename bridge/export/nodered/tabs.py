@@ -36,9 +36,9 @@ def tabs(entities: Sequence[Entity], root: str, address: Address) -> list[Node]:
 
 def answers(flow: Flow) -> list[Node]:
     """A row that shows the answer of each command; the topic is one for all tabs of a root."""
-    listens = flow.listens("answer", "Answers", flow.answers, "answered", datatype="json")
+    receives = flow.subscribes("answer", "Answers", flow.answers, "answered", datatype="json")
     reads = flow.node("function", "answered", "Answer", ["answer shown"], func=_ANSWER, outputs=1)
-    return [listens, reads, flow.shows("answer shown", "Show", sidebar=True)]
+    return [receives, reads, flow.shows("answer shown", "Show", sidebar=True)]
 
 
 def offline(flow: Flow) -> list[Node]:
@@ -64,7 +64,7 @@ def _value(flow: Flow, entity: Entity) -> Iterator[Node]:
 
 
 def _rows(flow: Flow, entity: Entity) -> Iterator[list[Node]]:
-    """Buttons for what people want most, the first with the node that sends."""
+    """Buttons for the usual values, the first with the node that sends."""
     control = entity.control
     sends = f"{entity.key} set"
     for number, (label, payload) in enumerate(_choices(entity, control) if control else ()):

@@ -1,4 +1,4 @@
-"""The `.items` file: a group for each device, and an item for each point that somebody may want to see."""
+"""The `.items` file: a group for each device, and an item for each point that is not rare."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bridge.entities.entity import Clock, Device, Entity, Options, Press, Range, Toggle, plain, slug
+from bridge.entities.entity import Clock, Device, Entity, Options, Press, Range, Toggle, identifier, slug
 from bridge.state.reading import Nature
 
 # units that openHAB calculates with, and the dimension of an item that has one
@@ -50,7 +50,7 @@ class Point:
     @property
     def channel(self) -> str:
         """The id of its channel."""
-        return plain(self.entity.key)
+        return identifier(self.entity.key)
 
     @property
     def uid(self) -> str:
@@ -65,7 +65,7 @@ class Point:
     @property
     def item(self) -> str:
         """The name of its item."""
-        return f"{self.group}_{'_'.join(map(_raised, plain(self.entity.key).split('_')))}"
+        return f"{self.group}_{'_'.join(map(_raised, identifier(self.entity.key).split('_')))}"
 
     @property
     def label(self) -> str:
