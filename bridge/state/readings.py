@@ -128,6 +128,10 @@ SITE: Mapping[str, Reading] = {
 
 LOADPOINT: Mapping[str, Reading] = {
     "mode": R("Mode", TEXT, "ev-station", "How the loadpoint charges."),
+    "alwaysCharge": R("Always charge", TEXT, "ev-station", "Also without enough solar power."),
+    "solarShare": R(
+        "Solar share", Quantity(decimals=2), "solar-power", "Part of the power that must be solar.", _DETAIL
+    ),
     "chargePower": R("Charge power", POWER, "ev-station", "Into the vehicle."),
     "charging": R("Charging", CHARGING, "battery-charging", "Power flows."),
     "connected": R("Connected", PLUG, "power-plug", "A vehicle is connected."),
@@ -227,6 +231,7 @@ VEHICLE: Mapping[str, Reading] = {
     "minSoc": R("Minimum charge", PERCENT, "battery-low", "Charged to at once."),
     "limitSoc": R("Limit", PERCENT, "battery-charging-80", "For every session."),
     "mode": R("Default mode", TEXT, "ev-station", "When it is connected.", _DETAIL),
+    "alwaysCharge": R("Always charge by default", TEXT, "ev-station", "When it is connected.", _DETAIL),
     "plan/soc": R("Plan charge", PERCENT, "clipboard-flow-outline", "To be reached by the plan's time."),
     "plan/time": R("Plan time", MOMENT, "clipboard-clock-outline", "When it is to be reached."),
     "planSoc": R("Plan", TEXT, "clipboard-flow-outline", "Charge and time together."),

@@ -1,5 +1,6 @@
 """The recorded houses, as everything here is generated from."""
 
+from copy import deepcopy
 from functools import cache
 from typing import Any
 
@@ -26,5 +27,5 @@ def document(name: str) -> dict[str, Any]:
 
 
 def state_of(changed: dict[str, Any]) -> State:
-    """The state of a document, whatever else is in it."""
-    return from_document({"homePower": 0} | changed)
+    """The state of a document, which may be changed after that."""
+    return from_document({"homePower": 0} | deepcopy(changed))
