@@ -5,7 +5,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bridge.discovery import HomeAssistant
+from bridge.entities.entities import entities
+from bridge.export.homeassistant import HomeAssistant
+from bridge.state.document import from_document
 from evcc_simulator import Evcc
 from evcc_simulator.messages import Request
 from tests.broker.mosquitto import Mosquitto
@@ -45,7 +47,7 @@ class House:
         """Start the bridge, and wait until Home Assistant would know everything."""
         await self.bridge.start()
         await self.recorder.value("evcc/status", "online", _START)
-        wanted = HomeAssistant().configs(self.evcc.state).keys()
+        wanted = HomeAssistant().configs(entities(from_document(self.evcc.state))).keys()
         await self.recorder.until(lambda: wanted <= self.recorder.tree().keys(), _START)
 
     async def called(self, path: str, method: str = "POST", wait: float = 10) -> Request:

@@ -5,7 +5,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from bridge.discovery import export
+from bridge.state.document import from_document
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
 from tests.clients import programs
@@ -13,6 +13,7 @@ from tests.clients.browser import Browser
 from tests.clients.home_assistant import HomeAssistant
 from tests.clients.house import House
 from tests.clients.node_red import NodeRed
+from tests.export.exported import exported
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/pictures"
 NOON = 1795692000  # the sun shines in the simulated house
@@ -43,7 +44,7 @@ async def main() -> None:
 
 async def node_red(house: House, browser: Browser, directory: Path) -> dict[str, bytes]:
     """The flow of a loadpoint in the editor, an example, and the dashboard."""
-    files = export("nodered", root="evcc", broker_url=house.broker.url, state=house.evcc.state)
+    files = exported("nodered", from_document(house.evcc.state), url=house.broker.url)
     async with NodeRed(programs.node_modules(), directory / "node-red") as red:
         pictures = {picture: await editor(red, browser, files[name], tab) for name, tab, picture in FLOWS}
         await red.deploy(json.loads(files["dashboard.json"]))

@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
-from bridge.discovery import HomeAssistant as Discovery
-from bridge.discovery.entities import tree
+from bridge.entities.entities import entities, tree
+from bridge.export.homeassistant import HomeAssistant as Discovery
+from bridge.state.document import parse
 from bridge.state.names import Selection
 from tests.broker.client import publish
 from tests.clients.home_assistant import HomeAssistant
@@ -32,9 +32,8 @@ def test_every_configuration_is_valid_and_every_template_works(
     era: str, home_assistant_python: Path, tmp_path: Path
 ) -> None:
     """By Home Assistant's own schema of its MQTT platforms, with the payloads that the tree has."""
-    state = orjson.loads(state_body(era))
-    state = state.get("result", state)
-    configs = {topic: json.loads(config) for topic, config in Discovery().configs(state).items()}
+    state = parse(state_body(era))
+    configs = {topic: json.loads(config) for topic, config in Discovery().configs(entities(state)).items()}
     payloads = {f"evcc/{topic}": payload.decode() for topic, payload in tree(state, Selection()).items()}
     checked = subprocess.run(
         [str(home_assistant_python), str(CHECK), str(tmp_path)],
@@ -72,6 +71,16 @@ async def test_entities_have_states_and_services_reach_evcc(house: House, home_a
     await house.called("/api/loadpoints/1/smartcostlimit", "DELETE")
     await home_assistant.until("number.carport_sud_smart_cost_limit", lambda state: state == "unknown")
     assert not home_assistant.complaints()
+
+
+async def test_a_value_that_was_no_option_is_shown_after_its_configuration(
+    house: House, home_assistant: HomeAssistant
+) -> None:
+    await home_assistant.until("select.garage_mode", lambda state: state is not None)
+    house.evcc.set("loadpoints.1.mode", "turbo")
+    await home_assistant.until("select.garage_mode", lambda state: state == "turbo")
+    house.evcc.set("loadpoints.1.maxCurrent", 63)
+    await home_assistant.until("number.garage_maximum_current", lambda state: state == "63")
 
 
 async def test_each_half_of_a_plan_keeps_the_other(house: House, home_assistant: HomeAssistant) -> None:

@@ -6,25 +6,26 @@ from typing import Any
 
 import pytest
 
-from bridge.discovery import export
 from bridge.export.nodered.flow import Flow
 from bridge.export.nodered.flow import broker as broker_node
 from bridge.settings.urls import Address
+from bridge.state.document import from_document
 from tests.clients.house import House
 from tests.clients.node_red import NodeRed
+from tests.export.exported import exported
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(900)]
 
 LOADPOINT = Flow("evcc", "loadpoint_1")
 
 
-def exported(house: House) -> dict[str, list[dict[str, Any]]]:
-    files = export("nodered", root="evcc", broker_url=house.broker.url, state=house.evcc.state)
+def flows(house: House) -> dict[str, list[dict[str, Any]]]:
+    files = exported("nodered", from_document(house.evcc.state), url=house.broker.url)
     return {name: json.loads(text) for name, text in files.items()}
 
 
 async def test_values_arrive_and_a_command_is_answered(house: House, node_red: NodeRed) -> None:
-    await node_red.deploy(exported(house)["flows.json"])
+    await node_red.deploy(flows(house)["flows.json"])
     house.evcc.set("loadpoints.0.chargePower", 7360)
     await node_red.until(lambda: node_red.status(LOADPOINT.id("chargePower shown")) == "7360")
 
@@ -39,7 +40,7 @@ async def test_values_arrive_and_a_command_is_answered(house: House, node_red: N
 
 
 async def test_a_plan_is_made_and_taken_back(house: House, node_red: NodeRed) -> None:
-    await node_red.deploy(exported(house)["flows.json"])
+    await node_red.deploy(flows(house)["flows.json"])
     vehicle = Flow("evcc", "vehicle_bike")
     plans = {node["z"]: node["id"] for node in await node_red.flows() if node.get("name") == "By 07:00"}
     await node_red.press(plans[vehicle.id("tab")])
@@ -49,7 +50,7 @@ async def test_a_plan_is_made_and_taken_back(house: House, node_red: NodeRed) ->
 
 
 async def test_it_warns_when_the_bridge_is_gone(house: House, node_red: NodeRed) -> None:
-    await node_red.deploy(exported(house)["flows.json"])
+    await node_red.deploy(flows(house)["flows.json"])
     await node_red.until(lambda: node_red.status(LOADPOINT.id("is offline")) == "online")
     await house.bridge.stop()
     await node_red.until(lambda: node_red.status(LOADPOINT.id("is offline")) == "offline")
@@ -57,14 +58,14 @@ async def test_it_warns_when_the_bridge_is_gone(house: House, node_red: NodeRed)
 
 
 async def test_the_dashboard_starts(house: House, node_red: NodeRed) -> None:
-    nodes = exported(house)["dashboard.json"]
+    nodes = flows(house)["dashboard.json"]
     await node_red.deploy(nodes)
     assert "<title>" in await node_red.page("/dashboard")
     assert {node["type"] for node in nodes} >= {"ui-slider", "ui-button-group", "ui-switch", "ui-text"}
 
 
 async def test_cheap_power_charges_fast(house: House, node_red: NodeRed) -> None:
-    await node_red.deploy(exported(house)["example-charge-when-cheap.json"])
+    await node_red.deploy(flows(house)["example-charge-when-cheap.json"])
     house.evcc.set("tariffGrid", 0.15)
     await house.called("/api/loadpoints/1/mode/now")
     house.evcc.set("tariffGrid", 0.31)
@@ -72,7 +73,7 @@ async def test_cheap_power_charges_fast(house: House, node_red: NodeRed) -> None
 
 
 async def test_the_end_of_a_session_is_told(house: House, node_red: NodeRed) -> None:
-    await node_red.deploy(exported(house)["example-notify-on-session-end.json"])
+    await node_red.deploy(flows(house)["example-notify-on-session-end.json"])
     house.evcc.finish_session(0)
     await node_red.until(node_red.shown)
     told = r"Blauer e-Golf at Carport \+ Süd: [\d.]+ kWh for [\d.]* in \d+ seconds\."

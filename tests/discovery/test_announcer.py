@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -67,10 +67,10 @@ class House:
     def __init__(self, *, enabled: bool = True, held: Mapping[str, bytes] | None = None) -> None:
         self.document = document("0.313.2")
         self.extra_topics: dict[str, bytes] = {}
-        self.reader: Any = FakeReader()
-        self.mirror: Any = FakeMirror(held or {})
+        self.reader = FakeReader()
+        self.mirror = FakeMirror(held or {})
         settings = Settings(discovery=Discovery(homeassistant=enabled))
-        self.announcer = Announcer(settings, self.reader, self.mirror)
+        self.announcer = Announcer(settings, cast("Any", self.reader), cast("Any", self.mirror))
 
     @property
     def announced(self) -> list[dict[str, bytes]]:

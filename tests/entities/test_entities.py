@@ -11,7 +11,8 @@ from bridge.entities.entities import entities, tree
 from bridge.entities.entity import VALUE, Clock, Control, Entity, Options, Press, Range, Toggle, slug
 from bridge.settable.lookup import find
 from bridge.settable.permission import Permission
-from bridge.settable.read import Context, read
+from bridge.settable.read import read
+from bridge.settable.value import Context
 from bridge.settings import Commands
 from bridge.state.names import Selection
 from bridge.state.reading import TEMPERATURE

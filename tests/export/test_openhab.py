@@ -9,7 +9,8 @@ from hypothesis import given, settings
 
 from bridge.entities.entities import entities, tree
 from bridge.settable.lookup import find
-from bridge.settable.read import Context, read
+from bridge.settable.read import read
+from bridge.settable.value import Context
 from bridge.state.names import Selection
 from bridge.state.state import State
 from tests.entities.houses import HOUSES, house, state_of
