@@ -1,4 +1,4 @@
-"""Nothing secret leaves: marked secrets are planted everywhere, and everything that comes out is searched."""
+"""No secret is published, logged or printed: marked ones are planted everywhere, and all output is searched."""
 
 import asyncio
 import base64
@@ -78,12 +78,12 @@ def document(evcc: Evcc) -> dict[str, Any]:
 
 
 def vehicles(evcc: Evcc) -> dict[str, Any]:
-    """The vehicles with secrets in them; a name of a vehicle says nothing about its values."""
+    """The vehicles with secrets in them; the name of a vehicle does not make its values secret."""
     return {name: planted(vehicle, count(10_000)) for name, vehicle in evcc.state["vehicles"].items()}
 
 
-class Telltale(Evcc):
-    """An evcc that tells secrets in whatever it answers, and in each refusal."""
+class LeakyEvcc(Evcc):
+    """An evcc with secrets in whatever it answers, and in each refusal."""
 
     def respond(self, request: Request) -> Answer | None:
         answer = super().respond(request)
@@ -100,7 +100,7 @@ class Telltale(Evcc):
 
 @pytest.fixture
 async def evcc() -> AsyncIterator[Evcc]:
-    async with Telltale(interval=0.5, login=EVCC_LOGIN, still=True) as simulated:
+    async with LeakyEvcc(interval=0.5, login=EVCC_LOGIN, still=True) as simulated:
         for key, value in document(simulated).items():
             simulated.set((key,), value)
         yield simulated
@@ -155,14 +155,14 @@ WAYS: tuple[Way, ...] = (in_environment, in_addresses, in_a_file, in_secrets, in
 
 def configured(evcc: Evcc, broker: Mosquitto, directory: Path, way: Way = in_environment, **more: str) -> Bridge:
     options = {"LOG_LEVEL": "debug", "TOPICS_JQ": json.dumps(EXPRESSIONS), "EVCC_INTERVAL": "3", **more}
-    bridge = Bridge(evcc, broker, directory / "bridge.util.logging", **options)
+    bridge = Bridge(evcc, broker, directory / "bridge.log", **options)
     way(bridge, directory)
     bridge.environment |= {name: value for name, value in more.items() if name.endswith("PASSWORD")}
     return bridge
 
 
 async def printed(bridge: Bridge, *command: str) -> str:
-    """What a command of `evcc-bridge` says with the configuration of a bridge."""
+    """What a command of `evcc-bridge` prints with the configuration of a bridge."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "bridge", *command, *bridge.arguments),
         env={**os.environ, **bridge.environment},
@@ -191,8 +191,8 @@ async def answered(broker: Mosquitto, recorder: Recorder, name: str, question: M
     await waiting
 
 
-async def stir(evcc: Evcc, broker: Mosquitto, recorder: Recorder, bridge: Bridge) -> None:
-    """Let the bridge say whatever it has to say, good and bad."""
+async def provoke(evcc: Evcc, broker: Mosquitto, recorder: Recorder, bridge: Bridge) -> None:
+    """Cause whatever the bridge publishes and logs, good and bad."""
     for name, questions in QUESTIONS.items():
         for question in questions:
             await answered(broker, recorder, name, question)
@@ -241,29 +241,29 @@ def hidden(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("include", [[], ["*", "site/**", "loadpoints/**", "vehicles/**"]])
-async def test_nothing_secret_leaves(
+async def test_no_secret_is_published_logged_or_printed(
     evcc: Evcc, broker: Mosquitto, recorder: Recorder, tmp_path: Path, include: list[str]
 ) -> None:
     async with configured(evcc, broker, tmp_path, TOPICS_INCLUDE=json.dumps(include)) as bridge:
         await recorder.value("evcc/status", "online", WAIT)
-        await stir(evcc, broker, recorder, bridge)
+        await provoke(evcc, broker, recorder, bridge)
         commands = [await printed(bridge, *command) for command in COMMANDS]
         await bridge.stop()
     out = everything(recorder, bridge.text(), *commands)
     for shown in ("evcc/loadpoints/1/mode pv", "jq error: ", "evcc/tariffs/grid [", "evcc/sessions/last/price "):
         assert shown in out
-    for published in ("no answer of tcp://***@host", "cannot connect tcp://***@host", "title tcp://***@host"):
-        assert published in out
+    for redacted in ("no answer of tcp://***@host", "cannot connect tcp://***@host", "title tcp://***@host"):
+        assert redacted in out
     assert all(commands)
     assert hidden(out) == []
-    told = {line.partition(" ")[0] for line in leaks(out, CONFIGURED) if line.startswith("evcc/")}
-    asked = {topic for topic in told if topic.startswith(ASKED)}
+    published = {line.partition(" ")[0] for line in leaks(out, CONFIGURED) if line.startswith("evcc/")}
+    asked = {topic for topic in published if topic.startswith(ASKED)}
     assert asked  # what an expression asks for is asked for
-    assert bool(told - asked) == bool(include)
+    assert bool(published - asked) == bool(include)
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_no_login_is_told_however_it_is_configured(
+async def test_no_login_is_shown_however_it_is_configured(
     evcc: Evcc, broker: Mosquitto, recorder: Recorder, tmp_path: Path, *, authority: Authority, way: Way
 ) -> None:
     files = authority.issue("bridge")
@@ -288,7 +288,7 @@ async def test_no_login_is_told_however_it_is_configured(
 
 
 @pytest.mark.parametrize("way", [in_environment, in_addresses])
-async def test_a_refused_login_is_not_told(
+async def test_a_refused_login_is_not_shown(
     evcc: Evcc, broker: Mosquitto, recorder: Recorder, tmp_path: Path, *, monkeypatch: pytest.MonkeyPatch, way: Way
 ) -> None:
     monkeypatch.setitem(LOGINS, "evcc.password", f"{SECRET}-mistyped")
@@ -300,7 +300,7 @@ async def test_a_refused_login_is_not_told(
     assert hidden(everything(recorder, bridge.text(), checked)) == []
 
 
-async def test_a_login_that_the_broker_refuses_is_not_told(evcc: Evcc, broker: Mosquitto, tmp_path: Path) -> None:
+async def test_a_login_that_the_broker_refuses_is_not_shown(evcc: Evcc, broker: Mosquitto, tmp_path: Path) -> None:
     bridge = configured(evcc, broker, tmp_path, MQTT_PASSWORD=f"{SECRET}-mistyped")
     checked = await printed(bridge, "check")
     assert "refuse" in checked.lower() or "authori" in checked.lower()

@@ -1,4 +1,4 @@
-"""What the command line takes."""
+"""The parser of the command line."""
 
 import argparse
 import re
@@ -16,14 +16,14 @@ _WORDS = frozenset({"run", "check", "topics", "demo", "export", *EXPORTS, *ERAS}
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line; `command` is `run` where it names none. Wrong ones end with exit code 2."""
+    """Read the command line; `command` is `run` where it names none. A wrong one ends the process with exit code 2."""
     arguments = parser().parse_args(argv)
     arguments.command = arguments.command or "run"
     return arguments
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of the command line."""
+    """Make the parser."""
     common = _common()
     whole = _Parser(
         prog="evcc-bridge",
@@ -34,8 +34,10 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     commands.add_parser("run", parents=[common], help="bridge evcc and the broker (the default)")
 
-    check = commands.add_parser("check", parents=[common], help="look whether evcc and the broker are as they must be")
-    check.add_argument("--quick", action="store_true", help="only whether a running bridge is well, for health checks")
+    check = commands.add_parser("check", parents=[common], help="check whether evcc and the broker can be used")
+    check.add_argument(
+        "--quick", action="store_true", help="only check whether the running bridge works, for health checks"
+    )
 
     topics = commands.add_parser("topics", parents=[common], help="print the topics that would be published now")
     topics.add_argument("--json", action="store_true", help="as one JSON object")
@@ -51,27 +53,27 @@ def parser() -> argparse.ArgumentParser:
 
 
 def overrides(arguments: argparse.Namespace) -> Mapping[str, str]:
-    """The options of the configuration that the command line sets, by their names, which all have a dot."""
+    """The options of the configuration that the command line sets, by name (`mqtt.root`)."""
     return {name: text for name, text in vars(arguments).items() if "." in name}
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command line, but none of the values on it: each may be a mistyped password's."""
+    """Reports what is wrong with a command line without the values on it: each may be a mistyped password."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Keep in mind what was given."""
+        """Parse, and remember the arguments for `error`."""
         self._given: list[str] = sys.argv[1:] if args is None else list(args)
         return super().parse_known_args(self._given, namespace)
 
     def error(self, message: str) -> NoReturn:
-        """End with exit code 2."""
+        """Print the usage and the message, and exit with code 2."""
         forms = {form for value in _values(self._given) for form in (value, repr(value)[1:-1])}
         longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
         super().error(re.sub(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", HIDDEN, message) if forms else message)
 
 
 def _values(arguments: Sequence[str]) -> Iterator[str]:
-    """What may not be told: all but names of options and words of ours."""
+    """What may be a secret: everything but names of options and the commands' words."""
     for argument in arguments:
         value = argument.partition("=")[2] if argument.startswith("--") else argument
         if value and value not in _WORDS:

@@ -1,4 +1,4 @@
-"""A mosquitto of one's own, for as long as the demo runs."""
+"""Runs a private mosquitto for as long as the demo runs."""
 
 import asyncio
 import os
@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from bridge.errors import BrokerError
 
 HOST = "127.0.0.1"
-_START = 10.0
-_GOODBYE = 5.0
+_START = 10.0  # seconds
+_TERMINATION = 5.0  # seconds
 _CONFIG = """\
 listener {port} {host}
 allow_anonymous true
@@ -29,17 +29,17 @@ _MISSING = (
 
 @asynccontextmanager
 async def broker() -> AsyncIterator[str]:
-    """Run mosquitto on a free port, and give its URL; BrokerError when it is not there or does not start."""
+    """Run mosquitto on a free port; gives its URL. BrokerError when it is not installed or does not start."""
     program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/usr/local/sbin")
     if program is None:
         raise BrokerError(_MISSING)
     port = _free_port()
     with TemporaryDirectory(prefix="evcc-bridge-") as directory:
         config = _write_config(directory, port)
-        # a session of its own: Ctrl-C must not end it before the bridge has said goodbye
+        # a session of its own: Ctrl-C must not end it before the bridge has published `offline`
         process = await asyncio.create_subprocess_exec(program, "-c", config, start_new_session=True)
         try:
-            await _listens(process, port)
+            await _until_listening(process, port)
             yield f"mqtt://{HOST}:{port}"
         finally:
             await end(process)
@@ -51,7 +51,7 @@ async def end(process: asyncio.subprocess.Process) -> None:
         return
     process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), _GOODBYE)
+        await asyncio.wait_for(process.wait(), _TERMINATION)
     except TimeoutError:
         process.kill()
         await process.wait()
@@ -63,7 +63,7 @@ def _write_config(directory: str, port: int) -> str:
     return str(path)
 
 
-async def _listens(process: asyncio.subprocess.Process, port: int) -> None:
+async def _until_listening(process: asyncio.subprocess.Process, port: int) -> None:
     try:
         async with asyncio.timeout(_START):
             while process.returncode is None and not await _connects(port):  # noqa: ASYNC110 - a port has no event

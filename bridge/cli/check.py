@@ -1,275 +1,250 @@
-"""`evcc-bridge check`: whether evcc and the broker are as the bridge needs them, and a running bridge is well."""
+"""`evcc-bridge check`: whether evcc and the broker are as the bridge needs them, or whether a running bridge works."""
 
 import asyncio
 import secrets
 import sys
 import time
-from asyncio import TaskGroup
-from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
-from typing import Any, TextIO
+from typing import TextIO, cast
 
-from bridge.errors import BridgeError, BrokerError, EvccError
-from bridge.evcc.client import Client
-from bridge.evcc.document import State, fatal, parse
+from bridge.cli.client import connected
+from bridge.errors import BrokerError, EvccError
+from bridge.evcc.client import EvccClient
 from bridge.evcc.push import Push
-from bridge.mqtt.connection import Connection
-from bridge.mqtt.copy import CHECK
+from bridge.mqtt.client import Acknowledged
 from bridge.mqtt.link import Link
-from bridge.mqtt.message import Message
-from bridge.settings import Mqtt, Settings
+from bridge.mqtt.message import Inbound, Message
+from bridge.settings import Evcc, Mqtt, Settings
+from bridge.state.document import fatal, parse
+from bridge.state.state import State
+from bridge.util.redact import sanitize
 
-_ROUND_TRIP = 3.0  # seconds that the broker may take to give us back what we published
-_QUICK = 0.8
+_ROUND_TRIP = 3.0  # seconds that the broker may take to deliver what was published
+_QUICK = 0.8  # seconds that it may take to deliver what is retained
 _CLOCKS = 2.0  # seconds that two clocks may differ; HTTP dates are cut to whole ones
 _POLLS_MISSED = 3
+_SHOWN = 100  # bytes of a payload that are kept
 
 
 @dataclass(slots=True)
-class Report:
+class Findings:
     """Prints one line a finding, and remembers whether one of them is a failure."""
 
     out: TextIO
     failed: bool = field(default=False, init=False)
 
     def ok(self, text: str) -> None:
+        """Print what is as it must be."""
         self._print("ok", text)
 
     def warn(self, text: str) -> None:
+        """Print what may be wrong."""
         self._print("warn", text)
 
     def fail(self, text: str) -> None:
+        """Print what is not as it must be."""
         self.failed = True
         self._print("fail", text)
 
     def _print(self, level: str, text: str) -> None:
-        print(f"{level:<5} {' '.join(text.split())}", file=self.out, flush=True)
+        print(f"{level:<5} {sanitize(' '.join(text.split()))}", file=self.out, flush=True)
 
 
 def run(settings: Settings, *, quick: bool = False, out: TextIO | None = None) -> int:
-    """Print the findings; the exit code is 0, or 1 if something is not as it must be."""
-    return asyncio.run(_run(_quick if quick else _whole, settings, Report(sys.stdout if out is None else out)))
+    """Print the findings; the exit code is 0, or 1 if one is a failure."""
+    findings = Findings(sys.stdout if out is None else out)
+    asyncio.run(_check_bridge(settings, findings) if quick else _check(settings, findings))
+    return int(findings.failed)
 
 
-async def _run(look: Callable[[Settings, Report], Awaitable[None]], settings: Settings, report: Report) -> int:
-    await look(settings, report)
-    return int(report.failed)
-
-
-async def _whole(settings: Settings, report: Report) -> None:
-    state = await _evcc(settings, report)
-    await _broker(settings, report)
+async def _check(settings: Settings, findings: Findings) -> None:
+    state = await _check_evcc(settings, findings)
+    await _check_broker(settings.mqtt, findings)
     if state is not None:
-        _own_mqtt(settings, state, report)
+        _check_evccs_mqtt(settings.mqtt.root, state, findings)
 
 
-async def _evcc(settings: Settings, report: Report) -> State | None:
-    async with Client(settings.evcc) as client:
+async def _check_evcc(settings: Settings, findings: Findings) -> State | None:
+    async with EvccClient(settings.evcc) as client:
         began = time.monotonic()
         try:
             body = await client.state()
             state = parse(body)
         except EvccError as error:
-            report.fail(f"evcc at {settings.evcc.url}: {error}")
+            findings.fail(f"evcc at {settings.evcc.url}: {error}")
             return None
         milliseconds = (time.monotonic() - began) * 1000
-        loadpoints = len(state.get("loadpoints", []))
         era = "wrapped" if body.lstrip().startswith(b'{"result"') else "bare"
-        report.ok(
-            f"evcc {state.get('version', 'of unknown version')} answers at {settings.evcc.url} in {milliseconds:.0f} ms"
-            f" ({era} state, {loadpoints} loadpoint{'' if loadpoints == 1 else 's'})"
+        loadpoints = f"{len(state.loadpoints)} loadpoint{'' if len(state.loadpoints) == 1 else 's'}"
+        findings.ok(
+            f"evcc {state.version or 'of unknown version'} answers at {settings.evcc.url} in {milliseconds:.0f} ms"
+            f" ({era} state, {loadpoints})"
         )
         if reason := fatal(state):
-            report.fail(f"evcc reports an error in its configuration: {reason}")
-        await _clock(client, report)
-    await _push(settings, report)
+            findings.fail(f"evcc reports an error in its configuration: {reason}")
+        await _check_clock(client, findings)
+    await _check_push(settings.evcc, findings)
     return state
 
 
-async def _clock(client: Client, report: Report) -> None:
+async def _check_clock(client: EvccClient, findings: Findings) -> None:
     began = time.time()
     try:
         reply = await client.call("GET", "/api/health")
     except EvccError as error:
-        report.warn(f"evcc's clock cannot be read: {error}")
+        findings.warn(f"evcc's clock cannot be read: {error}")
         return
     ahead = seconds_ahead(reply.date, began, time.time())
     if ahead is None:
-        report.warn("evcc tells no time: its clock cannot be compared with this one")
+        findings.warn("evcc's answer has no date: its clock cannot be compared with this one")
     elif abs(ahead) <= _CLOCKS:
-        report.ok("evcc's clock and this one agree")
+        findings.ok("evcc's clock and this one agree")
     else:
         where = "ahead of" if ahead > 0 else "behind"
-        report.warn(f"evcc's clock is {abs(ahead):.0f} s {where} this one: plans and times will be off by as much")
+        findings.warn(f"evcc's clock is {abs(ahead):.0f} s {where} this one: plans and times will be off by as much")
 
 
 def seconds_ahead(date: str, began: float, ended: float) -> float | None:
-    """How far, at least, a clock is ahead of ours that gave this HTTP date between two moments of ours.
+    """How far, at least, the clock that made an HTTP date is ahead of ours; negative: it is behind.
 
-    Negative: it is behind. None: it gave no date.
+    The date was made between `began` and `ended` on our clock. None where it is no date.
     """
     try:
         theirs = parsedate_to_datetime(date).timestamp()
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
     # the date is cut to the second: it was then, or up to a second later
     return max(theirs - ended, 0.0) + min(theirs + 1 - began, 0.0)
 
 
-class _FirstFrame:
-    """Listens to push until something is known about it."""
-
-    def __init__(self) -> None:
-        self.outcome: asyncio.Future[EvccError | None] = asyncio.get_running_loop().create_future()
-
-    def push_up(self) -> None:
-        """Being connected says little: a proxy may hold the connection and pass nothing on."""
-
-    def frame(self, _: Mapping[str, Any]) -> None:
-        self._settle(None)
-
-    def push_down(self, reason: EvccError) -> None:
-        self._settle(reason)
-
-    def _settle(self, outcome: EvccError | None) -> None:
-        if not self.outcome.done():
-            self.outcome.set_result(outcome)
-
-
-async def _push(settings: Settings, report: Report) -> None:
-    if settings.evcc.push == "off":
-        report.ok("push is switched off (evcc.push)")
+async def _check_push(settings: Evcc, findings: Findings) -> None:
+    if settings.push == "off":
+        findings.ok("push is switched off (evcc.push)")
         return
-    first = _FirstFrame()
-    async with TaskGroup() as group:
-        push = group.create_task(Push(settings.evcc, first, lambda: settings.evcc.timeout).run(), name="push")
-        reason = await first.outcome
-        push.cancel()
-    if reason is None:
-        report.ok("evcc pushes its changes (/ws)")
-    else:
-        report.warn(f"no push, so evcc is asked every {settings.evcc.interval:g} s: {reason}")
-
-
-async def _broker(settings: Settings, report: Report) -> None:
-    probe = _Probe(settings.mqtt)
     try:
-        async with probe.connection.open(probe.receive) as link:
-            report.ok(f"the broker at {settings.mqtt.url} speaks MQTT {'5' if link.v5 else '3.1.1'}")
+        async with Push(settings).connection() as frames:
+            await frames.next(settings.timeout)  # a proxy may hold a connection and pass nothing on
+    except EvccError as error:
+        findings.warn(f"no push, so evcc is asked every {settings.interval:g} s: {error}")
+    else:
+        findings.ok("evcc pushes its changes (/ws)")
+
+
+async def _check_broker(settings: Mqtt, findings: Findings) -> None:
+    try:
+        async with connected(settings, "check") as link:
+            findings.ok(f"the broker at {settings.url} speaks MQTT {'5' if link.v5 else '3.1.1'}")
             if not link.limits.retain_available:
-                report.fail("the broker stores no retained messages: clients will see nothing until it changes")
-            await probe.round_trip(link, report)
+                findings.fail("the broker stores no retained messages: clients will see nothing until it changes")
+            probe = _Probe(link)
+            await _check_rights(probe, settings.root, findings)
     except BrokerError as error:
-        report.fail(str(error))
+        findings.fail(str(error))
         return
-    _others(probe, report)
+    _check_stored(probe, settings.root, findings)
+
+
+async def _check_rights(probe: "_Probe", root: str, findings: Findings) -> None:
+    """Publish a retained message, wait for it to come back, and erase it."""
+    topic = f"{root}/bridge/check/{secrets.token_hex(4)}"
+    await probe.link.subscribe([f"{root}/#"])
+    refusal = await probe.publish(topic, b"check")
+    if refusal:
+        findings.fail(f"the broker does not let us write below {root}: {refusal}")
+    elif await probe.delivers(topic, seconds=_ROUND_TRIP):
+        findings.ok(f"writing and reading below {root} works")
+    else:
+        findings.fail(f"what is published below {root} does not come back: reading or writing is not allowed")
+    await probe.publish(topic, b"")
+    probe.payloads.pop(topic, None)
 
 
 class _Probe:
-    """A client of its own, beside a bridge that may be running, that tries to write and read below the root."""
+    """What a connection delivers: the last payload on each topic, cut to 100 bytes, and acknowledgements."""
 
-    def __init__(self, settings: Mqtt) -> None:
-        token = secrets.token_hex(4)
-        self.root = settings.root
-        self.topic = f"{settings.root}/{CHECK}{token}"
-        self.seen: dict[str, bytes] = {}
-        self.changed = asyncio.Event()
-        own = settings.model_copy(update={"client_id": f"evcc-check-{token}"})
-        self.connection = Connection(own, Message(self.topic, b""))
+    def __init__(self, link: Link) -> None:
+        self.link = link
+        self.payloads: dict[str, bytes] = {}
+        self._acknowledged: dict[int, Acknowledged] = {}
 
-    def receive(self, message: Message) -> None:
-        self.seen[message.topic] = message.payload
-        self.changed.set()
+    async def publish(self, topic: str, payload: bytes) -> str:
+        """Publish a retained message; the broker's reason to refuse it, "" where it acknowledges it."""
+        token = cast("int", self.link.send(Message(topic, payload, retain=True), returns=True))
+        try:
+            async with asyncio.timeout(_ROUND_TRIP):
+                while token not in self._acknowledged:
+                    await self._receive()
+        except TimeoutError:
+            return "it does not acknowledge what is published"
+        return self._acknowledged[token].reason
 
-    async def until(self, fulfilled: Callable[[], bool], seconds: float) -> bool:
-        """Whether something becomes true within so many seconds of messages."""
+    async def delivers(self, *topics: str, seconds: float) -> bool:
+        """Whether a message on each of the topics is delivered within this time."""
         try:
             async with asyncio.timeout(seconds):
-                while not fulfilled():
-                    self.changed.clear()
-                    await self.changed.wait()
+                while not self.payloads.keys() >= {*topics}:
+                    await self._receive()
         except TimeoutError:
             return False
         return True
 
-    async def round_trip(self, link: Link, report: Report) -> None:
-        """Publish a retained message, wait for it to come back, and erase it."""
-        await link.subscribe(f"{self.root}/#", qos=0)
-        refusal = await self._publish(link, b"check")
-        there = not refusal and await self.until(lambda: self.seen.get(self.topic) == b"check", _ROUND_TRIP)
-        if refusal:
-            report.fail(f"the broker does not let us write below {self.root}: {refusal}")
-        elif there:
-            report.ok(f"writing and reading below {self.root} works")
-        else:
-            report.fail(f"what is published below {self.root} does not come back: reading or writing is not allowed")
-        await self._publish(link, b"")
-
-    async def _publish(self, link: Link, payload: bytes) -> str | None:
-        """Publish to our own topic and wait for the broker's word on it: the reason to refuse, or None."""
-        outcome: asyncio.Future[str | None] = asyncio.get_running_loop().create_future()
-
-        def done(refusal: str | None) -> None:
-            if not outcome.done():
-                outcome.set_result(refusal)
-
-        link.send(Message(self.topic, payload, retain=True), done)
-        try:
-            return await asyncio.wait_for(outcome, _ROUND_TRIP)
-        except TimeoutError:
-            return "it does not acknowledge what we publish"
+    async def _receive(self) -> None:
+        for event in await anext(self.link.events()):
+            match event:
+                case Inbound():
+                    self.payloads[event.topic] = event.payload[:_SHOWN]
+                case Acknowledged():
+                    self._acknowledged[event.token] = event
 
 
-def _others(probe: _Probe, report: Report) -> None:
-    stored = {topic.removeprefix(f"{probe.root}/") for topic, payload in probe.seen.items() if payload}
-    status = probe.seen.get(f"{probe.root}/status", b"").decode(errors="replace")
+def _check_stored(probe: _Probe, root: str, findings: Findings) -> None:
+    stored = {topic.removeprefix(f"{root}/") for topic, payload in probe.payloads.items() if payload}
+    status = probe.payloads.get(f"{root}/status", b"").decode(errors="replace")
     if "bridge/info" in stored:
-        report.ok(f"a bridge publishes below {probe.root}: {len(stored)} topics, {status or 'without a status'}")
+        findings.ok(f"a bridge publishes below {root}: {len(stored)} topics, {status or 'without a status'}")
     elif any(topic.startswith(("site/", "loadpoints/")) for topic in stored):
-        report.warn(
-            f"below {probe.root} there are topics of evcc's own MQTT: switch that off, the bridge takes them over"
-        )
+        findings.warn(f"below {root} there are topics of evcc's own MQTT: switch that off, the bridge takes them over")
     else:
-        report.ok(f"nothing is published below {probe.root} yet")
+        findings.ok(f"nothing is published below {root} yet")
 
 
-def _own_mqtt(settings: Settings, state: State, report: Report) -> None:
-    """evcc tells how its own MQTT is set up; by which name it knows the broker says nothing for certain."""
-    own = state.get("mqtt")
-    broker, root = (own.get("broker"), own.get("topic")) if isinstance(own, Mapping) else (None, None)
+def _check_evccs_mqtt(root: str, state: State, findings: Findings) -> None:
+    """Compare roots only: evcc may know the same broker by another name."""
+    own = state.site.get("mqtt")
+    broker, topic = (own.get("broker"), own.get("topic")) if isinstance(own, dict) else (None, None)
     if not broker:
-        report.ok("evcc's own MQTT is off")
-    elif root == settings.mqtt.root:
-        report.warn(
+        findings.ok("evcc's own MQTT is off")
+    elif topic == root:
+        findings.warn(
             f"evcc's own MQTT publishes at {broker} below {root}: if that is this broker, choose another mqtt.root"
             " or switch it off"
         )
     else:
-        report.ok(f"evcc's own MQTT publishes elsewhere: at {broker} below {root}")
+        findings.ok(f"evcc's own MQTT publishes elsewhere: at {broker} below {topic}")
 
 
-async def _quick(settings: Settings, report: Report) -> None:
-    probe = _Probe(settings.mqtt)
-    wanted = [f"{probe.root}/{leaf}" for leaf in ("status", "updated")]
+async def _check_bridge(settings: Settings, findings: Findings) -> None:
+    """Whether `status` is `online` and `updated` is recent."""
+    status_topic, updated_topic = (f"{settings.mqtt.root}/{leaf}" for leaf in ("status", "updated"))
     try:
-        async with probe.connection.open(probe.receive) as link:
-            for topic in wanted:
-                await link.subscribe(topic, qos=0)
-            await probe.until(lambda: probe.seen.keys() >= {*wanted}, _QUICK)
-    except BridgeError as error:
-        report.fail(str(error))
+        async with connected(settings.mqtt, "check") as link:
+            probe = _Probe(link)
+            await link.subscribe([status_topic, updated_topic])
+            await probe.delivers(status_topic, updated_topic, seconds=_QUICK)
+    except BrokerError as error:
+        findings.fail(str(error))
         return
-    status, updated = (probe.seen.get(topic, b"").decode(errors="replace") for topic in wanted)
-    age = time.time() - int(updated) if updated.isdecimal() else None
+    status, updated = (probe.payloads.get(t, b"").decode(errors="replace") for t in (status_topic, updated_topic))
+    age = time.time() - int(updated) if updated.isascii() and updated.isdecimal() else None
     if status != "online":
-        report.fail(f"{wanted[0]} is {status or 'not there'}")
+        findings.fail(f"{status_topic} is {status or 'not there'}")
     elif age is None or age > _oldest(settings):
-        report.fail(f"{wanted[1]} is {'not there' if age is None else f'{age:.0f} s old'}")
+        findings.fail(f"{updated_topic} is {'not there' if age is None else f'{age:.0f} s old'}")
     else:
-        report.ok(f"online, updated {max(age, 0):.0f} s ago")
+        findings.ok(f"online, updated {max(age, 0):.0f} s ago")
 
 
 def _oldest(settings: Settings) -> float:
-    """Seconds since the last moment evcc was known fresh that are no reason to worry."""
+    """Seconds since evcc was last known fresh that are no failure."""
     return _POLLS_MISSED * max(settings.evcc.interval, settings.evcc.push_interval) + settings.evcc.timeout

@@ -1,20 +1,18 @@
-"""One command of the command line, from its arguments to its exit code."""
+"""Runs one command of the command line: from its arguments to its exit code."""
 
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import TextIOWrapper
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.cli.arguments import overrides, parse
 from bridge.errors import BridgeError, ConfigError
+from bridge.util.redact import sanitize
 
 if TYPE_CHECKING:
     from bridge.settings import Settings
-
-Load = Callable[[], "Settings"]
 
 WRONG_CONFIGURATION = 2
 INTERRUPTED = 130
@@ -25,28 +23,78 @@ def main(argv: Sequence[str] | None = None) -> int:
     _open_output()
     arguments = parse(argv)
     try:
-        code = COMMANDS[arguments.command](arguments, lambda: _load(arguments))
+        code = run(arguments)
         sys.stdout.flush()
     except (BridgeError, BaseExceptionGroup) as error:
-        return _told(error)
+        return _report(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except OSError as error:
-        return _unwritten(error)
+        return _report_output(error)
     return code
 
 
+def run(arguments: Namespace) -> int:
+    """Run the command that the arguments name; it imports what it needs."""
+    match arguments.command:
+        case "run":
+            from bridge import daemon
+
+            return daemon.run(overrides(arguments), _environment(arguments))
+        case "check":
+            from bridge.cli import check
+
+            return check.run(_settings(arguments), quick=arguments.quick)
+        case "topics":
+            from bridge.cli import topics
+
+            return topics.run(_settings(arguments), as_json=arguments.json, settable=arguments.settable)
+        case "export":
+            from bridge.cli import export
+
+            return export.run(_settings(arguments), arguments.target, arguments.out)
+        case "demo":
+            from bridge.cli import demo
+
+            return demo.run(_settings(arguments), arguments.era, overrides(arguments), _environment(arguments))
+    raise NotImplementedError(arguments.command)
+
+
+def _environment(arguments: Namespace) -> Mapping[str, str]:
+    return os.environ | ({"CONFIG": arguments.config} if "config" in arguments else {})
+
+
+def _settings(arguments: Namespace) -> "Settings":
+    """Read the configuration and set up the log by it."""
+    from bridge.settings import load
+    from bridge.util import logging
+
+    hints: list[str] = []
+    settings = load(overrides(arguments), _environment(arguments), hints=hints)
+    logging.configure(settings.log.level, settings.log.format, settings.secrets())
+    for hint in hints:
+        print(f"evcc-bridge: {hint}", file=sys.stderr)
+    return settings
+
+
 def _open_output() -> None:
-    """Make standard output UTF-8 whatever the locale, as files are; where it is closed, nobody reads it."""
-    for name in ("stdout", "stderr"):
-        stream = getattr(sys, name) or Path(os.devnull).open("w")  # noqa: SIM115 - as long as the program
-        setattr(sys, name, stream)
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(encoding="utf-8")
+    """Make standard output and error UTF-8 whatever the locale; where one is closed, it becomes the null device.
+
+    Else the first file or connection that is opened would get its descriptor, and with it what is printed.
+    """
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:
+            null = os.open(os.devnull, os.O_WRONLY)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+            setattr(sys, name, os.fdopen(descriptor, "w"))
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def _unwritten(error: OSError) -> int:
-    """Tell that standard output could not be written, and drop what is left of it."""
+def _report_output(error: OSError) -> int:
+    """Report that standard output could not be written, and drop what is left of it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):  # `evcc-bridge topics | head`
         return 0
@@ -54,73 +102,18 @@ def _unwritten(error: OSError) -> int:
     return 1
 
 
-def _told(error: BaseException) -> int:
-    """Tell the user what is his to mend; what several tasks raised comes as a group. Anything else is raised again."""
+def _report(error: BaseException) -> int:
+    """Print errors of ours, a group's one by one; an error that is none of ours is raised again."""
     group = error if isinstance(error, BaseExceptionGroup) else BaseExceptionGroup("", [error])
     ours, others = group.split(BridgeError)
     if others is not None or ours is None:
         raise error
     errors = [*_leaves(ours)]
     for each in errors:
-        print(each if isinstance(each, ConfigError) else f"evcc-bridge: {each}", file=sys.stderr)
+        print(each if isinstance(each, ConfigError) else f"evcc-bridge: {sanitize(str(each))}", file=sys.stderr)
     return WRONG_CONFIGURATION if any(isinstance(each, ConfigError) for each in errors) else 1
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> Iterator[BaseException]:
     for each in group.exceptions:
         yield from _leaves(each) if isinstance(each, BaseExceptionGroup) else (each,)
-
-
-def _run(_: Namespace, load: Load) -> int:
-    from bridge import daemon
-
-    return daemon.run(load)
-
-
-def _check(arguments: Namespace, load: Load) -> int:
-    from bridge.cli import check
-
-    return check.run(load(), quick=arguments.quick)
-
-
-def _topics(arguments: Namespace, load: Load) -> int:
-    from bridge.cli import topics
-
-    return topics.run(load(), as_json=arguments.json, settable=arguments.settable)
-
-
-def _demo(arguments: Namespace, load: Load) -> int:
-    from bridge.cli import demo
-
-    return demo.run(arguments, load)
-
-
-def _export(arguments: Namespace, load: Load) -> int:
-    from bridge.cli import export
-
-    return export.run(load(), arguments.target, arguments.out)
-
-
-COMMANDS: Mapping[str, Callable[[Namespace, Load], int]] = {
-    "run": _run,
-    "check": _check,
-    "topics": _topics,
-    "demo": _demo,
-    "export": _export,
-}
-
-
-def _load(arguments: Namespace) -> "Settings":
-    """Read the configuration and set up the log by it; on SIGHUP again."""
-    import structlog
-
-    from bridge.settings import load
-    from bridge.util import logging
-
-    hints: list[str] = []
-    env = os.environ | ({"CONFIG": arguments.config} if "config" in arguments else {})
-    settings = load(overrides(arguments), env, warn=hints.append)
-    logging.configure(settings.log.level, settings.log.format, settings.secrets())
-    for hint in hints:
-        structlog.get_logger().warning(hint)
-    return settings

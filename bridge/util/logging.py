@@ -92,9 +92,7 @@ class _LibraryHandler(logging.Handler):
 
 
 def _text_processors(*, colours: bool, timestamp: bool) -> list[Processor]:
-    console = structlog.dev.ConsoleRenderer(
-        colors=colours, pad_event_to=36, exception_formatter=structlog.dev.plain_traceback
-    )
+    console = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
     times = [structlog.processors.TimeStamper("%H:%M:%S", utc=False)] if timestamp else []
     return [_sanitize_values, *times, console]
 

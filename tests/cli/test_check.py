@@ -105,18 +105,18 @@ async def test_evccs_own_mqtt_on_the_same_root(evcc: Evcc, broker: Mosquitto) ->
 
 
 @pytest.mark.parametrize(
-    ("stored", "said"),
+    ("stored", "found"),
     [
         ({}, "nothing is published below evcc yet"),
         ({"evcc/site/pvPower": "1", "evcc/status": "online"}, "topics of evcc's own MQTT"),
         ({"evcc/bridge/info": "{}", "evcc/status": "online"}, "a bridge publishes below evcc: 2 topics, online"),
     ],
 )
-async def test_who_is_there_already(evcc: Evcc, broker: Mosquitto, stored: dict[str, str], said: str) -> None:
+async def test_who_is_there_already(evcc: Evcc, broker: Mosquitto, stored: dict[str, str], found: str) -> None:
     await plant(broker, stored)
     code, lines = await checked(evcc.url, broker.url)
     assert code == 0
-    assert one(lines, said)
+    assert one(lines, found)
     assert await retained(broker) == {topic: payload.encode() for topic, payload in stored.items()}
 
 
@@ -134,12 +134,12 @@ async def test_rights_that_are_missing(
     monkeypatch: pytest.MonkeyPatch,
     case: tuple[str, str, str],
 ) -> None:
-    acl, version, said = case
+    acl, version, found = case
     monkeypatch.setattr(check, "_ROUND_TRIP", 0.3)
     broker = await start_broker(Config(users={"me": "geheim"}, acl=acl))
     code, lines = await checked(evcc.url, broker.url, mqtt={"user": "me", "password": "geheim", "version": version})
     assert code == 1
-    assert one(lines, said).startswith("fail")
+    assert one(lines, found).startswith("fail")
 
 
 async def test_a_password_that_is_wrong(evcc: Evcc, start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> None:
@@ -151,8 +151,8 @@ async def test_a_password_that_is_wrong(evcc: Evcc, start_broker: Callable[[Conf
 
 async def test_beside_a_bridge_that_runs(evcc: Evcc, broker: Mosquitto, recorder: Recorder) -> None:
     async with running(settings(evcc, broker, evcc={"grace": 0.1})) as site:
-        async with asyncio.timeout(15):
-            while not site._settled(""):  # noqa: ASYNC110 - time is what it waits for
+        async with asyncio.timeout(60):
+            while not site.reader.settled:  # noqa: ASYNC110 - time is what it waits for
                 await asyncio.sleep(0.02)
         code, lines = await checked(evcc.url, broker.url)
         assert code == 0, lines
@@ -169,7 +169,7 @@ class TestQuick:
         assert (code, lines[0].split()[:2]) == (0, ["ok", "online,"])
 
     @pytest.mark.parametrize(
-        ("stored", "said"),
+        ("stored", "found"),
         [
             ({}, "evcc/status is not there"),
             ({"evcc/status": "offline", "evcc/updated": "1"}, "evcc/status is offline"),
@@ -179,14 +179,14 @@ class TestQuick:
         ],
     )
     async def test_a_bridge_that_is_not(
-        self, broker: Mosquitto, stored: dict[str, str], said: str, monkeypatch: pytest.MonkeyPatch
+        self, broker: Mosquitto, stored: dict[str, str], found: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(check, "_QUICK", 0.2)
         monkeypatch.setattr(time, "time", lambda: 1795571234 + 3600)
         await plant(broker, stored)
         code, lines = await checked("http://127.0.0.1:1", broker.url, quick=True)
         assert code == 1
-        assert one(lines, said).startswith("fail")
+        assert one(lines, found).startswith("fail")
 
     async def test_no_broker(self) -> None:
         assert (await checked("http://127.0.0.1:1", NOBODY, quick=True))[0] == 1

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bridge.cli import demo
-from bridge.cli.arguments import parse
+from bridge.cli.arguments import ERAS
 from bridge.errors import BridgeError
 from bridge.settings import Settings, Topics
 from tests.broker.client import publish
@@ -72,7 +72,7 @@ async def running(*argv: str) -> AsyncIterator[Demo]:
 
 @pytest.mark.broker
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_shows_every_topic_and_ends_when_told(number: signal.Signals) -> None:
+async def test_shows_every_topic_and_ends_by_a_signal(number: signal.Signals) -> None:
     async with running() as demo:
         await demo.until(lambda line: line.startswith("  mosquitto_pub "))
         assert "evcc/loadpoints/1/mode = pv" in demo.lines
@@ -100,12 +100,12 @@ async def test_a_wrong_configuration_ends_it(broker: Mosquitto) -> None:
 async def test_what_is_in_the_working_directory_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bridge.py").write_text("raise SystemExit(99)")
     monkeypatch.chdir(tmp_path)
-    process = await demo._bridge({"mqtt.qos": "7"}, None)
+    process = await demo.start_bridge({"mqtt.qos": "7"}, os.environ)
     assert await process.wait() == 2
 
 
-def test_without_jq_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_jq_it_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "find_spec", lambda _: None)
     settings = Settings(topics=Topics(jq={"house": ".homePower"}))
     with pytest.raises(BridgeError, match=r"pip install 'evcc-mqtt-bridge\[demo\]'"):
-        demo.run(parse(["demo"]), lambda: settings)
+        demo.run(settings, ERAS[-1], {}, os.environ)

@@ -1,11 +1,12 @@
 """One command, from its arguments to its exit code."""
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -13,21 +14,23 @@ import structlog
 
 from bridge import daemon
 from bridge.cli import main
-from bridge.cli.main import COMMANDS
 from bridge.errors import BrokerError, ConfigError
-from bridge.settings import Settings
 from evcc_simulator import Evcc
 
 ROOT = Path(__file__).parents[2]
+module = sys.modules["bridge.cli.main"]  # its function has the same name
 
 
 @pytest.fixture(autouse=True)
 def _no_configuration(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing is configured, and logging is as before at the end."""
+    handlers, level = logging.root.handlers[:], logging.root.level
     for name in ("EVCC_URL", "MQTT_URL", "CONFIG"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("bridge.util.logging.logging.basicConfig", lambda **_: None)
     yield
     structlog.reset_defaults()
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
 
 
 def bridge(*argv: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -43,21 +46,17 @@ def bridge(*argv: str, **env: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_runs_the_daemon_with_a_configuration_that_can_be_read_again(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    roots = []
-    file = tmp_path / "bridge.toml"
+def test_runs_the_daemon_with_the_command_line_and_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
 
-    def run(load: Callable[[], Settings]) -> int:
-        for root in ("one", "two"):
-            file.write_text(f'[mqtt]\nroot = "{root}"')
-            roots.append(load().mqtt.root)
-        return 0
+    def run(overrides: Mapping[str, str], environment: Mapping[str, str]) -> int:
+        calls.append((overrides, environment["CONFIG"], environment["EVCC_USER"]))
+        return 3
 
+    monkeypatch.setenv("EVCC_USER", "me")
     monkeypatch.setattr(daemon, "run", run)
-    assert main(["--config", str(file)]) == 0
-    assert roots == ["one", "two"]
+    assert main(["--config", "bridge.toml", "--root", "home"]) == 3
+    assert calls == [({"mqtt.root": "home"}, "bridge.toml", "me")]
 
 
 def test_a_wrong_configuration_ends_with_2_and_one_line_a_mistake() -> None:
@@ -81,23 +80,24 @@ def test_a_hint_for_a_variable_that_is_nearly_an_option() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "printed"),
     [
         (BrokerError("no broker"), 1, "evcc-bridge: no broker\n"),
+        (BrokerError("no\n\x1b[2Jbroker"), 1, "evcc-bridge: no\\n\\x1b[2Jbroker\n"),
         (KeyboardInterrupt(), 130, ""),
         (ExceptionGroup("", [ExceptionGroup("", [BrokerError("no broker")])]), 1, "evcc-bridge: no broker\n"),
         (ExceptionGroup("", [BrokerError("no broker"), ConfigError("wrong")]), 2, "evcc-bridge: no broker\nwrong\n"),
     ],
 )
 def test_how_it_ends(
-    error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: BaseException, code: int, printed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def fails(_: Namespace, __: Callable[[], Settings]) -> int:
+    def fails(_: Namespace) -> int:
         raise error
 
-    monkeypatch.setitem(COMMANDS, "run", fails)
+    monkeypatch.setattr(module, "run", fails)
     assert main([]) == code
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == printed
 
 
 def to_the_shell(redirection: str) -> subprocess.CompletedProcess[bytes]:
@@ -108,7 +108,7 @@ def to_the_shell(redirection: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
-def test_output_that_cannot_be_written_is_told() -> None:
+def test_output_that_cannot_be_written_is_reported() -> None:
     result = to_the_shell(">/dev/full")
     assert result.returncode == 1
     assert result.stderr == b"evcc-bridge: [Errno 28] No space left on device\n"
@@ -132,11 +132,11 @@ async def test_output_is_utf_8_whatever_the_locale() -> None:
     assert "evcc/site/siteTitle = Küche\n" in result.stdout
 
 
-def test_a_mistake_of_ours_is_not_told_as_one_of_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(_: Namespace, __: Callable[[], Settings]) -> int:
+def test_an_error_of_the_program_itself_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: Namespace) -> int:
         raise ExceptionGroup("", [BrokerError("no broker"), KeyError("ours")])
 
-    monkeypatch.setitem(COMMANDS, "run", fails)
+    monkeypatch.setattr(module, "run", fails)
     with pytest.raises(ExceptionGroup):
         main([])
 
