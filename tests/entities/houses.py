@@ -27,5 +27,6 @@ def document(name: str) -> dict[str, Any]:
 
 
 def state_of(changed: dict[str, Any]) -> State:
-    """The state of a document, which may be changed after that."""
-    return from_document({"homePower": 0} | deepcopy(changed))
+    """The state of a document, which may be changed after that; without loadpoints where it has no list of them."""
+    found = {"homePower": 0} | deepcopy(changed)
+    return from_document(found if isinstance(found.get("loadpoints"), list) else found | {"loadpoints": []})
