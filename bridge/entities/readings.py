@@ -44,7 +44,10 @@ class Snapshot:
 
     def filled(self, reading: Reading) -> Reading:
         """A reading with the units of this state: currency, and cost by price or by CO2."""
-        return replace(reading, quantity=replace(reading.quantity, unit=filled(reading.quantity.unit, self.state)))
+        unit = filled(reading.quantity.unit, self.state)
+        if unit == reading.quantity.unit:
+            return reading
+        return replace(reading, quantity=replace(reading.quantity, unit=unit))
 
 
 def readings(snapshot: Snapshot, device: Device) -> Iterator[Entity]:

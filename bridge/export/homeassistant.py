@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import orjson
+
 from bridge import __version__
 from bridge.entities.entity import VALUE, Clock, Control, Device, Entity, Options, Press, Range, Toggle, slug
 from bridge.settable.offered import CLEAR_WORD, NO_WORDS
-from bridge.state.payload import text
 from bridge.state.reading import Nature, Quantity, Rank
 from bridge.state.state import Scope
 
@@ -52,7 +53,7 @@ class HomeAssistant:
     def announcements(self, entities: Iterable[Entity]) -> list[Announcement]:
         """The configurations of all entities."""
         return [
-            Announcement(self._topic(component, entity), text(config), entity)
+            Announcement(self._topic(component, entity), _json(config), entity)
             for entity in entities
             for component, config in self._configs(entity)
         ]
@@ -102,6 +103,11 @@ class HomeAssistant:
             "manufacturer": "evcc",
             "model": _MODELS[device.scope],
         } | (below | ({"sw_version": version} if version else {}))
+
+
+def _json(config: Config) -> bytes:
+    # copied, since orjson leaves kilobytes unused behind what it returns, and configurations are kept
+    return bytes(memoryview(orjson.dumps(config)))
 
 
 def _rank(entity: Entity, category: str) -> Config:

@@ -55,13 +55,17 @@ class _Table:
 
 _TABLES = {Scope.SITE: _Table(SITE), Scope.LOADPOINT: _Table(LOADPOINT), Scope.VEHICLE: _Table(VEHICLE)}
 _EXTRAS = _Table(EXTRAS)
-_RENAMED = {Scope.SITE: SITE_ALIASES, Scope.LOADPOINT: LOADPOINT_ALIASES, Scope.VEHICLE: _VEHICLE_RENAMED}
+_RENAMED = {
+    Scope.SITE: [(re.compile(rf"{old}(?:/l?(\d.*))?"), new) for old, new in SITE_ALIASES],
+    Scope.LOADPOINT: [(re.compile(rf"{old}(?:/(.+))?"), new) for old, new in LOADPOINT_ALIASES],
+    Scope.VEHICLE: [(re.compile(rf"{old}(?:/(.+))?"), new) for old, new in _VEHICLE_RENAMED],
+}
 
 
 def todays_name(scope: Scope, key: str) -> str:
     """A topic below its scope by the name that it has in today's evcc, whichever release it came from."""
     for old, new in _RENAMED[scope]:
-        match = re.fullmatch(rf"{old}(?:/l?(\d.*))?" if scope is Scope.SITE else rf"{old}(?:/(.+))?", key)
+        match = old.fullmatch(key)
         if match:
             return f"{new}/{match[1]}" if match[1] else new
     return key
