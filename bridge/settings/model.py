@@ -76,7 +76,7 @@ class Mqtt(Server):
     cert_file: kinds.File = Field(default=None, description="a client certificate")
     key_file: kinds.File = Field(default=None, description="its key, if it is in a file of its own")
     verify: kinds.Switch = Field(default=True, description="whether the broker's certificate is checked")
-    max_packet: kinds.Packet = Field(default=2**20, description="the largest message that the broker may send (MQTT 5)")
+    max_packet: kinds.Packet = Field(default=2**20, description="the largest message that is read")
 
     @model_validator(mode="after")
     def _certificate_can_be_used(self) -> Self:
@@ -139,7 +139,8 @@ class Requests(Section):
     """What may be asked through `bridge/request/…`."""
 
     jq: kinds.JqRequests = Field(
-        default="paths", description="which jq `bridge/request/state` takes: paths cost nothing, any may stop evcc"
+        default="paths",
+        description="jq that `bridge/request/state` takes; evcc computes without limit, so `any` lets a client stop it",
     )
 
 
@@ -162,7 +163,9 @@ class Log(Section):
     """What is logged, and how it looks."""
 
     level: kinds.Level = Field(default="info", description="the least important lines that are logged")
-    format: kinds.Format = Field(default="auto", description="auto is text on a terminal, json elsewhere")
+    format: kinds.Format = Field(
+        default="auto", description="auto is text on a terminal and in systemd's journal, json elsewhere"
+    )
 
 
 class Settings(Section):

@@ -4,9 +4,11 @@ import json
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -47,6 +49,7 @@ def configure(level: str = "info", style: str = "auto", secrets: Iterable[str] =
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_LibraryHandler()], level=logging.WARNING, force=True)
+    sys.excepthook = _log_uncaught
     logging.getLogger("mqtt").setLevel(logging.CRITICAL)  # aiomqtt's: the bridge logs a lost connection itself
 
 
@@ -89,6 +92,11 @@ class _LibraryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         logger = structlog.get_logger(library=record.name)
         logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info)
+
+
+def _log_uncaught(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """Log what ends the program: Python's own traceback may block, and may have secrets in it."""
+    structlog.get_logger().critical("the program failed", exc_info=(kind, error, trace))
 
 
 def _text_processors(*, colours: bool, timestamp: bool) -> list[Processor]:

@@ -4,8 +4,11 @@ import json
 import logging
 import os
 import pty
+import subprocess
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -18,11 +21,14 @@ from bridge.util import logging as log
 from bridge.util.log_writer import log_writer
 from bridge.util.logging import Redactor
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
-    handlers, level = logging.root.handlers[:], logging.root.level
+    handlers, level, hook = logging.root.handlers[:], logging.root.level, sys.excepthook
     yield
+    sys.excepthook = hook
     structlog.reset_defaults()
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
@@ -102,6 +108,15 @@ def test_an_exception_without_its_secrets(style: str) -> None:
     assert text.count("invalid literal for int() with base 10: '***") == 2
     assert "geheimnis" not in text
     assert "\x1b" not in text
+
+
+def test_an_error_that_ends_the_program_is_logged() -> None:
+    program = "from bridge.util import logging; logging.configure(secrets=['geheimnis']); int('geheimnis')"
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    line = json.loads(done.stderr)
+    assert (done.returncode, line["level"]) == (1, "critical")
+    assert "int() with base 10: '***'" in line["exception"]
+    assert "geheimnis" not in done.stderr
 
 
 def test_a_long_value_is_cut() -> None:
