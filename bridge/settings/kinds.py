@@ -1,4 +1,4 @@
-"""What values options take: a type, its check, and the words that tell a user."""
+"""The types of options: which values they take, and the words for it in messages and in the README."""
 
 import json
 import re
@@ -25,7 +25,7 @@ def _url(*schemes: str) -> AfterValidator:
 
 
 def _decoded(value: Any) -> Any:
-    """The environment and the command line have text only: lists and tables are JSON there."""
+    """A list or table: the environment and the command line have text only, which is JSON."""
     if not isinstance(value, str):
         return value
     try:
@@ -54,7 +54,7 @@ def _sendable(secret: SecretStr) -> SecretStr:
 
 
 def _is_utf8(text: str) -> bool:
-    """The environment can hold bytes that are no text; Python makes surrogates of them."""
+    """Whether a text can be sent: bytes in the environment that are no UTF-8 become surrogates."""
     return not re.search(r"[\ud800-\udfff]", text)
 
 

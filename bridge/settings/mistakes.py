@@ -1,4 +1,4 @@
-"""What is wrong with a configuration, one line a mistake, without a secret in it."""
+"""Messages about a wrong configuration: one line a mistake, without a secret in it."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

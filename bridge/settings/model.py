@@ -122,7 +122,7 @@ class Commands(Section):
     timezone: kinds.Zone = Field(default="", description="zone of times that name none; by default the system's")
 
     def zone(self) -> tzinfo:
-        """The time zone of times that name none; ConfigError where the system's cannot be told."""
+        """The time zone of times that name none; ConfigError where the system's is unknown."""
         if self.timezone:
             return ZoneInfo(self.timezone)
         from tzlocal import get_localzone  # noqa: PLC0415  looks around in /etc, and is not always needed

@@ -58,15 +58,15 @@ def test_what_it_does_not_take_ends_with_2(argv: list[str], capsys: pytest.Captu
         "--c=S3CR3T --co --=S3CR3T",
     ],
 )
-def test_no_value_is_told(line: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_value_is_shown(line: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(line.split(" "))
-    said = capsys.readouterr().err
-    assert "evcc-bridge" in said
-    assert not {"S3CR3T", "more"} & {*re.findall(r"\w+", said)}
+    printed = capsys.readouterr().err
+    assert "evcc-bridge" in printed
+    assert not {"S3CR3T", "more"} & {*re.findall(r"\w+", printed)}
 
 
-def test_the_name_of_what_it_does_not_take_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_name_of_what_it_does_not_take_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         parse(["run", "--mqtt.password=1", "--run=run"])
     assert "unrecognized arguments: --mqtt.password=*** --run=run" in capsys.readouterr().err

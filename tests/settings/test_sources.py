@@ -127,7 +127,7 @@ def test_secrets_that_cannot_be_listed_are_named(secrets: Path, monkeypatch: pyt
     def denied(_: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(Path, "iterdir", denied)  # nobody is denied anything as root
+    monkeypatch.setattr(Path, "iterdir", denied)  # root is denied nothing
     with pytest.raises(ConfigError, match=f"{secrets}: Permission denied"):
         load({}, {}, hints=[])
 
