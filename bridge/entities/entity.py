@@ -4,16 +4,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from zlib import crc32
 
 from bridge.state.reading import Quantity, Reading
 from bridge.state.state import Part, Scope, State, Target
+from bridge.util.slug import slug
 
 VALUE = "%s"
 """The placeholder for the value in a control's payload."""
 LONGEST_TITLE = 250  # characters; every entity's configuration contains a title
 
-_NO_WORD = re.compile(r"[^a-z0-9]+")
 _NO_LETTER = re.compile(r"[^A-Za-z0-9]")
 
 
@@ -120,12 +119,6 @@ def devices(state: State) -> Iterator[Device]:
     for name, vehicle in state.vehicles.items():
         if name:
             yield Device(vehicle.target, _title(vehicle.title, name), f"vehicle_{slug(name)}", vehicle)
-
-
-def slug(name: str) -> str:
-    """A name in small letters, digits and single underscores; a checksum keeps names apart that had to be changed."""
-    changed = _NO_WORD.sub("_", name.lower()).strip("_")
-    return changed if changed == name else f"{changed}_{crc32(name.encode(errors='replace')):08x}".lstrip("_")
 
 
 def identifier(key: str) -> str:

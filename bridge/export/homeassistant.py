@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from bridge import __version__
-from bridge.entities.entity import VALUE, Clock, Control, Device, Entity, Options, Press, Range, Toggle, slug
+from bridge.entities.entity import VALUE, Clock, Control, Device, Entity, Options, Press, Range, Toggle
 from bridge.settable.offered import CLEAR_WORD, NO_WORDS
 from bridge.state.reading import Nature, Quantity, Rank
 from bridge.state.state import Scope
+from bridge.util.slug import slug
 
 ORIGIN = "evcc-mqtt-bridge"
 _MODELS = {Scope.SITE: "Site", Scope.LOADPOINT: "Loadpoint", Scope.VEHICLE: "Vehicle"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from bridge.entities.entities import entities, tree
-from bridge.entities.entity import VALUE, Clock, Control, Entity, Options, Press, Range, Toggle, slug
+from bridge.entities.entity import VALUE, Clock, Control, Entity, Options, Press, Range, Toggle
 from bridge.settable.lookup import find
 from bridge.settable.permission import Permission
 from bridge.settable.read import read
@@ -170,9 +170,3 @@ def test_topics_that_are_not_of_the_state_are_the_callers() -> None:
 def test_any_document_gives_entities_with_ids_of_their_own(changed: dict[str, Any]) -> None:
     ids = Counter((entity.device.id, entity.id) for entity in entities(state_of(changed)))
     assert max(ids.values()) == 1
-
-
-def test_slugs_of_different_names_differ() -> None:
-    names = ["bike", "Bike", "my.car", "my_car", "my-car", "", "ä", "ö", "home/evcc", "home_evcc"]
-    assert len({slug(name) for name in names}) == len(names)
-    assert slug("evcc") == "evcc"

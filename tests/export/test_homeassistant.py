@@ -1,7 +1,7 @@
 """Home Assistant's configurations: shape, names, and whose they are. Its real schema is asked in tests/clients."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from bridge.entities.entities import entities
 from bridge.export.homeassistant import HomeAssistant
+from bridge.mqtt.ownership import DiscoveryOwnership
 from bridge.settable.permission import FREE, Permission
 from bridge.state.state import State
 from tests.entities.houses import HOUSES, document, house, state_of
@@ -99,6 +100,16 @@ def test_two_roots_do_not_meet() -> None:
     first, second = configs("0.313.2"), configs("0.313.2", root="home/evcc")
     assert not first.keys() & second.keys()
     assert not {one["unique_id"] for one in first.values()} & {one["unique_id"] for one in second.values()}
+
+
+@pytest.mark.parametrize("root", ["evcc", "home/evcc"])
+def test_the_mirror_recognizes_the_configurations_of_its_root(root: str) -> None:
+    own, other = (DiscoveryOwnership(each, cast("Any", None)) for each in (root, "evcc2"))
+    configs = HomeAssistant(root).configs(entities(house("0.313.2")))
+    for topic, payload in configs.items():
+        below = topic.removeprefix("homeassistant/")
+        assert own.is_kept(below, payload)
+        assert not other.is_kept(below, payload)
 
 
 def test_what_evcc_no_longer_has_is_no_longer_announced() -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bridge.entities.entity import Clock, Device, Entity, Options, Press, Range, Toggle, identifier, slug
+from bridge.entities.entity import Clock, Device, Entity, Options, Press, Range, Toggle, identifier
 from bridge.state.reading import Nature
+from bridge.util.slug import slug
 
 # units that openHAB calculates with, and the dimension of an item that has one
 DIMENSIONS: Mapping[str, str] = {
