@@ -1,8 +1,8 @@
-"""Keeps the broker's copy converging to the wanted tree.
+"""Publishes the difference between desired and held topics.
 
-`held` is what the broker is known to have. Whatever makes it differ from the wanted tree (a change of evcc, a
-reconnect, a lost store, somebody else's publish) makes a topic dirty, and dirty topics are published through a
-window of messages in flight, only the newest payload of each.
+Whatever makes the two differ (a change of evcc, a reconnect, a lost store, somebody else's publish) makes a topic
+dirty, and dirty topics are published through a window of messages in flight, only the newest payload of each. Of what
+the broker holds only hashes are kept.
 """
 
 import asyncio
@@ -10,30 +10,22 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from bridge.mqtt.corrections import Corrections
+from bridge.mqtt.desired import ERASED
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Message
-from bridge.state.tree import ERASED, differences
+from bridge.mqtt.protocol import Acknowledged
+from bridge.mqtt.sizes import Sizes
 
-ABOUT_US = "bridge/"
-_CORRECTIONS_AT_ONCE = 3
-_MOST_CORRECTIONS = 1000
-_LONGEST_PAUSE = 600.0
-_FORGIVEN_AFTER = 3600.0
-_LEARNT_FOR = 86_400.0  # seconds; trying again means to be cut off again
-
-
-@dataclass(slots=True)
-class _Correction:
-    """How often one topic was put right lately, and when it may be again."""
-
-    count: int = 0
-    due: float = 0.0
-    last: float = 0.0
+WINDOW = 20
+"""Messages in flight at most."""
+ABOUT_BRIDGE = "bridge/"
+_MOST_HELD = 50_000  # topics; those beyond that are not desired may be anybody's, and are not remembered
 
 
 @dataclass(slots=True)
-class Report:
-    """What became of messages, for the site to tell: counters, and topics by trouble."""
+class Outcome:
+    """What became of messages: counters, and the topics that could not be published."""
 
     published: int = 0
     corrected: int = 0
@@ -42,217 +34,233 @@ class Report:
 
 
 class Publisher:
-    """Publishes the difference between `wanted` and what the broker holds.
+    """Brings what the broker holds below `prefix` to `desired`, payloads by topics below it.
 
-    `paused` holds everything back but the topics about the bridge itself.
-
-    `wanted` gives a topic's payload, b"" for none. `qos` and `window` (messages in flight) are the user's;
-    the broker's Receive Maximum is the link's concern.
+    While paused it publishes only topics about the bridge itself, while silent nothing.
     """
 
-    def __init__(
-        self, root: str, wanted: Mapping[str, bytes], *, qos: int, window: int, now: Callable[[], float]
-    ) -> None:
-        self._root = root
-        self._wanted = wanted
+    def __init__(self, prefix: str, desired: Mapping[str, bytes], *, qos: int) -> None:
+        self._prefix = prefix
+        self._desired = desired
         self._qos = qos
-        self._window = window
-        self._now = now
         self._link: Link | None = None
-        self._held: dict[str, bytes] = {}
+        self._held: dict[str, int] = {}
         self._dirty: dict[str, None] = {}
         self._in_flight: dict[str, bytes] = {}
+        self._tokens: dict[int, str] = {}
         self._doubted: set[str] = set()
-        self._pumping = False
-        self._corrections: dict[str, _Correction] = {}
-        self._largest_acknowledged = 0
-        self._suspects: list[int] = []
-        self._learnt_maximum = math.inf
-        self._suspected = -math.inf
+        self._corrections = Corrections()
+        self._sizes = Sizes()
         self._settled = asyncio.Event()
         self._sent: dict[str, float] = {}
-        self.paused = False
-        self.report = Report()
+        self._attached = math.inf
+        self._paused = False
+        self._silent = False
+        self.outcome = Outcome()
 
     @property
-    def held(self) -> Mapping[str, bytes]:
-        """What the broker is known to hold below the root."""
-        return self._held
+    def orphans(self) -> list[str]:
+        """Held topics that are not desired."""
+        return [topic for topic in self._held if topic not in self._desired]
+
+    def holds(self, topic: str, payload: bytes) -> bool:
+        """Whether the broker is known to hold this payload."""
+        return self._held.get(topic) == hash(payload) if payload else topic not in self._held
+
+    @property
+    def holds_everything(self) -> bool:
+        """Whether the broker is known to hold all that is desired; False until something is."""
+        return math.isfinite(self._attached) and not any(map(self._differs, self._desired))
 
     async def settled(self) -> None:
         """Wait until the broker has acknowledged all that it should hold."""
         await self._settled.wait()
 
-    def sent_within(self, topic: str, seconds: float) -> bool:
-        """Whether we published this topic so lately that a copy of it may still be under way."""
-        return self._now() - self._sent.get(topic, -math.inf) <= seconds
+    async def idle(self) -> None:
+        """The same, or return at once while there is no connection that is attached."""
+        if self._link is not None:
+            await self._settled.wait()
 
-    def attach(self, link: Link, held: Mapping[str, bytes], erase: Callable[[str], bool]) -> None:
-        """Begin on a new connection that holds `held`: publish what differs, erase what `erase` gives up."""
-        self._link = link
-        self._held = dict(held)
-        self._in_flight.clear()
+    def sent_within(self, topic: str, seconds: float) -> bool:
+        """Whether this topic was published so lately that a copy of it may still be under way."""
+        return _now() - self._sent.get(topic, -math.inf) <= seconds
+
+    def begin(self) -> None:
+        """Begin to read what the broker holds, on a new connection."""
+        self._held.clear()
         self._doubted.clear()
-        self.report.refused.clear()
-        self.report.too_large.clear()
-        changes = differences(self._wanted, held)
-        self._dirty = dict.fromkeys(topic for topic, payload in changes.items() if payload or erase(topic))
+        self.outcome.refused.clear()
+        self.outcome.too_large.clear()
+
+    def note_stored(self, topic: str, payload: bytes) -> bool:
+        """Note a topic that was stored at the broker; True where that comes late and was not known.
+
+        After `attach` it is out of date where the topic has been published since.
+        """
+        if self._link is not None and self._sent.get(topic, -math.inf) >= self._attached:
+            return False
+        self._note(topic, payload)
+        if self._link is not None and topic in self._desired:
+            self.changed((topic,))
+        return self._link is not None
+
+    def attach(self, link: Link, erase: Callable[[str], bool]) -> None:
+        """Publish what differs from what has been read, small payloads first, and erase what `erase` gives up."""
+        self._link = link
+        self._attached = _now()
+        dirty = [topic for topic in self._desired if self._differs(topic)]
+        dirty.sort(key=self._size)
+        self._dirty = dict.fromkeys((*dirty, *filter(erase, self.orphans)))
         self._pump()
 
     def detach(self) -> bool:
-        """Note that the connection has ended, and what the broker holds is read again on the next one.
-
-        Returns whether it ended because a message was too large.
-        """
-        too_large = self._link is not None and not self._link.v5 and self._learn()
+        """Note that the connection has ended; whether a message that was too large was the reason."""
+        too_large = self._link is not None and self._sizes.note_loss(map(len, self._in_flight.values()))
         self._link = None
         self._in_flight.clear()
+        self._tokens.clear()
         self._dirty.clear()
+        self._settled.clear()
         return too_large
 
     def changed(self, topics: Iterable[str]) -> None:
-        """Publish these topics, whose wanted payload may have changed."""
+        """Publish these topics, whose desired payload may have changed."""
         if self._link is None:
             return
         for topic in topics:
             if self._differs(topic):
                 self._dirty[topic] = None
             else:
-                self.report.too_large.discard(topic)
+                self.outcome.too_large.discard(topic)
         self._pump()
 
-    def repeat(self) -> None:
-        """Publish every topic again, changed or not."""
-        self._doubted.update(self._wanted)
-        self.changed(self._wanted)
+    @property
+    def paused(self) -> bool:
+        """Whether only topics about the bridge itself are published."""
+        return self._paused
 
-    def observe(self, topic: str, payload: bytes, *, ours: bool, erasable: bool = True) -> bool:
-        """Take what somebody else has published on a topic; True when it was wrong and is put right, now or soon.
+    def pause(self, *, paused: bool) -> None:
+        """Pause; or go on, with all that differs by now."""
+        resumed = self._paused and not paused
+        self._paused = paused
+        if resumed:
+            self.changed((*self._desired, *self.orphans))
 
-        `ours`: whether a topic that is not wanted is the bridge's to erase, and `erasable` whether now. The first few
-        corrections of a topic are at once, later ones after growing pauses: an echo must not be answered for ever.
+    def silence(self, *, silent: bool) -> None:
+        """Publish nothing; or, on the next connection, everything again."""
+        self._silent = silent
+
+    def republish(self, topics: Iterable[str]) -> None:
+        """Publish desired topics again, changed or not."""
+        wanted = [topic for topic in topics if topic in self._desired]
+        self._doubted.update(wanted)
+        self.changed(wanted)
+
+    def observe(self, topic: str, payload: bytes, *, ours: bool, erasable: bool) -> bool:
+        """Note what somebody else has published on a topic; True when it was wrong and is corrected, now or soon.
+
+        `ours`: whether a topic that is not desired is the bridge's to erase, and `erasable` whether now.
         """
-        wanted = self._wanted.get(topic, ERASED)
-        if not (wanted or ours):
-            return False  # nor remembered: strangers must not fill our memory
+        desired = self._desired.get(topic, ERASED)
+        if not (desired or ours):
+            return False  # nor remembered: the topics of others may be without number
         self._note(topic, payload)
         self._doubted.discard(topic)
-        if payload == wanted or not (wanted or erasable):
+        if payload == desired or not (desired or erasable):
             return False
         if topic in self._in_flight:
-            self._doubted.add(topic)  # who came last is unknown, whatever the acknowledgement says
-        if not wanted and topic not in self._corrections and len(self._corrections) >= _MOST_CORRECTIONS:
-            return False  # the next reconnect erases it; what is wanted is limited, what is not may be endless
-        correction = self._corrections.setdefault(topic, _Correction())
-        correction.last = self._now()
-        if correction.due <= self._now():
-            self._correct(topic, correction)
+            self._doubted.add(topic)  # which of the two came last is unknown, whatever the acknowledgement says
+        if not self._corrections.note(topic, unlimited=bool(desired)):
+            return False
+        if self._corrections.is_due(topic):
+            self._correct(topic)
         return True
 
     def tick(self) -> None:
-        """Put right what had to wait; forget corrections of long ago. Called about once a second."""
-        now = self._now()
-        if now - self._suspected > _LEARNT_FOR:
-            self._learnt_maximum = math.inf
-            self._suspects.clear()
-        for topic, correction in list(self._corrections.items()):
-            if now - correction.last > _FORGIVEN_AFTER:
-                del self._corrections[topic]
-            elif correction.due <= now and topic not in self._in_flight and self._differs(topic):
-                self._correct(topic, correction)
+        """Make corrections that had to wait. Called about once a second."""
+        self._sizes.forget_old()
+        for topic in self._corrections.due():
+            if topic not in self._in_flight and self._differs(topic):
+                self._correct(topic)
 
-    def _correct(self, topic: str, correction: _Correction) -> None:
-        correction.count += 1
-        excess = correction.count - _CORRECTIONS_AT_ONCE
-        correction.due = self._now() + min(2.0**excess, _LONGEST_PAUSE) if excess >= 0 else 0.0
-        self.report.corrected += 1
+    def acknowledged(self, acknowledgement: Acknowledged) -> bool:
+        """Take the broker's acknowledgement of a message; whether it was one of this publisher."""
+        topic = self._tokens.pop(acknowledgement.token, None)
+        if topic is None:
+            return False
+        payload = self._in_flight.pop(topic)
+        if not acknowledgement.code:
+            self.outcome.refused.pop(topic, None)
+        elif self._sizes.is_refusal(acknowledgement.code):
+            self.outcome.too_large.add(topic)
+        else:
+            self.outcome.refused[topic] = acknowledgement.reason
+        self._sizes.note(len(payload), acknowledgement.code)
+        if topic not in self._doubted and not self._sizes.is_refusal(acknowledgement.code):
+            self._note(topic, payload)
+        if self._differs(topic) and not (topic in self._doubted and self._corrections.must_wait(topic)):
+            self._dirty[topic] = None
+        self._pump()
+        return True
+
+    def _correct(self, topic: str) -> None:
+        self._corrections.made(topic)
+        self.outcome.corrected += 1
         self._dirty[topic] = None
         self._pump()
 
     def _pump(self) -> None:
-        if self._pumping:  # with QoS 0 the acknowledgement comes from within the publish
-            return
-        self._pumping = True
-        while self._link is not None and len(self._in_flight) < self._window:
-            topic = self._next()
+        while self._link is not None and len(self._in_flight) < WINDOW:
+            topic = next(filter(self._may_go, self._dirty), None)
             if topic is None:
                 break
+            del self._dirty[topic]
             if self._differs(topic):  # it may have changed back while it waited
-                self._publish(self._link, topic, self._wanted.get(topic, ERASED))
-        self._pumping = False
+                self._publish(self._link, topic, self._desired.get(topic, ERASED))
         if self._in_flight or self._link is None:
             self._settled.clear()
         else:
             self._settled.set()
 
-    def _next(self) -> str | None:
-        """The next dirty topic that is not in flight already: the broker must see a topic's payloads in order."""
-        ready = (topic for topic in self._dirty if topic not in self._in_flight and self._may(topic))
-        topic = next(ready, None)
-        if topic is not None:
-            del self._dirty[topic]
-        return topic
-
-    def _differs(self, topic: str) -> bool:
-        return topic in self._doubted or self._held.get(topic, ERASED) != self._wanted.get(topic, ERASED)
-
-    def _may(self, topic: str) -> bool:
-        return not self.paused or topic.startswith(ABOUT_US)
+    def _may_go(self, topic: str) -> bool:
+        """Whether a dirty topic can be published now: the broker must get the payloads of a topic in order."""
+        if self._silent or topic in self._in_flight or (self._paused and not topic.startswith(ABOUT_BRIDGE)):
+            return False
+        return not (self._in_flight and self._sizes.goes_alone(self._size(topic)))
 
     def _publish(self, link: Link, topic: str, payload: bytes) -> None:
-        absolute = f"{self._root}/{topic}"
-        if not link.fits(absolute, payload) or len(payload) >= self._learnt_maximum:
-            self.report.too_large.add(topic)
-            if not self._held.get(topic):
+        message = Message(f"{self._prefix}/{topic}", payload, retain=True, qos=self._qos)
+        if not link.fits(message) or self._sizes.is_too_large(len(payload)):
+            self.outcome.too_large.add(topic)
+            if topic not in self._held:
                 return
             payload = ERASED  # rather no value than an old one
+            message = Message(message.topic, payload, retain=True, qos=self._qos)
         else:
-            self.report.too_large.discard(topic)
+            self.outcome.too_large.discard(topic)
+        token = link.send(message)
+        if token is None:  # pragma: no cover - only answers are bounded
+            return
         self._doubted.discard(topic)
         self._in_flight[topic] = payload
-        self._sent[topic] = self._now()
-        self.report.published += 1
-        link.send(
-            Message(absolute, payload, retain=True, qos=self._qos),
-            lambda reason: self._acknowledged(link, topic, payload, reason),
-        )
+        self._tokens[token] = topic
+        self._sent[topic] = _now()
+        self.outcome.published += 1
 
-    def _acknowledged(self, link: Link, topic: str, payload: bytes, reason: str | None) -> None:
-        if link is not self._link:
-            return
-        del self._in_flight[topic]
-        if reason is None:
-            self.report.refused.pop(topic, None)
-            self._largest_acknowledged = max(self._largest_acknowledged, len(payload))
-        else:
-            self.report.refused[topic] = reason
-        if topic not in self._doubted:
-            self._note(topic, payload)
-        if self._differs(topic) and not self._must_wait(topic):
-            self._dirty[topic] = None
-        self._pump()
+    def _size(self, topic: str) -> int:
+        return len(self._desired.get(topic, ERASED))
+
+    def _differs(self, topic: str) -> bool:
+        return topic in self._doubted or not self.holds(topic, self._desired.get(topic, ERASED))
 
     def _note(self, topic: str, payload: bytes) -> None:
         """Note what the broker holds; what was erased is forgotten whole, over years of other names."""
-        if payload:
-            self._held[topic] = payload
-        else:
+        if payload and (topic in self._desired or len(self._held) < _MOST_HELD):
+            self._held[topic] = hash(payload)
+        elif not payload:
             self._held.pop(topic, None)
             self._sent.pop(topic, None)
 
-    def _must_wait(self, topic: str) -> bool:
-        """Whether it has been put right so often that the next time is not yet."""
-        correction = self._corrections.get(topic)
-        return topic in self._doubted and correction is not None and correction.due > self._now()
 
-    def _learn(self) -> bool:
-        """Learn a 3.1.1 broker's largest packet: it only cuts the connection, and would do so for ever."""
-        size = max(map(len, self._in_flight.values()), default=0)
-        if size <= self._largest_acknowledged:
-            return False
-        self._suspects.append(size)
-        self._suspected = self._now()
-        if self._suspects.count(size) < 2:
-            return False
-        self._learnt_maximum = min(self._learnt_maximum, size)
-        return True
+def _now() -> float:
+    return asyncio.get_running_loop().time()

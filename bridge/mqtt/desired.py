@@ -1,7 +1,7 @@
-"""The wanted tree, and what differs from the tree that the broker holds.
+"""The desired topics: which retained topics there are to be, and their payloads.
 
-Everything that reads evcc only changes the wanted tree, source by source; nothing else decides what is
-published. A topic that two sources claim belongs to the first, and comes to the second when the first lets go.
+Everything that reads evcc only changes these, source by source; nothing else decides what is published. A topic that
+two sources have belongs to the first one, and to the second when the first has it no longer.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 ERASED = b""
-_ALWAYS = ("bridge/", "status", "updated")  # what the bridge says itself counts, but is never left out
+_ALWAYS = ("bridge/", "status", "updated")  # topics about the bridge count, but are never left out
 
 
 @dataclass(slots=True)
@@ -57,10 +57,11 @@ class Layer:
         return owned
 
 
-class Tree:
-    """The wanted tree: own names first, names of other evcc releases where nobody has the name.
+class Desired:
+    """The desired topics: own names first, names of other evcc releases where no source has the name.
 
-    It has at most `limit` topics, and `most_of_one` of one source: what runs wild must not crowd out all else.
+    There are at most `limit` topics, and `most_of_one` of one source, so that one key without bounds leaves room for
+    all others.
     """
 
     def __init__(self, limit: int = 20_000, most_of_one: int | None = None) -> None:
@@ -72,9 +73,11 @@ class Tree:
         self._contested: dict[str, frozenset[str]] = {}
         self._beyond: dict[str, frozenset[str]] = {}
         self._waiting: set[str] = set()
+        self.shape = 0
+        """Grows whenever a topic comes or goes."""
 
     @classmethod
-    def of_state(cls, limit: int) -> "Tree":
+    def of_state(cls, limit: int) -> "Desired":
         """One for evcc's state, of which no key has more than half."""
         return cls(limit, max(limit // 2, 1))
 
@@ -95,7 +98,7 @@ class Tree:
 
     @property
     def contested(self) -> frozenset[str]:
-        """Topics that are claimed a second time in vain, by another source or within one."""
+        """Topics that a second source has too, or that one source has twice."""
         return frozenset(self._own.contested).union(*self._contested.values())
 
     def get(self, topic: str) -> bytes:
@@ -111,7 +114,7 @@ class Tree:
     ) -> set[str]:
         """Put these topics in the place of all that `source` had; returns the topics whose payload changed.
 
-        `contested` are those that it claims more than once.
+        `contested` are those that it has more than once.
         """
         if contested or source in self._contested:
             self._contested[source] = contested
@@ -140,15 +143,11 @@ class Tree:
             return False
         if not payload:
             del self._topics[topic]
+            self.shape += 1
         elif topic not in self._topics and len(self._topics) >= self.limit and not topic.startswith(_ALWAYS):
             self._waiting.add(topic)
             return False
         else:
+            self.shape += topic not in self._topics
             self._topics[topic] = payload
         return True
-
-
-def differences(wanted: Mapping[str, bytes], held: Mapping[str, bytes]) -> dict[str, bytes]:
-    """What must be published so that `held` becomes `wanted`; b"" erases."""
-    changed = {topic: payload for topic, payload in wanted.items() if held.get(topic) != payload}
-    return changed | {topic: ERASED for topic, payload in held.items() if payload and topic not in wanted}

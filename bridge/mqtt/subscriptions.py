@@ -1,0 +1,150 @@
+"""Reads what the broker holds, and decides whether a message is stale or live: here and only here.
+
+There is one subscription for each part of the tree, so that nothing depends on how a broker handles those that overlap.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum, auto
+
+from bridge.mqtt.link import Link
+from bridge.mqtt.message import Inbound, Message
+from bridge.mqtt.protocol import Acknowledged
+from bridge.mqtt.publisher import Publisher
+
+MARKER = "bridge/marker/"
+_AGAIN = 1.0  # seconds until the marker is sent again: a broker drops what its queue has no room for
+_SILENCE = 5.0  # seconds in which nothing comes, after which the marker is not waited for any more
+_LONGEST = 120.0  # seconds for reading all, on however slow a line
+# Seconds without a stored message after which all have come: HiveMQ and aedes deliver a live message, such as the
+# marker, before those that are stored.
+_QUIET = 0.25
+_STALLED = 2.0  # seconds between two runs of the event loop's tasks, one of which runs every second
+_SET = "/set"
+_DEEPEST_COMMAND = 6
+
+
+class Kind(Enum):
+    """What a message is."""
+
+    OWN = auto()  # a marker
+    COMMAND = auto()
+    REQUEST = auto()
+    STORED = auto()  # held by the broker when we subscribed
+    LIVE = auto()  # somebody publishes it just now
+
+
+class Subscriptions:
+    """One connection's view of the root, from the subscription on. `others` are further filters, absolute.
+
+    Stored messages have the retain flag; live ones never have it, as it is not asked to be kept. Some brokers leave it
+    out of stored messages too, so nothing is live before a marker of ours has come back. After a stall of this process
+    nothing is, either, until a new marker has come back behind all that has waited.
+    """
+
+    def __init__(self, link: Link, root: str, others: Sequence[str]) -> None:
+        self._link = link
+        self._root = root
+        self._others = tuple(others)
+        self._topic = f"{root}/{MARKER}{secrets.token_hex(8)}"
+        self._count = 0
+        self._returned = asyncio.Event()
+        self._returns = True
+        self._token: int | None = None
+        self._arrived = self._last_stored = self._last_run = _now()
+        self.live = False
+        """Whether the marker has come back, or was waited for long enough."""
+        self.stalled = False
+        """Whether what arrives now may have been sent long ago."""
+        self.refused: dict[str, str] = {}
+        """Filters that the broker refuses, with its reasons."""
+
+    async def read(self, publisher: Publisher) -> bool:
+        """Subscribe, and return when `publisher` has been given what is held; False where that cannot be read."""
+        await self._subscribe()
+        self._returned.clear()
+        readable = f"{self._root}/#" not in self.refused and await self._wait_for_marker()
+        self.live, self._returns = True, self._returned.is_set()
+        if readable and not publisher.holds_everything:
+            self._last_stored = max(self._last_stored, _now())
+            await self._quiet()
+        return readable
+
+    def kind(self, message: Inbound) -> tuple[Kind, Inbound]:
+        """What a message is; of a command or request also whether it is stale, and with its topic below the root."""
+        self.check_stall()
+        self._arrived = message.arrived
+        if message.topic == self._topic:
+            self._take_marker(message)
+            return Kind.OWN, message
+        stored = message.retain or not self.live
+        topic = message.topic.removeprefix(f"{self._root}/")
+        if topic is not message.topic and (topic.endswith(_SET) or topic.startswith("bridge/request/")):
+            # whether a live message was published with the retain flag is not shown: it is erased in any case
+            stale = stored or self.stalled
+            kind = Kind.COMMAND if topic.endswith(_SET) else Kind.REQUEST
+            return kind, replace(message, topic=topic, retain=True, stale=stale)
+        if not stored:
+            return Kind.LIVE, message
+        self._last_stored = message.arrived
+        return Kind.STORED, message
+
+    def check_stall(self) -> None:
+        """Note that the process runs; called about once a second, and for each message."""
+        before, self._last_run = self._last_run, _now()
+        if self._last_run - before > _STALLED:
+            self._count += 1
+            self.stalled = True
+            self.confirm()
+
+    def confirm(self) -> None:
+        """Send the marker while what arrives may be old; called about once a second."""
+        if self.stalled:
+            self._send_marker()
+
+    def acknowledged(self, acknowledgement: Acknowledged) -> None:
+        """Take the acknowledgement of a marker: where markers do not come back it is the best there is."""
+        if acknowledgement.token == self._token and not self._returns:
+            self.stalled = False
+
+    async def _subscribe(self) -> None:
+        whole = f"{self._root}/#"
+        self._link.expect_echoes(self._root)
+        self.refused = await self._link.subscribe((whole, *self._others))
+        if whole in self.refused:
+            commands = (f"{self._root}/{'+/' * depth}set" for depth in range(1, _DEEPEST_COMMAND))
+            parts = (*commands, f"{self._root}/bridge/request/+", f"{self._root}/{MARKER}+", f"{self._root}/status")
+            self.refused |= await self._link.subscribe(parts)
+
+    async def _wait_for_marker(self) -> bool:
+        began = self._arrived = _now()
+        while not self._returned.is_set():
+            if _now() - self._arrived > _SILENCE or _now() - began > _LONGEST:
+                return False
+            self._send_marker()
+            try:
+                async with asyncio.timeout(_AGAIN):
+                    await self._returned.wait()
+            except TimeoutError:
+                continue
+        return True
+
+    async def _quiet(self) -> None:
+        latest = _now() + _LONGEST
+        while (remaining := min(self._last_stored + _QUIET, latest) - _now()) > 0:  # noqa: ASYNC110 - silence is no event
+            await asyncio.sleep(remaining)
+
+    def _send_marker(self) -> None:
+        self._token = self._link.send(Message(self._topic, b"%d" % self._count), first=True, returns=True)
+
+    def _take_marker(self, message: Inbound) -> None:
+        if message.payload == b"%d" % self._count:
+            self._returned.set()
+            self.live = True
+            self.stalled = False
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
