@@ -1,5 +1,6 @@
 """JSON from outside: whatever is parsed can be serialized again, and evcc's has no logins in it."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,7 +8,9 @@ import orjson
 
 from bridge.util.redact import redact_logins
 
-_AT = (b"@", rb"\u0040")
+# a string with // and a later @, found without unescaping and without taking the value apart
+_ADDRESS = re.compile(rb'//(?:[^"@\\]++|\\.)*+(@?)', re.DOTALL)
+_ESCAPED = re.compile(rb"\\(?:/|u00(?:2[fF]|40))")  # a slash or @ that is written as an escape
 
 
 def parse_json(text: bytes | str) -> Any:
@@ -27,7 +30,13 @@ def parse_json(text: bytes | str) -> Any:
 def parse_evcc_json(text: bytes) -> Any:
     """The value of a JSON text of evcc, without the logins in addresses: it may be published or logged anywhere."""
     value = parse_json(text)
-    return _without_logins(value) if any(at in text for at in _AT) else value
+    return _without_logins(value) if _may_have_login(text) else value
+
+
+def _may_have_login(text: bytes) -> bool:
+    if _ESCAPED.search(text):
+        return True
+    return b"@" in text and any(address[1] for address in _ADDRESS.finditer(text))
 
 
 def _without_logins(value: Any) -> Any:

@@ -35,7 +35,7 @@ async def test_two_are_apart() -> None:
         assert one != other
 
 
-async def test_where_there_is_none_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_where_there_is_none_it_names_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(BrokerError, match="apt-get install mosquitto"):
         async with broker():

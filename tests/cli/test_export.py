@@ -57,7 +57,7 @@ async def test_what_is_not_published_or_may_not_be_set_is_not_exported(
     assert "home/site/pvPower" not in text
 
 
-async def test_what_cannot_be_written_is_told(settings: Settings, tmp_path: Path) -> None:
+async def test_what_cannot_be_written_is_named(settings: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(BridgeError, match="cannot be written"):
         await asyncio.to_thread(run, settings, "homeassistant", tmp_path / "file")

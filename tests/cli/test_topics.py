@@ -69,7 +69,7 @@ async def test_a_title_stays_on_its_line(evcc: Evcc, capsys: pytest.CaptureFixtu
     assert r"evcc/site/siteTitle = one\ntwo\x1b[2J" in text.splitlines()
 
 
-async def test_without_evcc_it_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+async def test_without_evcc_it_fails_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(Unreachable):
         await printed(capsys, Settings(evcc=EvccOptions(url="http://127.0.0.1:1")))
 

@@ -41,7 +41,7 @@ def test_every_default_is_a_value_that_the_option_takes() -> None:
     assert Settings.model_validate(defaults) == Settings()
 
 
-def test_every_option_says_what_it_is_for() -> None:
+def test_every_option_has_a_description() -> None:
     assert [
         name
         for name, (section, option) in options().items()
