@@ -4,7 +4,8 @@ import asyncio
 import hashlib
 import socket
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -85,23 +86,35 @@ class Connection:
             self._backoff.reset()
             self._diagnostics.set("client id", None)
 
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Link]:
+        """One connection, for a command that needs no second one; BrokerError with the reason where there is none."""
+        link = await self._connect()
+        try:
+            yield link
+        finally:
+            await link.close()
+
     async def _attempt(self) -> Link | None:
         self._refused = False
         try:
             return await self._connect()
+        except BrokerError as error:
+            self._diagnostics.set("broker", str(error))
+            return None
+
+    async def _connect(self) -> Link:
+        try:
+            return await self._connect_by_version()
         except ConnectionFailed as error:
             self._ended_soon = 0  # the broker was away, or refuses us: nobody takes our place
             self._refused = error.code > 0
             self._will = replace(self._will, **_WILLS.get(error.code, {}))
-            reason = f"the broker at {self._settings.url} cannot be reached: {error}"
+            raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
         except TimeoutError:
-            reason = f"the broker at {self._settings.url} does not answer"
-        except BrokerError as error:
-            reason = str(error)
-        self._diagnostics.set("broker", reason)
-        return None
+            raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
 
-    async def _connect(self) -> Link:
+    async def _connect_by_version(self) -> Link:
         options = self._options()
         refusal: VersionRefused | None = None
         for v5 in _VERSIONS[self._settings.version]:
