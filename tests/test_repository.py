@@ -16,7 +16,7 @@ from packaging.version import Version
 from bridge import __version__
 from bridge.cli.arguments import EXPORTS, parse
 from bridge.cli.topics import tree
-from bridge.commands import listing
+from bridge.settable import offered
 from bridge.evcc.document import parse as read_state
 from bridge.settings import Settings, table
 from tests.broker.client import client
@@ -53,7 +53,7 @@ def test_the_changelog_begins_with_this_version() -> None:
 
 
 class TestReadme:
-    @pytest.mark.parametrize("content", [table.table(), listing.table()], ids=["options", "commands"])
+    @pytest.mark.parametrize("content", [table.table(), offered.table()], ids=["options", "commands"])
     def test_has_the_tables_made_from_the_code(self, content: str) -> None:
         assert content in README, "run scripts/readme"
 
@@ -70,7 +70,7 @@ class TestReadme:
         assert shown == {topic: topics[topic] for topic in shown}
 
     def test_what_the_picture_sets_can_be_set(self) -> None:
-        settable = {topic.rsplit("/", 2)[1] for topic in re.findall(r"`(\S+/set)`", listing.table())}
+        settable = {topic.rsplit("/", 2)[1] for topic in re.findall(r"`(\S+/set)`", offered.table())}
         assert set(re.findall(r"⇐ …/(\w+)/set", README)) <= settable
 
     def test_its_commands_are_there(self) -> None:

@@ -1,17 +1,34 @@
-"""Answers to commands: what evcc's reply means, and the JSON that the client gets."""
+"""Commands, what becomes of them, and the answer that each of them gets."""
 
+import asyncio
+import time
+from collections import Counter, deque
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import orjson
+import structlog
 
-from bridge.commands.call import Call
-from bridge.commands.value import Clear, Value
-from bridge.evcc.client import Reply
+from bridge.mqtt.message import Inbound
+from bridge.mqtt.mirror import Mirror
+from bridge.settable.lookup import Found, is_evccs
+from bridge.settable.value import Clear, Value
+from bridge.util.redact import sanitize
+
+LAST = "bridge/command"
+"""The topic that holds the last answer."""
 
 # a longer value is not worth repeating to the one who sent it
 _LONGEST_VALUE = 1000
+_LONGEST_TEXT = 60
+_LONGEST_TOPIC = 1024
+_MOST_ENTRIES = 200
+# log lines in so many seconds
+_LINES, _PERIOD = 20, 10.0
+# after an answer for which there was no room, seconds until the next command is read
+_PAUSE = 0.1
 
 
 class Status(StrEnum):
@@ -33,37 +50,182 @@ class Outcome:
     http: int | None = None
 
 
-STALE = Outcome(Status.STALE, "kept by the broker while nobody listened, and not executed")
+STORED = Outcome(Status.STALE, "stored by the broker while nobody listened, and not carried out")
+LATE = Outcome(Status.STALE, "read after its deadline, behind too many others, and not carried out")
 SUPERSEDED = Outcome(Status.SUPERSEDED, "a newer command for the same setting came first")
 STOPPING = Outcome(Status.FAILED, "bridge is stopping")
+TOO_MANY = Outcome(Status.REFUSED, "too many commands")
+DRY_RUN = Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_run)")
 
 
-def judge(reply: Reply) -> Outcome:
-    """What a reply means for the command; 5xx is for the caller to try again."""
-    if reply.ok:
-        return Outcome(Status.OK, http=reply.status)
-    if 300 <= reply.status < 400:
-        return Outcome(Status.FAILED, f"evcc's address redirects ({reply.status}), which is not followed", reply.status)
-    if 400 <= reply.status < 500 and "html" not in reply.content_type.lower():
-        return Outcome(Status.REFUSED, reply.error(), reply.status)
-    kind = reply.content_type.partition(";")[0] or "no content type"
-    return Outcome(Status.FAILED, f"no answer of evcc: HTTP {reply.status} with {kind}", reply.status)
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to evcc, its path percent-encoded."""
+
+    method: str
+    path: str
+    params: dict[str, str] | None = None
+    json: Any = None
+
+    def __str__(self) -> str:
+        query = "&".join(f"{key}={value}" for key, value in (self.params or {}).items())
+        return f"{self.method} {self.path}{f'?{query}' if query else ''}"
 
 
-def fields_of(outcome: Outcome, value: Value | Clear | str | None, call: Call | None, ms: float) -> dict[str, Any]:
-    """The fields of an answer; `value` is text where it could not be read, `ms` counts from the arrival."""
+@dataclass(slots=True, eq=False)
+class Command:
+    """A command: as it came, as it was read, and what became of it. Times are those of the event loop.
+
+    `message` is None for one that the bridge sends by itself, which nobody waits for. `found`, `value` and `call` are
+    None as long as it has not been read. `outcome` is None as long as it has no answer.
+    """
+
+    message: Inbound | None
+    arrived: float
+    deadline: float
+    found: Found | None = None
+    value: Value | Clear | None = None
+    call: Call | None = None
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command in the journal: when it was answered (unix seconds), its topic below the root, its payload, its answer.
+
+    `found` is None where the topic was no setting.
+    """
+
+    time: float
+    topic: str
+    payload: str
+    found: Found | None
+    answer: dict[str, Any]
+
+    @property
+    def ok(self) -> bool:
+        """Whether evcc did what was asked."""
+        return bool(self.answer["status"] == Status.OK)
+
+
+class Journal:
+    """The last 200 commands that were answered, oldest first."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque(maxlen=_MOST_ENTRIES)
+        self.total = 0
+        self._added = asyncio.Event()
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry, and wake all that follow."""
+        self.entries.append(entry)
+        self.total += 1
+        self._added.set()
+        self._added = asyncio.Event()
+
+    async def follow(self) -> AsyncIterator[Entry]:
+        """Each entry that is added from now on; a reader that falls behind by more than 200 misses some."""
+        seen = self.total
+        while True:
+            if self.total == seen:
+                await self._added.wait()
+            fresh = list(self.entries)[-(self.total - seen) :]
+            seen = self.total
+            for entry in fresh:
+                yield entry
+
+
+class Answers:
+    """Publishes answers, counts them, and enters them in the journal and the log."""
+
+    def __init__(self, mirror: Mirror) -> None:
+        self.counts: Counter[Status] = Counter()
+        self.journal = Journal()
+        self._mirror = mirror
+        self._throttle = _Throttle()
+        self._log = structlog.get_logger()
+        self._room_from = 0.0
+
+    def give(self, command: Command, outcome: Outcome) -> None:
+        """Give a command its answer."""
+        command.outcome = outcome
+        message = command.message
+        if message is None:
+            return
+        now = asyncio.get_running_loop().time()
+        answer = _fields(command, outcome, now)
+        self.counts[outcome.status] += 1
+        self._publish(message, answer, now)
+        topic = message.topic.removesuffix("/set")[:_LONGEST_TOPIC]
+        self._mirror.set(LAST, {LAST: orjson.dumps({"topic": topic, **answer})})
+        self.journal.add(Entry(time.time(), topic, _shown(message.payload), command.found, answer))
+        if self._throttle.allows(now):
+            self._write(topic, answer)
+
+    async def room(self) -> None:
+        """Wait while the broker takes answers more slowly than commands come."""
+        left = self._room_from - asyncio.get_running_loop().time()
+        if left > 0:
+            await asyncio.sleep(left)
+
+    def _publish(self, message: Inbound, answer: dict[str, Any], now: float) -> None:
+        payload = orjson.dumps(answer)
+        if not self._mirror.send(f"{message.topic.removesuffix('/set')}/result", payload) and self._mirror.connected:
+            self._room_from = now + _PAUSE
+        if message.response_topic is not None:
+            self._mirror.respond(message.response_topic, payload, message.correlation)
+        if message.retain and is_evccs(message.topic):
+            self._mirror.erase(message.topic)
+
+    def _write(self, topic: str, answer: dict[str, Any]) -> None:
+        level = "info" if answer["status"] in {Status.OK, Status.SUPERSEDED} else "warning"
+        known = {key: answer[key] for key in ("status", "value", "call", "error", "ms") if answer[key] is not None}
+        omitted = self._throttle.take_omitted()
+        getattr(self._log, level)("command", topic=topic, **known, **({"omitted": omitted} if omitted else {}))
+
+
+class _Throttle:
+    """At most 20 log lines in 10 s; the others are counted."""
+
+    def __init__(self) -> None:
+        self._began = float("-inf")
+        self._lines = 0
+        self._omitted = 0
+
+    def allows(self, now: float) -> bool:
+        """Whether a line may be written now."""
+        if now - self._began >= _PERIOD:
+            self._began, self._lines = now, 0
+        self._lines += 1
+        self._omitted += self._lines > _LINES
+        return self._lines <= _LINES
+
+    def take_omitted(self) -> int:
+        """How many lines were omitted since this was last called."""
+        omitted, self._omitted = self._omitted, 0
+        return omitted
+
+
+def _fields(command: Command, outcome: Outcome, now: float) -> dict[str, Any]:
+    """The fields of an answer; `ms` counts from the arrival."""
     return {
         "status": outcome.status.value,
-        "value": _shown(value),
-        "call": None if call is None else str(call),
+        "value": _value(command),
+        "call": None if command.call is None else str(command.call),
         "http": outcome.http,
         "error": outcome.error,
-        "ms": round(ms, 1),
+        "ms": round((now - command.arrived) * 1000, 1),
     }
 
 
-def _shown(value: Value | Clear | str | None) -> Any:
-    if isinstance(value, Value):
-        short = not isinstance(value.shown, dict | list) or len(orjson.dumps(value.shown)) <= _LONGEST_VALUE
-        return value.shown if short else None
-    return value if isinstance(value, str) else None
+def _value(command: Command) -> Any:
+    """The value as it was read; as it came, shortened, where it could not be."""
+    if isinstance(command.value, Value):
+        value = command.value.shown
+        short = not isinstance(value, dict | list) or len(orjson.dumps(value)) <= _LONGEST_VALUE
+        return value if short else None
+    return None if command.value or command.message is None else _shown(command.message.payload)
+
+
+def _shown(payload: bytes) -> str:
+    return sanitize(payload[: 4 * _LONGEST_TEXT + 4].decode(errors="replace"), _LONGEST_TEXT)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.commands.times import read_time, written
 from bridge.errors import Refused
+from bridge.settable.times import read_clock, read_time, written
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -122,6 +122,19 @@ def test_a_local_time_is_read_as_the_clock_on_the_wall_shows_it(moment: datetime
     local = moment.astimezone(BERLIN).replace(microsecond=0)
     read = read_time(f"{local:%Y-%m-%dT%H:%M:%S}", datetime(2025, 1, 1, tzinfo=UTC), BERLIN)
     assert read == local.replace(fold=0).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "clock"), [("07:00", "07:00"), ("7:00", "07:00"), ("23:59", "23:59"), ("07:00:00", "07:00")]
+)
+def test_a_time_of_the_day_is_written_as_evcc_has_it(text: str, clock: str) -> None:
+    assert read_clock(text).shown == clock
+
+
+@pytest.mark.parametrize("text", ["24:00", "07:60", "7", "07:00:30", "-07:00", "07:00Z", "٠٧:٠٠"])
+def test_other_times_of_the_day_are_refused(text: str) -> None:
+    with pytest.raises(Refused, match="takes a time of the day like 07:00"):
+        read_clock(text)
 
 
 @given(st.text(max_size=25) | st.from_regex(r"[0-9:TZ+. -]{1,30}"))

@@ -4,6 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from bridge.state.document import from_document
+from bridge.state.state import State
+
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 
 
@@ -14,5 +17,11 @@ def recorded(era: str) -> dict[str, Any]:
     return state
 
 
-OLD = recorded("0.131.4")
-TODAY = recorded("0.313.2")
+def today(**changed: Any) -> State:
+    """Today's house with other values at the top of its document."""
+    return from_document({**recorded("0.313.2"), **changed})
+
+
+OLD = from_document(recorded("0.131.4"))
+TODAY = today()
+NEXT = from_document(recorded("0.314.0-dev"))

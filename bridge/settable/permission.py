@@ -4,14 +4,14 @@ import re
 from dataclasses import dataclass
 from fnmatch import translate
 
-from bridge.commands.find import spellings
 from bridge.errors import Refused
+from bridge.settable.lookup import Found, spellings
 from bridge.settings import Commands
 
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """What `commands.enabled`, `allow` and `deny` let through; globs over topics, with or without `/set`.
+    """What `commands.enabled`, `allow` and `deny` permit; globs over topics, with or without `/set`.
 
     A glob means the setting, whichever of its names it is written with.
     """
@@ -25,31 +25,32 @@ class Permission:
         """Read the globs, in any case of letters."""
         return cls(options.enabled, _any_of(options.allow), _any_of(options.deny))
 
-    def allows(self, topic: str) -> bool:
-        """Whether a setting's topic, below the root and without `/set`, may be set."""
+    def allows(self, found: Found) -> bool:
+        """Whether a setting may be set."""
         try:
-            self.check(topic)
+            self.check(found)
         except Refused:
             return False
         return True
 
-    def check(self, topic: str, written: str | None = None) -> None:
-        """Refused when a setting's topic, below the root and without `/set`, may not be set.
+    def check(self, found: Found, written: str = "") -> None:
+        """Refused when a setting may not be set.
 
-        `written` is the topic as a client wrote it, perhaps below `by-title/`.
+        `written` is the topic as a client wrote it, perhaps below `by-title/`, without `/set`.
         """
         if not self.enabled:
             raise Refused("commands are switched off (commands.enabled)")
         if self.allowed is self.denied is None:  # nearly always, and the names take time
             return
-        topics = (*spellings(topic), written or topic)
+        topics = [*spellings(found), written or found.topic]
         if self.denied is not None and any(map(self.denied.match, topics)):
-            raise Refused(f"{topic} may not be set (commands.deny)")
+            raise Refused(f"{found.topic} may not be set (commands.deny)")
         if self.allowed is not None and not any(map(self.allowed.match, topics)):
-            raise Refused(f"{topic} may not be set (commands.allow)")
+            raise Refused(f"{found.topic} may not be set (commands.allow)")
 
 
 FREE = Permission()
+"""Everything may be set."""
 
 
 def _any_of(globs: tuple[str, ...]) -> re.Pattern[str] | None:

@@ -1,4 +1,4 @@
-"""Moments in every form that clients write them.
+"""Moments and times of the day in every form that clients write them.
 
 A local time that a change to daylight-saving time skips is moved forward by the length of the gap (02:30 means
 03:30 then), as Java, JavaScript and Go move it, so that a plan is kept rather than lost. A local time that comes
@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from bridge.commands.text import shown
 from bridge.errors import Refused
+from bridge.settable.value import Value, shown
 
 FORMS = "2026-11-27T07:00:00Z, 2026-11-27T07:00 (local), 07:00 (next), or unix seconds"
 
 _DATED = re.compile(
     r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,][0-9]+)?)?"
-    r"\s*([Zz]|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2})?"
+    r"\s*+([Zz]|[+-][0-9]{2}:?[0-9]{2}|[+-][0-9]{2})?"
 )
 _CLOCK = re.compile(r"([0-9]{1,2}):([0-9]{2})(?::([0-9]{2}))?")
 _UNIX = re.compile(r"[0-9]{1,15}(?:\.[0-9]*)?")
@@ -38,6 +38,15 @@ def read_time(text: str, now: datetime, zone: tzinfo) -> datetime:
 def written(moment: datetime) -> str:
     """A moment as evcc takes it: RFC 3339 in UTC."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def read_clock(text: str) -> Value:
+    """A time of the day, as `07:00`."""
+    found = _CLOCK.fullmatch(text)
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59 or int(found[3] or 0):
+        raise Refused(f"takes a time of the day like 07:00, got {shown(text)}")
+    clock = f"{int(found[1]):02}:{found[2]}"
+    return Value(clock, {"value": clock})
 
 
 def _moment(text: str, now: datetime, zone: tzinfo) -> datetime:

@@ -2,14 +2,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.commands.call import Target
-from bridge.commands.find import ROWS, Found, find, is_evccs, topic_of
 from bridge.errors import Refused
+from bridge.settable.lookup import ROWS, Found, find, is_evccs, spellings, topic_of
 from bridge.settable.setting import Scope
 from bridge.settable.table import SETTINGS
-from tests.commands.house import TODAY
+from bridge.state.by_title import slug
+from bridge.state.document import from_document
+from bridge.state.state import State, Target
+from tests.settable.house import TODAY
 
-ODD = {"loadpoints": [{}], "vehicles": {"a#b": {}, "c/d": {}, "..": {}}}
+ODD = from_document({"loadpoints": [{}], "vehicles": {"a#b": {}, "c/d": {}, "..": {}}})
 
 
 @pytest.mark.parametrize(
@@ -32,6 +34,12 @@ ODD = {"loadpoints": [{}], "vehicles": {"a#b": {}, "c/d": {}, "..": {}}}
         ("vehicles/zoe:old/minSoc/set", "vehicles/zoe:old/minSoc"),
         ("vehicles/my.car_2/plan/set", "vehicles/my.car_2/planSoc"),
         ("vehicles/my.car_2/plan/repeating/set", "vehicles/my.car_2/repeatingPlans"),
+        ("vehicles/my.car_2/repeatingPlans/1/active/set", "vehicles/my.car_2/repeatingPlans/1/active"),
+        ("vehicles/my.car_2/repeatingplans/12/SOC/set", "vehicles/my.car_2/repeatingPlans/12/soc"),
+        ("vehicles/my.car_2/plan/repeating/2/time/set", "vehicles/my.car_2/repeatingPlans/2/time"),
+        ("loadpoints/1/alwayscharge/set", "loadpoints/1/alwaysCharge"),
+        ("vehicles/bike/alwaysCharge/set", "vehicles/bike/alwaysCharge"),
+        ("loadpoints/1/solarShare/set", "loadpoints/1/solarShare"),
     ],
 )
 def test_every_name_of_a_setting_finds_it(topic: str, found: str) -> None:
@@ -42,7 +50,8 @@ def test_every_row_is_found_by_its_own_topic() -> None:
     targets = {Scope.SITE: "", Scope.LOADPOINT: "2", Scope.VEHICLE: "bike"}
     for row in SETTINGS:
         target = Target(row.scope, targets[row.scope])
-        assert find(f"{topic_of(row, target)}/set", TODAY) == (row, target)
+        entry = 3 if "<i>" in row.leaf else 0
+        assert find(f"{topic_of(row, target, entry)}/set", TODAY) == (row, target, entry)
 
 
 @pytest.mark.parametrize(
@@ -73,7 +82,13 @@ def test_every_row_is_found_by_its_own_topic() -> None:
         ("Site/mode/set", "Site/mode is no setting; nearest: "),
         ("batteryMode/set", "batteryMode is no setting; nearest: site/batteryMode/set"),
         ("loadpoint/1/mode/set", "loadpoint/1/mode is no setting; nearest: "),
-        ("by-title/garage/mode/set", "by-title/garage/mode is no setting"),
+        ("by-title/shed/mode/set", "there is no loadpoint or vehicle with the title shed"),
+        ("by-title/garage/set", "by-title/garage is no setting"),
+        ("vehicles/bike/repeatingPlans/<i>/active/set", "vehicles/bike/repeatingPlans/<i>/active is no setting"),
+        ("vehicles/bike/repeatingPlans/0/active/set", "vehicles/bike/repeatingPlans/0/active is no setting"),
+        ("vehicles/bike/repeatingPlans/1/2/set", "vehicles/bike/repeatingPlans/1/2 is no setting"),
+        ("vehicles/bike/repeatingPlans/1/set", "vehicles/bike/repeatingPlans/1 is no setting"),
+        ("vehicles/bike/repeatingPlans/1/tz/set", "vehicles/bike/repeatingPlans/1/tz is no setting"),
         ("/set", " is no setting"),
     ],
 )
@@ -85,15 +100,14 @@ def test_what_is_no_setting_is_refused_with_what_is_nearest(topic: str, reason: 
 
 def test_a_vehicle_name_is_escaped_in_its_topic() -> None:
     assert find("vehicles/a%23b/minSoc/set", ODD).target == Target(Scope.VEHICLE, "a#b")
-    assert find("vehicles/c%2Fd/minSoc/set", ODD).target.path == "/api/vehicles/c%2Fd"
     assert find("vehicles/c%2Fd/minSoc/set", ODD).topic == "vehicles/c%2Fd/minSoc"
     with pytest.raises(Refused):
         find("vehicles/../minSoc/set", ODD)
 
 
-def test_while_evcc_has_said_nothing_targets_are_taken_on_trust() -> None:
-    assert find("loadpoints/7/mode/set", {}).target == Target(Scope.LOADPOINT, "7")
-    assert find("vehicles/db:5/minSoc/set", {}).target == Target(Scope.VEHICLE, "db:5")
+def test_any_target_is_taken_while_evcc_has_not_answered() -> None:
+    assert find("loadpoints/7/mode/set", State()).target == Target(Scope.LOADPOINT, "7")
+    assert find("vehicles/db:5/minSoc/set", State()).target == Target(Scope.VEHICLE, "db:5")
     for topic in (
         "loadpoints/0/mode/set",
         "loadpoints/123456/mode/set",
@@ -101,21 +115,13 @@ def test_while_evcc_has_said_nothing_targets_are_taken_on_trust() -> None:
         "vehicles//minSoc/set",
     ):
         with pytest.raises(Refused):
-            find(topic, {})
+            find(topic, State())
 
 
-@pytest.mark.parametrize("loadpoints", [None, 5, {}, "abc"])
-def test_loadpoints_that_are_no_list_are_none(loadpoints: object) -> None:
-    with pytest.raises(Refused, match="evcc has 0"):
-        find("loadpoints/1/mode/set", {"loadpoints": loadpoints, "vehicles": []})
-
-
-def test_titles_are_resolved_by_who_knows_them() -> None:
-    slugs = {"garage": Target(Scope.LOADPOINT, "2"), "zoe": Target(Scope.VEHICLE, "zoe:old")}
-    assert find("by-title/garage/limitsoc/set", TODAY, slugs.get).topic == "loadpoints/2/limitSoc"
-    assert find("by-title/zoe/plan/soc/set", TODAY, slugs.get).topic == "vehicles/zoe:old/planSoc"
-    with pytest.raises(Refused, match="no loadpoint or vehicle with the title shed"):
-        find("by-title/shed/mode/set", TODAY, slugs.get)
+def test_titles_lead_to_their_loadpoints_and_vehicles() -> None:
+    loadpoint, vehicle = TODAY.loadpoints[1], TODAY.vehicles["zoe:old"]
+    assert find(f"by-title/{slug(loadpoint.title)}/limitsoc/set", TODAY).topic == "loadpoints/2/limitSoc"
+    assert find(f"by-title/{slug(vehicle.title)}/plan/soc/set", TODAY).topic == "vehicles/zoe:old/planSoc"
 
 
 @given(
@@ -171,6 +177,22 @@ def test_what_is_evccs_and_what_is_somebodys(topic: str, *, evccs: bool) -> None
 def test_every_name_of_a_setting_is_evccs() -> None:
     assert all(is_evccs(f"{scope}/x/{name}/set") for scope in ("loadpoints", "vehicles") for name in ROWS[Scope(scope)])
     assert all(is_evccs(f"site/{name}/set") for name in ROWS[Scope.SITE])
+
+
+@pytest.mark.parametrize(
+    ("topic", "names"),
+    [
+        ("loadpoints/1/phasesConfigured", {"phases", "phasesconfigured"}),
+        ("vehicles/bike/repeatingPlans", {"repeatingplans", "plan/repeating"}),
+        (
+            "vehicles/bike/repeatingPlans/2/soc",
+            {"repeatingplans", "plan/repeating", "repeatingplans/2/soc", "plan/repeating/2/soc"},
+        ),
+    ],
+)
+def test_the_spellings_of_a_setting(topic: str, names: set[str]) -> None:
+    target = "/".join(topic.split("/")[:2])
+    assert set(spellings(find(f"{topic}/set", TODAY))) == {f"{target}/{name}" for name in names}
 
 
 def test_a_topic_as_long_as_mqtt_allows_is_compared_quickly() -> None:

@@ -1,0 +1,220 @@
+"""Every `/set` message becomes the right call to evcc, and gets exactly one answer."""
+
+import asyncio
+import time
+from asyncio import TaskGroup
+from collections import Counter
+from datetime import UTC, datetime
+
+from bridge.commands.answer import (
+    DRY_RUN,
+    LATE,
+    STOPPING,
+    STORED,
+    TOO_MANY,
+    Answers,
+    Command,
+    Journal,
+    Outcome,
+    Status,
+)
+from bridge.commands.battery_mode import PERIOD, BatteryMode
+from bridge.commands.queue import Missing, Queue, RateLimit, call_for, no_such
+from bridge.errors import Refused
+from bridge.evcc.client import EvccClient
+from bridge.evcc.reader import Reader, Update
+from bridge.mqtt.message import Inbound
+from bridge.mqtt.mirror import Mirror
+from bridge.settable.lookup import find, is_evccs
+from bridge.settable.permission import FREE, Permission
+from bridge.settable.read import read
+from bridge.settable.value import Context
+from bridge.settings import Commands
+from bridge.state.state import Scope, Target
+from bridge.util.diagnostics import Diagnostics
+
+CALLS_A_SECOND = 50.0
+"""How many calls of evcc commands make at most, on average."""
+LONGEST_PAYLOAD = 65_536
+"""The longest command that is read, in bytes."""
+
+_SET = "/set"
+# before evcc has answered, anything could be a loadpoint or a vehicle
+_MOST_QUEUES = 1000
+# seconds without another dropped command after which the problem is over
+_EXCESS_OVER = 10.0
+
+
+class Dispatcher:
+    """Takes the commands that arrive on `…/set` and brings them to evcc: each target has its queue."""
+
+    def __init__(
+        self, client: EvccClient, reader: Reader, mirror: Mirror, settings: Commands, diagnostics: Diagnostics
+    ) -> None:
+        self._client = client
+        self._reader = reader
+        self._mirror = mirror
+        self._settings = settings
+        self._diagnostics = diagnostics
+        self._zone = settings.zone()
+        self._permission = Permission.of(settings)
+        self._limited = self._permission != FREE
+        self._answers = Answers(mirror)
+        self._rate = RateLimit(CALLS_A_SECOND)
+        self._missing: Missing = set()
+        self._queues: dict[Target, Queue] = {}
+        self._battery_mode = BatteryMode() if settings.keep_battery_mode else None
+        self._excess = asyncio.Event()
+        self._group: TaskGroup | None = None
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """How many commands had which answer."""
+        return self._answers.counts
+
+    @property
+    def journal(self) -> Journal:
+        """The last commands with their answers."""
+        return self._answers.journal
+
+    @property
+    def missing(self) -> frozenset[tuple[Scope, str]]:
+        """The settings that this evcc turned out not to have."""
+        return frozenset(self._missing)
+
+    def update(self, update: Update) -> None:
+        """Forget after a restart of evcc which settings it does not have: it may be another release now."""
+        if update.restarted:
+            self._missing.clear()
+
+    async def run(self) -> None:
+        """Bring commands to evcc until cancelled; then every command that has arrived has its answer."""
+        try:
+            async with TaskGroup() as group:
+                self._group = group
+                group.create_task(self._report_excess(), name="excess of commands")
+                if self._battery_mode is not None:
+                    group.create_task(self._repeat(self._battery_mode), name="battery mode")
+                async for message in self._mirror.commands:
+                    await self._answers.room()
+                    self._take(message)
+        finally:
+            self._group = None
+            self.stop()
+
+    def stop(self) -> None:
+        """Answer, after `run` has ended, every command without an answer; again for those that came since."""
+        for message in self._mirror.commands.drain():
+            self._take(message)
+        for queue in self._queues.values():
+            queue.stop()
+        self._queues.clear()
+
+    def _take(self, message: Inbound) -> None:
+        """Queue a command, or answer it."""
+        if message.excess:
+            self._excess.set()
+        elif not message.payload or self._mirror.standby or (message.stale and self._is_left(message)):
+            return
+        command = Command(message, message.arrived, message.arrived + self._patience(message))
+        outcome = self._hindrance(command)
+        if outcome is None:
+            try:
+                self._read(command, message)
+                outcome = self._queue(command)
+            except Refused as error:
+                outcome = Outcome(Status.REFUSED, str(error))
+        if outcome is not None:
+            self._answers.give(command, outcome)
+
+    def _is_left(self, message: Inbound) -> bool:
+        """Whether a stored message needs no answer: it is not for evcc, and stays, or is carried out already."""
+        if not is_evccs(message.topic):
+            return True
+        try:
+            queue = self._queues.get(find(message.topic, self._reader.state).target)
+        except Refused:
+            return False
+        if queue is None or not queue.has(message):
+            return False
+        self._mirror.erase(message.topic)
+        return True
+
+    def _patience(self, message: Inbound) -> float:
+        """The seconds from its arrival in which a command must be carried out."""
+        return min(self._settings.deadline, self._settings.deadline if message.expiry is None else message.expiry)
+
+    def _hindrance(self, command: Command) -> Outcome | None:
+        """Why a command is not even read."""
+        message = command.message
+        if message is not None and message.excess:
+            return TOO_MANY
+        if message is not None and message.stale:
+            return STORED
+        if self._group is None:
+            return STOPPING
+        return LATE if asyncio.get_running_loop().time() >= command.deadline else None
+
+    def _read(self, command: Command, message: Inbound) -> None:
+        """Find a command's setting and read its value; Refused when it makes no sense."""
+        size = len(message.payload)
+        if size > LONGEST_PAYLOAD:
+            raise Refused(f"{size} bytes are too many: at most {LONGEST_PAYLOAD} are read")
+        state = self._reader.state
+        found = command.found = find(message.topic, state)
+        setting = found.setting
+        if self._limited:
+            self._permission.check(found, message.topic.removesuffix(_SET))
+        if (setting.scope, setting.leaf) in self._missing:
+            raise Refused(no_such(setting))
+        queue = self._queues.get(found.target)
+        context = Context(
+            datetime.fromtimestamp(time.time(), UTC),
+            self._zone,
+            state,
+            state.find(found.target) or state.site,
+            None if queue is None else queue.asked(setting),
+            found.entry,
+        )
+        command.value = read(setting, message.payload, context)
+        command.call = call_for(found, command.value)
+
+    def _queue(self, command: Command) -> Outcome | None:
+        """Give a command to its target's queue; or the outcome where it is not to be carried out."""
+        if self._settings.dry_run:
+            return DRY_RUN
+        if self._battery_mode is not None:
+            self._battery_mode.note(command)
+        self._add(command)
+        return None
+
+    def _add(self, command: Command) -> None:
+        if command.found is None or self._group is None:
+            return
+        target = command.found.target
+        queue = self._queues.get(target)
+        if queue is None:
+            if len(self._queues) >= _MOST_QUEUES:
+                raise Refused(f"commands for {len(self._queues)} loadpoints and vehicles wait already")
+            queue = self._queues[target] = Queue(self._client, self._reader, self._answers, self._rate, self._missing)
+            self._group.create_task(self._work(target, queue), name=f"commands to {target.scope}/{target.name}")
+        queue.add(command)
+
+    async def _work(self, target: Target, queue: Queue) -> None:
+        await queue.run()
+        del self._queues[target]
+
+    async def _repeat(self, battery_mode: BatteryMode) -> None:
+        while True:
+            await asyncio.sleep(PERIOD)
+            if command := battery_mode.due(asyncio.get_running_loop().time()):
+                self._add(command)
+
+    async def _report_excess(self) -> None:
+        while True:
+            await self._excess.wait()
+            self._diagnostics.set("commands", "more commands arrive than can be answered: some were dropped")
+            while self._excess.is_set():
+                self._excess.clear()
+                await asyncio.sleep(_EXCESS_OVER)
+            self._diagnostics.set("commands", None)

@@ -1,0 +1,181 @@
+"""Which setting, on which target, a `/set` topic means; its spellings; what is nearest to a misspelt one."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from functools import lru_cache
+from typing import NamedTuple, NoReturn
+
+from bridge.errors import Refused
+from bridge.settable.setting import Setting
+from bridge.settable.table import SETTINGS
+from bridge.settable.value import shown
+from bridge.state.by_title import targets
+from bridge.state.known import KEYS
+from bridge.state.names import escape
+from bridge.state.state import Part, Scope, State, Target
+
+ANYWHERE = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/<n>", Scope.VEHICLE: "vehicles/<name>"}
+"""Where the settings of a scope are, whatever the target."""
+OUTSIDE = frozenset({"", ".", ".."})
+"""Names that percent-encoding does not keep within their path segment."""
+
+
+_SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "jq", "by-title", "bridge"})
+_BY_TITLE = "by-title"
+_NUMBER = re.compile(r"[1-9][0-9]{0,4}")
+_INDEX = "<i>"
+# the search for similar names takes time with the square of their length: a client's mistake must not cost much
+_LONGEST_COMPARED = 40
+_CHOICES = 20
+
+
+class Found(NamedTuple):
+    """A setting on a target; `entry` is the number of the list's entry where the setting has one, else 0."""
+
+    setting: Setting
+    target: Target
+    entry: int = 0
+
+    @property
+    def topic(self) -> str:
+        """The topic below the root, as the state spells it, without `/set`."""
+        return topic_of(self.setting, self.target, self.entry)
+
+
+def _rows() -> dict[Scope, dict[str, Setting]]:
+    """Every setting by all its names in small letters."""
+    rows: dict[Scope, dict[str, Setting]] = {scope: {} for scope in Scope}
+    for setting in SETTINGS:
+        entry = "/".join(setting.leaf.split("/")[1:])
+        rest = setting.path.partition("/{")[0] if setting.method == "POST" else setting.leaf
+        for name in (f"{rest}/{entry}".rstrip("/"), *setting.aliases, setting.leaf):
+            rows[setting.scope][name.lower()] = setting
+    return rows
+
+
+ROWS = _rows()
+"""The settings of each scope by their names in small letters."""
+# what evcc has values and settings below
+_OF_EVCC = frozenset(word.partition("/")[0].lower() for words in (*KEYS.values(), *ROWS.values()) for word in words)
+
+
+def is_evccs(topic: str) -> bool:
+    """Whether a topic below the root that ends with `/set` lies where evcc's settings and values are.
+
+    Elsewhere people have what is their own, such as a home-made charger below `loadpoints/1/charger/`: nothing of
+    evcc's is set there, and what is retained there stays.
+    """
+    scope, *below = topic.removesuffix("/set").split("/")
+    names = below if scope == Scope.SITE else below[1:]
+    return scope in _SCOPES and (len(names) < 2 or names[0].lower() in _OF_EVCC)
+
+
+def find(topic: str, state: State) -> Found:
+    """The setting and target of a topic below the root that ends with `/set`.
+
+    Refused when the topic is no setting, with the nearest ones, or its loadpoint or vehicle is none that evcc has.
+    """
+    levels = topic.removesuffix("/set").split("/")
+    target, names = _target(levels, state)
+    name = "/".join(names)
+    rows = ROWS[target.scope]
+    setting = rows.get(name.lower())
+    if setting is not None and _INDEX not in name:
+        return Found(setting, target)
+    return _entry(target, names) or _refuse(topic, [topic_of(row, target) for row in _nearest(name, target.scope)])
+
+
+def topic_of(setting: Setting, target: Target, entry: int = 0) -> str:
+    """A setting's topic below the root, without `/set`."""
+    leaf = setting.leaf.replace(_INDEX, str(entry)) if entry else setting.leaf
+    return f"{target.topic}/{leaf}"
+
+
+def spellings(found: Found) -> list[str]:
+    """A setting's topics, below the root and without `/set`, with each name that it has, in small letters.
+
+    The field of a list's entry has those of the whole list as well: who may not set the list may not set its entries.
+    """
+    whole = found.setting.leaf.partition(f"/{_INDEX}")[0].lower()
+    rows = ROWS[found.setting.scope]
+    names = [name for name, row in rows.items() if row in {found.setting, rows[whole]}]
+    return [f"{found.target.topic}/{name.replace(_INDEX, str(found.entry))}" for name in names]
+
+
+def choices(parts: Iterable[Part]) -> str:
+    """The known vehicles for a sentence: names, and titles where they differ."""
+    named = [
+        name if part.title in {"", name} else f"{name}: {shown(part.title)}"
+        for part in parts
+        if (name := part.target.name) not in OUTSIDE
+    ]
+    return ", ".join(named[:_CHOICES]) or "it knows none"
+
+
+def _target(levels: list[str], state: State) -> tuple[Target, list[str]]:
+    match levels:
+        case [Scope.SITE, *names] if names:
+            return state.site.target, names
+        case [Scope.LOADPOINT, number, *names] if names:
+            return _loadpoint(number, state), names
+        case [Scope.VEHICLE, level, *names] if names:
+            return _vehicle(level, state), names
+        case [first, slug, *names] if first == _BY_TITLE and names:
+            return _titled(slug, state), names
+    return _refuse("/".join(levels), _anywhere(levels[-1]))
+
+
+def _loadpoint(number: str, state: State) -> Target:
+    target = Target(Scope.LOADPOINT, number)
+    if not _NUMBER.fullmatch(number) or (state and state.find(target) is None):
+        known = f"evcc has {len(state.loadpoints)}, counted from 1" if state else "they are counted from 1"
+        raise Refused(f"there is no loadpoint {shown(number)}: {known}")
+    return target
+
+
+def _vehicle(level: str, state: State) -> Target:
+    if level in state.vehicles and level not in OUTSIDE:
+        return state.vehicles[level].target
+    for name, vehicle in state.vehicles.items():
+        if level == escape(name) and name not in OUTSIDE:
+            return vehicle.target
+    if not state and level not in OUTSIDE:
+        return Target(Scope.VEHICLE, level)
+    raise Refused(f"there is no vehicle {shown(level)}: {choices(state.vehicles.values())}")
+
+
+def _titled(slug: str, state: State) -> Target:
+    target = targets(state).get(slug)
+    if target is None or target.name in OUTSIDE:
+        raise Refused(f"there is no loadpoint or vehicle with the title {shown(slug)}")
+    return target
+
+
+def _entry(target: Target, names: list[str]) -> Found | None:
+    """A field of a list's entry, such as `repeatingPlans/1/active`."""
+    numbers = [name for name in names if _NUMBER.fullmatch(name)]
+    if len(numbers) != 1:
+        return None
+    name = "/".join(_INDEX if name is numbers[0] else name for name in names)
+    setting = ROWS[target.scope].get(name.lower())
+    return None if setting is None or _INDEX not in setting.leaf else Found(setting, target, int(numbers[0]))
+
+
+def _nearest(name: str, scope: Scope) -> list[Setting]:
+    close = _close(name[:_LONGEST_COMPARED].lower(), scope)
+    return list({row.leaf: row for row in map(ROWS[scope].__getitem__, close)}.values())
+
+
+@lru_cache(maxsize=256)
+def _close(name: str, scope: Scope) -> list[str]:
+    return get_close_matches(name, ROWS[scope], n=3, cutoff=0.3)
+
+
+def _anywhere(name: str) -> list[str]:
+    return [f"{ANYWHERE[scope]}/{row.leaf}" for scope in Scope for row in _nearest(name, scope)[:1]]
+
+
+def _refuse(topic: str, nearest: list[str]) -> NoReturn:
+    hint = f"; nearest: {', '.join(f'{name}/set' for name in nearest)}" if nearest else ""
+    raise Refused(f"{shown(topic.removesuffix('/set'))} is no setting{hint}")
