@@ -1,17 +1,21 @@
-"""How evcc fares, in the words of `bridge/evcc`, and whether its data is fresh."""
+"""evcc's condition in the words of `bridge/evcc`, and whether its data is fresh."""
 
+import asyncio
 from dataclasses import dataclass
 
 from bridge.errors import EvccError
 
-# one failure alone can be a moment's; the next attempt comes within a second
+# a single failure is often over at the next attempt, which comes within a second
 _FAILURES = 2
-_FRESH = frozenset({"online", "starting"})
 
 
 @dataclass(slots=True)
 class Health:
-    """What polls and frames say about evcc; `seen` is when it was last known fresh, in monotonic seconds."""
+    """What polls and frames show of evcc.
+
+    `word` is the payload of `bridge/evcc`, `reason` says why it is neither online nor starting, and `seen` is the
+    loop time at which evcc was last known to be fresh.
+    """
 
     word: str = "starting"
     reason: str = ""
@@ -22,19 +26,22 @@ class Health:
 
     @property
     def answering(self) -> bool:
-        """Whether polls bring evcc's state, be it one that does not move."""
+        """Whether polls bring evcc's state, even one that does not move."""
         return self.fresh or (self.hung and not self.failures)
 
-    def answered(self, word: str, now: float) -> None:
-        """Note a state document; `word` says whether it was complete: `online` or `starting`."""
+    def answered(self, *, starting: bool, hung: bool = False) -> None:
+        """Note a state; `hung`: evcc's own health check fails, so that the state does not move."""
         self.failures = 0
-        self.word, self.reason = ("stale", "evcc's own health check says that it hangs") if self.hung else (word, "")
-        self.fresh = self.word in _FRESH
-        self.seen = now
+        self.hung = hung
+        self.seen = asyncio.get_running_loop().time()
+        self.fresh = not hung
+        self.word, self.reason = "starting" if starting else "online", ""
+        if hung:
+            self.word, self.reason = "stale", "evcc's own health check fails: its values do not change any more"
 
-    def moved(self, now: float) -> None:
-        """Note a push frame."""
-        self.seen = now
+    def moved(self, seen: float) -> None:
+        """Note the loop time of the last push frame."""
+        self.seen = max(self.seen, seen)
 
     def failed(self, error: EvccError) -> None:
         """Note a poll that brought nothing."""
@@ -42,7 +49,7 @@ class Health:
         if self.failures >= _FAILURES or not self.fresh:
             self.word, self.reason, self.fresh = error.word, str(error), False
 
-    def age(self, now: float, limit: float) -> None:
-        """Note the time: data older than `limit` seconds is stale."""
-        if self.fresh and now - self.seen > limit:
+    def age(self, limit: float) -> None:
+        """Note that time passes: data older than `limit` seconds is stale."""
+        if self.fresh and asyncio.get_running_loop().time() - self.seen > limit:
             self.word, self.reason, self.fresh = "stale", f"nothing from evcc for {limit:.0f} s", False

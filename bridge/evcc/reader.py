@@ -1,78 +1,93 @@
-"""Everything that is read of evcc's state: polls and push frames become changes of one document."""
+"""Reads evcc's state, by polls and push frames, and gives what changed."""
 
-import time
+import asyncio
 from asyncio import TaskGroup
-from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
 
 from bridge.errors import EvccError, NotReady
-from bridge.evcc.client import Client
-from bridge.evcc.document import Document, State, fatal, parse
+from bridge.evcc.client import EvccClient
 from bridge.evcc.health import Health
-from bridge.evcc.poller import Poller
 from bridge.evcc.push import Push
+from bridge.evcc.startup import Startup
 from bridge.settings import Evcc
-from bridge.state.units import changed
+from bridge.state.document import fatal, parse
+from bridge.state.merge import filled_frame, newest
+from bridge.state.state import Change, State, changes
+from bridge.util.backoff import Backoff
+from bridge.util.diagnostics import Diagnostics
 
-_A_MOMENT = 0.01  # seconds, so that clocks that differ by less do not make it poll again and again
+_TICK = 1.0
+_A_MOMENT = 0.01  # seconds, so that the poll at the end of the grace period does not come too early
 _SLACK = 5.0  # seconds beyond what should have come before its absence means something
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0
+_AFTER_FAILURE = 0.3  # seconds without a poll, however often one is asked for
 
 
-class Sink(Protocol):
-    """Who is told what changed."""
+class Fatal(NotReady):
+    """evcc reports a configuration error, and has no state until it is mended."""
 
-    def units(self, changes: Iterable[tuple[str, Any]]) -> None:
-        """Take units with their new values; None: the unit is gone."""
+    word = "fatal"
 
-    def document(self, old: State, new: State) -> None:
-        """Take the document before and after a change."""
 
-    def health(self) -> None:
-        """Note that evcc's health may have changed."""
+@dataclass(frozen=True, slots=True)
+class Update:
+    """What a poll, push frames or the passing of time brought.
 
-    def evcc_restarted(self) -> None:
-        """Note a sign that evcc has restarted, or is about to come back."""
+    `complete`: evcc answers and is not starting, so that what is missing is gone. `restarted`: since the last update
+    there was a sign that evcc has restarted, or is about to.
+    """
+
+    state: State
+    changes: tuple[Change, ...]
+    complete: bool
+    restarted: bool
 
 
 class Reader:
-    """Holds evcc's newest state, by REST and by push."""
+    """evcc's newest state, and its health."""
 
-    def __init__(self, client: Client, settings: Evcc, sink: Sink, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, client: EvccClient, settings: Evcc, diagnostics: Diagnostics) -> None:
+        self._client = client
         self._settings = settings
-        self._sink = sink
-        self._now = now
-        self._document = Document(settings.grace)
-        self._poller = Poller(client, self, self._until_next_poll)
-        self._push = Push(settings, self, lambda: 2 * self._document.interval + _SLACK)
-        self._last_body = b""
+        self._diagnostics = diagnostics
+        self._push = Push(settings)
+        self._startup = Startup(settings.grace)
+        self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+        self._wanted = asyncio.Event()  # a poll, at once
+        self._changed = asyncio.Event()
+        self._given: tuple[State, object] = (State(), None)  # with the last update
+        self._restarted = self._connected = self._hung = False
+        self._asked = State()
         self._frames_when_asked = self._frames_at_poll = 0
-        self._connected = False
+        self._push_reason = ""
+        self._last_body = b""
+        self._last_frame = 0.0
+        self._first_answer: float | None = None
+        self.state = State()
         self.health = Health()
-        self.push_reason: EvccError | None = None
-        self.first_document: float | None = None
-        self.polls = self.frames = 0
         self.push_alive = False
-        self.last_attempt = now()
+        self.polls = self.frames = 0
+        self.last_attempt = 0.0
 
     @property
-    def state(self) -> State:
-        """The newest state document; empty until evcc has answered once."""
-        return self._document.state
+    def complete(self) -> bool:
+        """Whether evcc answers, even if it hangs, and is not starting."""
+        return bool(self.state) and self.health.answering and not self._startup.starting
 
     @property
-    def starting(self) -> bool:
-        """Whether evcc is not complete: what is missing is only not there yet."""
-        return self._document.starting
+    def settled(self) -> bool:
+        """Whether what evcc does not have by now is gone: it is not starting, and the grace period is over."""
+        if self._first_answer is None or self._startup.starting:
+            return False
+        return asyncio.get_running_loop().time() - self._first_answer >= self.grace
 
     @property
     def grace(self) -> float:
-        """The grace period of a restart, in seconds."""
-        return self._document.grace
-
-    @property
-    def disbelieved(self) -> list[str]:
-        """Keys in which evcc has something else now where numbers were."""
-        return self._document.disbelieved
+        """How long, in seconds, values may be missing from an evcc that starts."""
+        return self._startup.grace(self.state)
 
     @property
     def interval(self) -> float:
@@ -82,114 +97,161 @@ class Reader:
     def refresh(self) -> None:
         """Read everything now."""
         self._last_body = b""
-        self._poller.now()
+        self._wanted.set()
 
     def after_command(self) -> None:
         """Read the new value at once where no push brings it."""
         if not self.push_alive:
-            self._poller.now()
+            self._wanted.set()
 
-    def well(self, well: bool) -> None:  # noqa: FBT001 - evcc's own word on itself
-        """Take what evcc's health check says: not well, its state is answered but does not move."""
-        if well and self.health.hung:
-            self._poller.now()
-        self.health.hung = not well
-        self.health.answered(self.health.word, self.health.seen)
-        self._sink.health()
+    def hung(self, hung: bool) -> None:  # noqa: FBT001 - the result of a check
+        """Take the result of evcc's own health check; when it hangs no more, its state is read at once."""
+        if self._hung and not hung:
+            self._wanted.set()
+        self._hung = hung
+        if hung and self.health.fresh:
+            self.health.answered(starting=self._startup.starting, hung=True)
+            self._changed.set()
 
     async def run(self) -> None:
         """Read for ever."""
+        self.last_attempt = asyncio.get_running_loop().time()
         async with TaskGroup() as group:
-            group.create_task(self._poller.run(), name="poll")
+            group.create_task(self._poll(), name="poll")
+            group.create_task(self._watch_age(), name="age")
             if self._settings.push != "off":
-                group.create_task(self._push.run(), name="push")
+                group.create_task(self._follow_push(), name="push")
 
-    def tick(self) -> None:
-        """Note that time goes by: data that should have come and did not is stale."""
-        self.health.age(self._now(), 2 * self.interval + self._settings.timeout + _SLACK)
-        self._sink.health()
+    async def updates(self) -> AsyncIterator[Update]:
+        """What changes, for ever and for one consumer; several changes become one update while it is busy."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if (update := self._update()) is not None:
+                yield update
 
-    def polling(self) -> None:
-        """Note that evcc is asked for its state."""
-        self._frames_when_asked = self.frames
-        self._document.asked()
+    def _update(self) -> Update | None:
+        known, view = self._given
+        self._given = (self.state, self._view())
+        found = () if self.state is known else changes(known, self.state)
+        if not found and not self._restarted and self._given[1] == view:
+            return None
+        update = Update(self.state, found, self.complete, self._restarted)
+        self._restarted = False
+        return update
 
-    def polled(self, body: bytes) -> None:
-        """Take the body of `GET /api/state`."""
+    def _view(self) -> object:
+        return self.health.word, self.health.fresh, self.health.reason, self.complete, self.settled
+
+    async def _poll(self) -> None:
+        while True:
+            self._wanted.clear()
+            seconds = await self._poll_once()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._wanted.wait()
+
+    async def _poll_once(self) -> float:
+        """Poll; the seconds until the next poll, which comes as soon as an evcc that starts is waited for no longer."""
+        self._asked, self._frames_when_asked = self.state, self.frames
+        try:
+            self._take_answer(await self._client.state())
+        except EvccError as error:
+            self._fail(error)
+        self.last_attempt = asyncio.get_running_loop().time()
+        self._name_problems()
+        self._changed.set()
+        if not self.health.failures:
+            self._backoff.reset()
+            return min(self.interval, self._startup.left + _A_MOMENT)
+        await asyncio.sleep(min(_AFTER_FAILURE, self.interval))
+        return min(self._backoff.next(), self.interval)
+
+    def _take_answer(self, body: bytes) -> None:
         self.polls += 1
-        self.last_attempt = self._now()
-        # frames that overtook the last answer count as well: what they said may be in no answer
+        # frames that overtook the last answer count as well: what they brought may be in no answer
         quiet, self._frames_at_poll = self.frames == self._frames_at_poll, self._frames_when_asked
         back = self.health.failures > 0
-        if body != self._last_body or not quiet or self._document.starting:
-            self._read(body, quiet=quiet)
+        if body != self._last_body or not quiet or self._startup.starting:
+            self._last_body = b""
+            self._merge_answer(body, quiet=quiet)
             self._last_body = body
-        self.health.answered("starting" if self._document.starting else "online", self._now())
+        self.health.answered(starting=self._startup.starting, hung=self._hung)
         if back and not self._connected:
             self._push.retry()
-        self._sink.health()
 
-    def poll_failed(self, error: EvccError) -> None:
-        """Note that a poll brought nothing."""
-        self.last_attempt = self._now()
-        if not self.health.failures:
-            self._sink.evcc_restarted()
-        self._document.suspect()
+    def _merge_answer(self, body: bytes, *, quiet: bool) -> None:
+        answer = parse(body)
+        if (reason := fatal(answer)) is not None:
+            raise Fatal(reason)
+        known, was_starting = self.state, self._startup.starting
+        self.state = self._startup.accept(known, newest(self._asked, known, answer))
+        if known and (self._startup.starting > was_starting or known.version != self.state.version):
+            self._restarted = True  # between two polls
+        if self._first_answer is None:
+            self._first_answer = asyncio.get_running_loop().time()
+        if self.state is not known:
+            self.push_alive = self.push_alive and not quiet
+
+    def _fail(self, error: EvccError) -> None:
+        self._restarted = self._restarted or not self.health.failures
+        if self.state:
+            self._startup.suspect()
         self.health.failed(error)
-        self._sink.health()
 
-    def frame(self, frame: dict[str, Any]) -> None:
-        """Take a push frame."""
+    async def _follow_push(self) -> None:
+        while True:
+            missing = False
+            try:
+                async with self._push.connection() as frames:
+                    self._connect_push()
+                    while True:
+                        self._take_frame(await frames.next(2 * self.state.interval + _SLACK))
+            except EvccError as error:
+                missing = isinstance(error, NotReady)
+                self._lose_push(error)
+            await self._push.pause(missing=missing)
+
+    def _connect_push(self) -> None:
+        self._connected = True
+        self._push_reason = ""
+        self._wanted.set()  # what went meanwhile is in no frame
+
+    def _lose_push(self, reason: EvccError) -> None:
+        if self._connected:  # else it was never there
+            self._restarted = True
+            if self.state:
+                self._startup.suspect(away=False)
+            self._wanted.set()
+        self._connected = self.push_alive = False
+        self._push_reason = str(reason)
+        self._name_problems()
+        self._changed.set()
+
+    def _take_frame(self, frame: Mapping[str, Any]) -> None:
         if not self.state:
-            return  # the first full document comes by REST: it alone says what there is
+            return  # the first state comes by REST: it alone says what there is
         self.frames += 1
         self.push_alive = True
-        self.health.moved(self._now())
-        old = self.state
-        changes = list(self._document.apply(frame))
-        if changes:
-            self._sink.units(changes)
-            self._sink.document(old, self.state)
+        self._last_frame = asyncio.get_running_loop().time()
+        known = self.state
+        self.state = known.merged(filled_frame(known, frame) if self._startup.starting else frame)
+        if self.state is not known:
+            self._changed.set()
+        if self.state.left_out is not known.left_out:
+            self._name_problems()
 
-    def push_up(self) -> None:
-        """Note that `/ws` is connected; what went meanwhile only a poll can tell."""
-        self._connected = True
-        self.push_reason = None
-        self._poller.now()
+    async def _watch_age(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK)
+            self.health.moved(self._last_frame)
+            self.health.age(2 * self.interval + self._settings.timeout + _SLACK)
+            if self._view() != self._given[1]:
+                self._changed.set()
 
-    def push_down(self, reason: EvccError) -> None:
-        """Note that `/ws` is not there: polling takes over, and evcc may be restarting."""
-        if self._connected:
-            self._document.suspect(away=False)
-            self._sink.evcc_restarted()
-            self._poller.now()
-        self._connected = self.push_alive = False
-        self.push_reason = reason
-        self._sink.health()
-
-    def _until_next_poll(self) -> float:
-        """The seconds until the next poll; one comes as soon as an evcc that starts need not be waited for longer."""
-        return min(self.interval, self._document.patience(self._now()) + _A_MOMENT)
-
-    def _read(self, body: bytes, *, quiet: bool) -> None:
-        new = parse(body)
-        if (reason := fatal(new)) is not None:
-            self._document.suspect()
-            raise Fatal(reason)
-        old, was_starting = self.state, self._document.starting
-        self._document.replace(new, self._now())
-        if old and (self._document.starting > was_starting or old.get("version") != self.state.get("version")):
-            self._sink.evcc_restarted()  # between two polls
-        if self.first_document is None:
-            self.first_document = self._now()
-        changes = list(changed(old, self.state))
-        if changes:
-            self.push_alive = self.push_alive and not quiet
-            self._sink.units(changes)
-            self._sink.document(old, self.state)
-
-
-class Fatal(NotReady):
-    """evcc reports a configuration error, and has no state until it is mended."""
-
-    word = "fatal"
+    def _name_problems(self) -> None:
+        names = "; ".join(sorted(self.state.left_out))
+        self._diagnostics.set("bounds", f"evcc sends more than is read, left out: {names}" if names else None)
+        # without the user's wish for push, polling is good enough; without evcc, its own problem says more
+        wanted = self._settings.push == "on" and self.health.fresh
+        self._diagnostics.set("push", self._push_reason if wanted else None)

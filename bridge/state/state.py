@@ -119,7 +119,18 @@ class State:
             self.lists_vehicles or (named is not None and isinstance(named.value, Mapping)),
             self.left_out if all(key in values for key in updates) else self.left_out | {keys_left_out(SITE)},
         )
-        return self if _equal_parts(self, new) else new
+        return self if new.is_same(self) else new
+
+    def is_same(self, other: "State") -> bool:
+        """Whether another version holds the same objects."""
+        return (
+            self.site is other.site
+            and self.loadpoints is other.loadpoints
+            and self.vehicles is other.vehicles
+            and self.lists_loadpoints == other.lists_loadpoints
+            and self.lists_vehicles == other.lists_vehicles
+            and self.left_out == other.left_out
+        )
 
     def _merged_loadpoints(self, updates: "_Updates") -> tuple[Loadpoint, ...]:
         found = list(self.loadpoints)
@@ -338,16 +349,6 @@ def _rounded(value: float) -> float:
 
 def _is_named(item: tuple[str, Any]) -> bool:
     return is_name(item[0])
-
-
-def _equal_parts(one: State, other: State) -> bool:
-    return (
-        one.site is other.site
-        and one.loadpoints is other.loadpoints
-        and one.vehicles is other.vehicles
-        and one.lists_vehicles == other.lists_vehicles
-        and one.left_out == other.left_out
-    )
 
 
 def _same_items(one: Sequence[Any], other: Sequence[Any]) -> bool:
