@@ -1,138 +1,146 @@
-"""Events: what happened at the loadpoints, from what changed in evcc's state.
+"""Events on `events`: what happened at the loadpoints, and evcc itself coming and going."""
 
-evcc pushes its values one by one, and says who comes next (nobody, or a loadpoint's usual vehicle) before it says
-that the vehicle is gone: the one that has left is the one that stood there until a moment ago.
-"""
-
+import asyncio
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from asyncio import Queue, TaskGroup
+from collections.abc import Iterable
+from dataclasses import replace
 
-import orjson
+from bridge.evcc.reader import Reader, Update
+from bridge.extras.loadpoint_events import KEYS, Event, LoadpointEvents
+from bridge.extras.sessions import Sessions, figures_of
+from bridge.mqtt.mirror import Mirror
+from bridge.state.state import Loadpoint, Scope, State
 
-State = Mapping[str, Any]
-Facts = dict[str, Any]
-Known = dict[tuple[int, str], Facts]
-
-# (event, the value that changed, what it changed to), in the order in which things happen
-_CHANGES = (
-    ("charge_stop", "charging", False),
-    ("disconnected", "connected", False),
-    ("session_end", "connected", False),
-    ("connected", "connected", True),
-    ("charge_start", "charging", True),
-    ("plan_active", "planActive", True),
-)
-_LEAVING = frozenset({"charge_stop", "disconnected", "session_end"})
-# the values that evcc pushes of one thing that happened are not further apart than this, in seconds
-_MOMENT = 2.0
-_TYPES: dict[str, type] = {"connected": bool, "charging": bool, "planActive": bool, "mode": str}
+_TOPIC = "events"
+_MOST_ENDED = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened; `loadpoint` counts from 1 and is None for evcc itself.
+class Events:
+    """Publishes events; the first complete state is what later ones are compared with.
 
-    `values` are those of the loadpoint before it happened.
+    While evcc starts, nothing is compared: afterwards its state is compared with the last complete one.
+    `sessions` gives the figures of ended sessions; None where they are switched off.
     """
 
-    name: str
-    loadpoint: int | None = None
-    title: str | None = None
-    vehicle: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-    def payload(self, time: float) -> bytes:
-        """The event as JSON; `time` in unix seconds."""
-        about = {"loadpoint": self.loadpoint, "title": self.title, "vehicle": self.vehicle} if self.loadpoint else {}
-        return orjson.dumps({"event": self.name, "time": int(time), **about, **self.extra})
-
-
-def facts(state: State) -> Known:
-    """What events are made of, by the number and title of each loadpoint: only values of the right type."""
-    loadpoints = state.get("loadpoints")
-    found: Known = {}
-    for number, loadpoint in enumerate(loadpoints if isinstance(loadpoints, list) else (), start=1):
-        if isinstance(loadpoint, Mapping):
-            found[number, str(loadpoint.get("title", ""))] = {
-                **{key: loadpoint[key] for key, kind in _TYPES.items() if isinstance(loadpoint.get(key), kind)},
-                "vehicle": _vehicle(loadpoint, state.get("vehicles")),
-                "values": loadpoint,
-            }
-    return found
-
-
-def merged(known: Known, seen: Known, now: float) -> Known:
-    """What is known after `seen`: a value that it does not have is as it was. A loadpoint with a new title is new."""
-    return {key: _stood(known.get(key, {}), values, now) for key, values in seen.items()}
-
-
-def happened(known: Known, seen: Known, now: float) -> Iterator[Event]:
-    """The events between two observations; none for what either of them does not know."""
-    for (number, title), after in seen.items():
-        before = known.get((number, title))
-        if before is None:
-            continue
-        for name, key, value in _CHANGES:
-            if after.get(key) is value and _before(before, key) is (not value):
-                vehicle = _standing(before, now) if name in _LEAVING else after["vehicle"]
-                yield Event(name, number, title, vehicle, values=before["values"])
-        if "mode" in before and "mode" in after and before["mode"] != after["mode"]:
-            yield Event("mode_changed", number, title, after["vehicle"], extra={"mode": after["mode"]})
-
-
-class Changes:
-    """Remembers the last certain state, and tells what happened since."""
-
-    def __init__(self) -> None:
-        self._known: Known | None = None
+    def __init__(self, reader: Reader, mirror: Mirror, sessions: Sessions | None) -> None:
+        self._reader = reader
+        self._mirror = mirror
+        self._sessions = sessions
+        self._ended: Queue[Event] = Queue(_MOST_ENDED)
+        self._state = State()
+        self._loadpoints: dict[int, LoadpointEvents] = {}
+        self._gap = False
         self._online: bool | None = None
+        self._holding = asyncio.Event()
 
-    def observe(self, state: State, now: float, *, certain: bool) -> list[Event]:
-        """Take a state document; one that is not certain is not looked at, and the first is where things begin.
+    def update(self, update: Update) -> None:
+        """Take a change of evcc's state; only loadpoints that changed are looked at."""
+        self._note_health()
+        if not update.complete:
+            self._gap = True
+            return
+        old, self._state = self._state, update.state
+        for number in sorted(self._changed(update)):
+            self._observe(number, old)
+        self._gap = False
 
-        `now` in seconds of a monotonic clock.
-        """
-        if not certain:
-            return []
-        seen = facts(state)
-        events = [] if self._known is None else list(happened(self._known, seen, now))
-        self._known = merged(self._known or {}, seen, now)
-        return events
+    async def run(self) -> None:
+        """Publish held events and ended sessions until cancelled."""
+        async with TaskGroup() as group:
+            group.create_task(self._release(), name="held events")
+            group.create_task(self._publish_ends(), name="ended sessions")
 
-    def evcc(self, *, online: bool) -> list[Event]:
-        """Take whether evcc is there; the first word on it is no event."""
+    def _note_health(self) -> None:
+        online = self._reader.health.fresh
+        if self._online is None and not online and not self._reader.health.reason:
+            return  # evcc has neither answered nor failed to
         before, self._online = self._online, online
-        if before is None or before is online:
-            return []
-        return [Event("evcc_online" if online else "evcc_offline")]
+        if before is not None and before is not online:
+            self._send(Event("evcc_online" if online else "evcc_offline"))
+
+    def _changed(self, update: Update) -> set[int]:
+        """The numbers of the loadpoints with a change, old ones included."""
+        if self._gap or not self._loadpoints:
+            return {*range(1, len(update.state.loadpoints) + 1), *self._loadpoints}
+        return {
+            int(change.target.name)
+            for change in update.changes
+            if change.key in KEYS and change.target.scope is Scope.LOADPOINT
+        }
+
+    def _observe(self, number: int, old: State) -> None:
+        loadpoint = _loadpoint(self._state, number)
+        if loadpoint is None:
+            self._loadpoints.pop(number, None)
+            return
+        vehicle = _vehicle(self._state, loadpoint)
+        known = self._loadpoints.get(number)
+        if known is None or known.title != loadpoint.title:  # a loadpoint with another title is another one
+            self._loadpoints[number] = LoadpointEvents(loadpoint, vehicle)
+            return
+        self._publish(known.observe(_loadpoint(old, number) or loadpoint, loadpoint, vehicle))
+        if not math.isinf(known.release_at):
+            self._holding.set()
+
+    async def _release(self) -> None:
+        """Publish held events when their time is over."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._holding.wait()
+            due = min((known.release_at for known in self._loadpoints.values()), default=math.inf)
+            if math.isinf(due):
+                self._holding.clear()
+                continue
+            await asyncio.sleep(due - loop.time())
+            for known in self._loadpoints.values():
+                self._publish(known.overdue())
+
+    def _publish(self, events: Iterable[Event]) -> None:
+        for event in events:
+            if event.name == "session_end":
+                self._session_ended(event)
+            else:
+                self._send(event)
+            if event.name == "charge_stop" and self._sessions is not None:
+                self._sessions.ask()
+
+    def _session_ended(self, event: Event) -> None:
+        if self._sessions is not None and not self._ended.full():
+            self._ended.put_nowait(event)
+        else:
+            self._send_with_own_figures(event)
+
+    async def _publish_ends(self) -> None:
+        """Ended sessions, one by one, with the figures of evcc's list."""
+        event: Event | None = None
+        try:
+            while True:
+                event = None
+                event = await self._ended.get()
+                if self._sessions is not None and event.values is not None:
+                    self._send(replace(event, extra=await self._sessions.ended(event.values)))
+        finally:
+            waiting = [event] if event is not None else []
+            while not self._ended.empty():
+                waiting.append(self._ended.get_nowait())
+            for one in waiting:
+                self._send_with_own_figures(one)
+
+    def _send_with_own_figures(self, event: Event) -> None:
+        self._send(replace(event, extra=figures_of(event.values)) if event.values is not None else event)
+
+    def _send(self, event: Event) -> None:
+        self._mirror.send(_TOPIC, event.payload())
 
 
-def _before(facts: Facts, key: str) -> bool | None:
-    """A value as it was; the old era first tells of an active plan when there is one."""
-    return facts.get(key, False if key == "planActive" else None)
+def _loadpoint(state: State, number: int) -> Loadpoint | None:
+    return state.loadpoints[number - 1] if number <= len(state.loadpoints) else None
 
 
-def _stood(before: Facts, seen: Facts, now: float) -> Facts:
-    """The facts after `seen`, with since when their vehicle is there, and which one was there before it."""
-    after: Facts = {"since": -math.inf, "earlier": None, **before, **seen}
-    if before and any(before.get(key) != after.get(key) for key in ("connected", "vehicle")):
-        came = after.get("connected") is True and before.get("connected") is False
-        after |= {"since": now, "earlier": None if came else _standing(before, now)}
-    return after
-
-
-def _standing(facts: Facts, now: float) -> str | None:
-    """The vehicle that is there, or the one that was until this moment."""
-    vehicle: str | None = facts["vehicle"]
-    return vehicle if now - facts["since"] >= _MOMENT else facts["earlier"] or vehicle
-
-
-def _vehicle(loadpoint: Mapping[str, Any], vehicles: Any) -> str | None:
+def _vehicle(state: State, loadpoint: Loadpoint) -> str | None:
     """The vehicle's title; its name where it has none, None where there is no vehicle."""
-    name = loadpoint.get("vehicleName")
-    vehicle = vehicles.get(name) if isinstance(vehicles, Mapping) and isinstance(name, str) else None
-    known = vehicle.get("title") if isinstance(vehicle, Mapping) else None
-    return next((text for text in (loadpoint.get("vehicleTitle"), known, name) if text and isinstance(text, str)), None)
+    name = loadpoint.text("vehicleName")
+    vehicle = state.vehicles.get(name)
+    title = vehicle.title if vehicle is not None else ""
+    return loadpoint.text("vehicleTitle") or title or name or None

@@ -1,11 +1,13 @@
-"""jq expressions: kept from secrets, and several as one in which one that fails does not take the others with it."""
+"""jq expressions: which ones are plain paths, how secrets are kept from the others, and several in one request."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
-from bridge.state.names import TELLTALES
+from bridge.errors import Refused
+from bridge.state.names import TELLTALES, is_secret
 from bridge.util.redact import HIDDEN, LOGIN
 
 ERROR = "__error"
@@ -15,25 +17,51 @@ _SAFE = """(try ([({expression}
 )] | if length > 1 then error("it gives \\(length) results, not one") else .[0] end)
 catch {{"{error}": .}})"""
 
-# evcc's state without what a key's name says is secret, but for a vehicle that is called so, and without logins in
-# addresses. Most of a state is a forecast: what has nothing to hide is only looked through, not taken apart
+# evcc's state without the values of keys whose names are those of secrets, but for a vehicle of such a name, and
+# without logins in addresses. Most of a state is a forecast: what has nothing to hide is only searched, not rebuilt
 _CLEAN = """def c($p):if $p!=[] and (tojson|test({hint};"i")|not) then . elif type=="string" then gsub({login};{hidden})
 elif type=="array" then map(c([0])) else with_entries(select($p==["vehicles"] and (.value|type)=="object"
 or (.key|test({secret};"i")|not))|.key as $k|map_values(c($p+[$k]))) end;c([])|"""
 
+# a path: `.`, or names, quoted keys and indices. No alternative begins as another one, and none gives anything back,
+# so that it is matched in linear time; escapes that could hide a letter of a key are left out
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*+"
+_KEY = r'"(?:[^"\\\x00-\x1f]|\\["\\/])*+"'
+_INDEX = rf"\[(?:-?[0-9]{{1,9}}+|{_KEY})\]"
+_PATH = re.compile(rf"\.(?:(?:{_NAME}|{_KEY}|{_INDEX})(?:\.(?:{_NAME}|{_KEY}|{_INDEX})|{_INDEX}|\?)*+)?+")
+_KEYS = re.compile(rf"({_NAME})|({_KEY})")
+_LONGEST_PATH = 1000
+
 
 class Results(NamedTuple):
-    """What the expressions gave: values, and for those that failed their reasons, by name."""
+    """The results of several expressions: values, and for those that failed the reasons, by name."""
 
     values: dict[str, Any]
     errors: dict[str, str]
 
 
+def path(expression: str) -> str:
+    """A path such as `.statistics["30d"].avgPrice`, which costs evcc nothing to look up.
+
+    Refused for any other expression, and for a path through a key whose value is secret.
+    """
+    found = _bare(expression)
+    if len(found) > _LONGEST_PATH or not _PATH.fullmatch(found):
+        raise Refused(
+            'jq takes a path such as .loadpoints[0].mode or .statistics["30d"].avgPrice; '
+            "other expressions need requests.jq = any (REQUESTS_JQ)"
+        )
+    for name, key in _KEYS.findall(found):
+        if is_secret(name or orjson.loads(key)):
+            raise Refused(f"{name or key} is secret, and not given away")
+    return found
+
+
 def guarded(expression: str) -> str:
     """The expression, computed from evcc's state without the secrets in it.
 
-    Nothing that may stand on the right of the first `|` gets at what is on its left: no operator binds less, `.` is
-    what has passed, and no variable holds anything else. So the expression need not be looked into.
+    Nothing on the right of the first `|` has access to what is on its left: no operator binds less, `.` is the
+    result of the left side, and no variable holds anything else. So the expression need not be parsed.
     """
     return _GUARD + _bare(expression)
 

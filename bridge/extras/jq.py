@@ -1,71 +1,81 @@
-"""Values of the user's own: jq expressions that evcc computes, below `jq/`."""
+"""The user's own values: jq expressions that evcc computes, below `jq/`."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+import math
 from contextlib import suppress
 
 from bridge.errors import Invalid, Refused, Unreachable
 from bridge.extras.expressions import Results, combined, results
-from bridge.extras.rest import Rest
+from bridge.extras.periodic import Access, Periodic
+from bridge.settings import Settings
 from bridge.state.flatten import flatten
 from bridge.state.names import escape
 
-SOURCE = "jq"
 
+class Jq(Periodic):
+    """Reads all expressions of `topics.jq` with one request in every `evcc.interval`.
 
-class Jq:
-    """All expressions in one question. `interval` gives the seconds between two; `problem` takes a key and a text."""
+    An expression that evcc does not compile would take the others with it: each is tried alone at the start, and
+    again when all together are refused.
+    """
 
-    def __init__(
-        self,
-        expressions: Mapping[str, str],
-        rest: Rest,
-        want: Callable[[str, Mapping[str, bytes]], None],
-        problem: Callable[[str, str | None], None],
-        interval: Callable[[], float],
-    ) -> None:
-        self._expressions = expressions
-        self._rest = rest
-        self._want = want
-        self._problem = problem
-        self._interval = interval
-        self._broken: Mapping[str, str] | None = None
+    name = "jq"
+    topics = ("jq/#",)
 
-    def evcc_restarted(self) -> None:
-        """Try each expression again: evcc may be another release now."""
-        self._broken = None
+    def __init__(self, access: Access) -> None:
+        super().__init__(access)
+        self._expressions = access.settings.topics.jq
+        self._interval = access.settings.evcc.interval
+        self._diagnostics = access.diagnostics
+        self._broken: dict[str, str] | None = None
+        self._last = -math.inf
 
-    async def work(self, asked: bool) -> float:  # noqa: ARG002, FBT001  a Routine's work
-        """Ask once; the seconds until the next time."""
+    @classmethod
+    def enabled(cls, settings: Settings) -> bool:
+        """Whether there are expressions."""
+        return bool(settings.topics.jq)
+
+    async def read(self) -> None:
+        """Read the results, and name the expressions that have none."""
         if self._broken is None:
-            self._broken = await self._tried()
-        found = await self._answers()
+            self._broken = await self._find_broken()
+        found = await self._results()
         topics: dict[str, bytes] = {}
         for name, value in found.values.items():
             topics |= flatten(f"jq/{escape(name)}", value)
-        self._want(SOURCE, topics)
+        self.publish(topics)
         errors = {**(self._broken or {}), **found.errors}
-        self._problem(SOURCE, "; ".join(f"jq {name}: {reason}" for name, reason in errors.items()) or None)
-        return self._interval()
+        self._diagnostics.set(self.name, "; ".join(f"jq {name}: {reason}" for name, reason in errors.items()) or None)
+        self._last = asyncio.get_running_loop().time()
 
-    async def _answers(self) -> Results:
+    def due_in(self) -> float:
+        """Seconds until an interval has passed since the last answer."""
+        return self._last + self._interval - asyncio.get_running_loop().time()
+
+    def refresh(self) -> None:
+        """Try each expression again: evcc may be another release now."""
+        self._broken = None
+        super().refresh()
+
+    async def _results(self) -> Results:
         with suppress(Refused):
-            return await self._answer()
-        # something that jq's `try` does not catch: whose fault is it?
-        self._broken = await self._tried()
+            return await self._request()
+        # something that jq's `try` does not catch: find the expression
+        self._broken = await self._find_broken()
         try:
-            return await self._answer()
+            return await self._request()
         except Refused as error:
             return Results({}, {"all": str(error)})
 
-    async def _answer(self) -> Results:
+    async def _request(self) -> Results:
         broken = self._broken or {}
         sound = {name: expression for name, expression in self._expressions.items() if name not in broken}
         if not sound:
             return Results({}, {})
         return results(sound, await self._rest.jq(combined(sound)))
 
-    async def _tried(self) -> dict[str, str]:
-        """Each expression alone; those that do not even compile, with the reasons."""
+    async def _find_broken(self) -> dict[str, str]:
+        """Try each expression alone; those that evcc does not compile or finish, with the reasons."""
         broken: dict[str, str] = {}
         for name, expression in self._expressions.items():
             try:
@@ -75,12 +85,12 @@ class Jq:
                 broken[name] = str(error)
             except Unreachable:
                 await self._check()
-                broken[name] = "evcc does not come to an end with it"
+                broken[name] = "evcc does not finish computing it"
         return broken
 
     async def _check(self) -> None:
-        """Raise when evcc does not even answer what no expression can be to blame for."""
+        """Raise when evcc does not answer an expression either that cannot be the cause."""
         try:
             await self._rest.jq("null")
         except Refused as error:
-            raise Invalid(f"evcc takes no jq at all: {error}") from None
+            raise Invalid(f"evcc refuses any jq: {error}") from None

@@ -1,106 +1,114 @@
 """Plan details: how evcc means to reach a loadpoint's goal, on `loadpoints/<n>/planDetails`."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import asyncio
+import math
 
 from bridge.errors import EvccError, Refused
-from bridge.extras.rest import Rest
+from bridge.evcc.reader import Update
+from bridge.extras.periodic import Access, Periodic
+from bridge.settings import Settings
 from bridge.state.payload import text, unix_seconds
+from bridge.state.state import Loadpoint, Scope
 
-SOURCE = "plans"
 # what a plan is: when one of these changes, evcc has another plan
-_GOAL = (
-    "effectivePlanId",
-    "effectivePlanTime",
-    "effectivePlanSoc",
-    "effectivePlanStrategy",
-    "planTime",
-    "planEnergy",
-    "planStrategy",
-    "planActive",
-    "vehicleName",
+_GOAL = frozenset(
+    {
+        "effectivePlanId",
+        "effectivePlanTime",
+        "effectivePlanSoc",
+        "effectivePlanStrategy",
+        "planTime",
+        "planEnergy",
+        "planStrategy",
+        "planActive",
+        "vehicleName",
+    }
 )
-# how it is reached: with the car charging this moves on at every cycle
-_COURSE = ("plan", "planProjectedStart", "planProjectedEnd", "planOverrun")
+# how it is reached: with the car charging this changes at every control cycle
+_COURSE = frozenset({"plan", "planProjectedStart", "planProjectedEnd", "planOverrun"})
 _PAUSE = 900.0
 
-Key = tuple[Any, ...]
 
+class Plans(Periodic):
+    """Reads a loadpoint's plan when its goal changes, and every quarter of an hour while its course does."""
 
-class Plans:
-    """Asks for the plan of a loadpoint when its goal changes, and every quarter of an hour while its course does."""
+    name = "plans"
+    topics = ("loadpoints/+/planDetails",)
 
-    def __init__(
-        self,
-        rest: Rest,
-        state: Callable[[], Mapping[str, Any]],
-        want: Callable[[str, Mapping[str, bytes]], None],
-    ) -> None:
-        self._rest = rest
-        self._state = state
-        self._want = want
-        self._goals: dict[int, Key] = {}
-        self._asked: dict[int, Key] = {}
+    def __init__(self, access: Access) -> None:
+        super().__init__(access)
         self._details: dict[int, bytes] = {}
+        self._other_goal: set[int] = set()
+        self._other_course: set[int] = set()
+        self._last = 0.0
 
-    def differ(self, state: Mapping[str, Any]) -> bool:
-        """Whether a plan has another goal than when plans were last asked for."""
-        return _keys(state, _GOAL) != self._goals
+    @classmethod
+    def enabled(cls, settings: Settings) -> bool:
+        """Whether the configuration wants plan details."""
+        return settings.extras.plans
 
-    def forget(self) -> None:
-        """Ask for every plan again."""
-        self._asked.clear()
-
-    async def work(self, asked: bool) -> float:  # noqa: ARG002, FBT001  a Routine's work
-        """Ask for the plans that changed; the seconds until it is worth looking again."""
-        state = self._state()
-        goals, keys = _keys(state, _GOAL), _keys(state, _GOAL + _COURSE)
-        same = {number for number, goal in goals.items() if goal == self._goals.get(number)}
-        self._goals = goals
-        self._asked = {number: key for number, key in self._asked.items() if number in keys}
-        self._details = {number: self._details[number] if number in same else b"" for number in keys}
-        failure = await self._read(keys)
-        self._want(SOURCE, {f"loadpoints/{number}/planDetails": details for number, details in self._details.items()})
+    async def read(self) -> None:
+        """Read the plans that changed; details of another goal are erased where evcc does not answer for the new."""
+        planned = {loadpoint.position for loadpoint in self._reader.state.loadpoints if _has_plan(loadpoint)}
+        outdated = planned & (self._other_goal | planned - self._details.keys())
+        due = outdated | planned & self._other_course
+        self._other_goal, self._other_course = set(), set()
+        self._details = {number: self._details.get(number, b"") for number in planned}
+        failure: EvccError | None = None
+        for number in sorted(due):
+            try:
+                self._details[number] = await self._read_one(number)
+            except EvccError as error:
+                failure = error
+                self._failed(number, outdated=number in outdated)
+        self.publish({f"loadpoints/{number}/planDetails": details for number, details in self._details.items()})
         if failure is not None:
             raise failure
-        return _PAUSE
+        self._last = asyncio.get_running_loop().time()
 
-    async def _read(self, keys: Mapping[int, Key]) -> EvccError | None:
-        """Ask for what is not known yet; why evcc did not give the last of those that it did not give."""
-        failure: EvccError | None = None
-        for number, key in keys.items():
-            if self._asked.get(number) != key:
-                try:
-                    self._details[number] = await self._read_one(number)
-                    self._asked[number] = key
-                except EvccError as error:
-                    failure = error
-        return failure
+    def due_in(self) -> float:
+        """Seconds until the plans whose course has changed are read again; infinite while none has."""
+        if not self._other_course:
+            return math.inf
+        return self._last + _PAUSE - asyncio.get_running_loop().time()
+
+    def update(self, update: Update) -> None:
+        """Note which loadpoints have another plan; only what changed is looked at."""
+        super().update(update)
+        for change in update.changes:
+            if change.target.scope is Scope.LOADPOINT and change.key in _GOAL:
+                self._other_goal.add(int(change.target.name))
+                self.ask()
+            elif change.target.scope is Scope.LOADPOINT and change.key in _COURSE:
+                self._other_course.add(int(change.target.name))
+
+    def refresh(self) -> None:
+        """Read every plan again."""
+        self._other_course.update(range(1, len(self._reader.state.loadpoints) + 1))
+        super().refresh()
+
+    def _failed(self, number: int, *, outdated: bool) -> None:
+        """Read it again with the next attempt; until then there are no details, or those of the same goal."""
+        if outdated:
+            self._details[number] = b""
+            self._other_goal.add(number)
+        else:
+            self._other_course.add(number)
 
     async def _read_one(self, number: int) -> bytes:
         try:
             reply = await self._rest.find(f"/api/loadpoints/{number}/plan")
-        except Refused:  # so evcc says when a car is fuller than its plan wants
+        except Refused:  # evcc's answer when a car's soc is above the plan's
             return b""
         return b"" if reply is None else text(reply.json())
 
 
-def _keys(state: Mapping[str, Any], fields: tuple[str, ...]) -> dict[int, Key]:
-    """The given fields of each loadpoint that has a plan, by its number."""
-    loadpoints = state.get("loadpoints")
-    return {
-        number: tuple(repr(loadpoint.get(field)) for field in fields)
-        for number, loadpoint in enumerate(loadpoints if isinstance(loadpoints, list) else (), start=1)
-        if isinstance(loadpoint, Mapping) and _has_plan(loadpoint)
-    }
+def _has_plan(loadpoint: Loadpoint) -> bool:
+    return any(_is_time(loadpoint.text(key)) for key in ("effectivePlanTime", "planTime"))
 
 
-def _has_plan(loadpoint: Mapping[str, Any]) -> bool:
-    return any(_is_time(loadpoint.get(key)) for key in ("effectivePlanTime", "planTime"))
-
-
-def _is_time(value: Any) -> bool:
+def _is_time(text: str) -> bool:
     try:
-        return isinstance(value, str) and unix_seconds(value) is not None
+        return unix_seconds(text) is not None
     except (ValueError, OverflowError):
         return False

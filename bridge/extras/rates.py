@@ -1,4 +1,4 @@
-"""Rates: what energy costs, or emits, from when to when; in every form that evcc has given them."""
+"""Rates: the price or emission of energy in a time slot, in every form that evcc has had for them."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,91 +1,102 @@
 """Charging sessions, below `sessions`."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, time, timedelta, tzinfo
+import time
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta, tzinfo
+from datetime import time as clock
 from typing import Any
 
 from bridge.errors import EvccError, Refused
-from bridge.extras.ledger import Ledger, Row, each, number
-from bridge.extras.rest import SESSIONS, Rest
+from bridge.extras.periodic import Access, Periodic
+from bridge.extras.rest import SESSIONS
+from bridge.extras.session_statistics import Row, SessionStatistics, number, read_rows
+from bridge.settings import Settings
+from bridge.state.state import Part
 
-SOURCE = "sessions"
 # an old installation on a small machine takes its time
 TIMEOUT = 30.0
-# evcc writes a session down a moment after the car has left
-_WRITTEN_AFTER = 2.0
+# evcc stores a session a moment after the car has left
+_STORED_AFTER = 2.0
+
+Figures = Mapping[str, float | None]
 
 
-class Sessions:
-    """Reads evcc's list when a session has ended, and at midnight: months and years end too. `now` in unix seconds."""
+class Sessions(Periodic):
+    """Reads `GET /api/sessions` when a session has ended, and when the local date changes: so may month and year."""
 
-    def __init__(
-        self,
-        rest: Rest,
-        want: Callable[[str, Mapping[str, bytes]], None],
-        zone: tzinfo,
-        now: Callable[[], float],
-    ) -> None:
-        self._rest = rest
-        self._want = want
-        self._zone = zone
-        self._now = now
+    name = "sessions"
+    topics = ("sessions/#",)
+
+    def __init__(self, access: Access) -> None:
+        super().__init__(access)
+        self._zone: tzinfo = access.settings.commands.zone()
         self._reading = asyncio.Lock()
+        self._date: date | None = None
         self._latest: Mapping[str, Row] = {}
-        self._told: dict[str, tuple[Any, Any]] = {}
+        self._published: dict[str, tuple[Any, Any]] = {}
 
-    async def work(self, asked: bool) -> float:  # noqa: ARG002, FBT001  a Routine's work
-        """Read the list; the seconds until midnight."""
-        await self._read()
-        local = datetime.fromtimestamp(self._now(), self._zone)
-        midnight = datetime.combine(local.date() + timedelta(days=1), time.min, self._zone)
-        return max(midnight.timestamp() - self._now(), 1.0)
+    @classmethod
+    def enabled(cls, settings: Settings) -> bool:
+        """Whether the configuration wants sessions."""
+        return settings.extras.sessions
 
-    async def ended(self, loadpoint: Mapping[str, Any]) -> dict[str, float | None]:
-        """Energy in kWh, cost and duration in s of the session that has just ended at a loadpoint.
-
-        evcc's list has the last word; while it does not have the session, but only one that was told of before, the
-        loadpoint's last values have.
-        """
-        known = told_by(loadpoint)
-        title = str(loadpoint.get("title", ""))
-        for pause in (0.0, _WRITTEN_AFTER):
-            await asyncio.sleep(pause)
-            try:
-                await self._read()
-            except EvccError:
-                break
-            row = self._latest.get(title)
-            if row is not None and self._told.get(title) != _key(row) and _is_same(row, known):
-                self._told[title] = _key(row)
-                return _of_row(row)
-        return known
-
-    async def _read(self) -> None:
+    async def read(self) -> None:
+        """Read the list and publish its sums; none where this evcc keeps no sessions."""
         async with self._reading:
-            ledger = Ledger(datetime.fromtimestamp(self._now(), UTC), self._zone)
+            now = datetime.fromtimestamp(time.time(), self._zone)
+            statistics = SessionStatistics(now)
             try:
                 reply = await self._rest.get(SESSIONS, timeout=TIMEOUT)
             except Refused:
-                self._want(SOURCE, {})
-                return
-            async for row in each(reply.body):
-                ledger.add(row)
-            self._latest = ledger.latest
-            self._want(SOURCE, ledger.topics())
+                self.publish({})
+            else:
+                async for row in read_rows(reply.body):
+                    statistics.add(row)
+                self._latest = statistics.latest
+                self.publish(statistics.topics())
+            self._date = now.date()
+
+    def due_in(self) -> float:
+        """Seconds until local midnight."""
+        now = datetime.fromtimestamp(time.time(), self._zone)
+        if now.date() != self._date:
+            return 0.0
+        midnight = datetime.combine(now.date() + timedelta(days=1), clock.min, self._zone)
+        return max(midnight.timestamp() - now.timestamp(), 0.0)
+
+    async def ended(self, loadpoint: Part) -> Figures:
+        """Energy in kWh, cost and duration in s of the session that has just ended at a loadpoint.
+
+        evcc's list has precedence; while it does not have the session yet, or only one that was published before,
+        these are the loadpoint's last values.
+        """
+        known = figures_of(loadpoint)
+        title = loadpoint.title
+        for pause in (0.0, _STORED_AFTER):
+            await asyncio.sleep(pause)
+            try:
+                await self.read()
+            except EvccError:
+                break
+            row = self._latest.get(title)
+            if row is not None and self._published.get(title) != _key(row) and _is_same(row, known):
+                self._published[title] = _key(row)
+                return _figures_of_row(row)
+        return known
 
 
-def told_by(loadpoint: Mapping[str, Any]) -> dict[str, float | None]:
-    """Energy in kWh, cost and duration in s of a session, as the loadpoint itself tells of it."""
-    energy = number(loadpoint, "sessionEnergy")
+def figures_of(loadpoint: Part) -> Figures:
+    """Energy in kWh, cost and duration in s of a session, as the loadpoint's own values have them."""
+    energy = loadpoint.number("sessionEnergy")
     return {
         "energy": None if energy is None else round(energy / 1000, 3),
-        "cost": number(loadpoint, "sessionPrice"),
-        "duration": number(loadpoint, "chargeDuration"),
+        "cost": loadpoint.number("sessionPrice"),
+        "duration": loadpoint.number("chargeDuration"),
     }
 
 
-def _of_row(row: Row) -> dict[str, float | None]:
+def _figures_of_row(row: Row) -> Figures:
     keys = {"energy": "chargedEnergy", "cost": "price", "duration": "chargeDuration"}
     return {name: number(row, key) for name, key in keys.items()}
 
@@ -94,7 +105,7 @@ def _key(row: Row) -> tuple[Any, Any]:
     return row.get("id"), row.get("created")
 
 
-def _is_same(row: Row, known: Mapping[str, float | None]) -> bool:
-    """Whether a row is of the session that a loadpoint tells of: meters in between may differ a little."""
+def _is_same(row: Row, known: Figures) -> bool:
+    """Whether a row is of the session that a loadpoint's values show: meters in between may differ a little."""
     listed, shown = number(row, "chargedEnergy"), known["energy"]
     return listed is not None and shown is not None and abs(listed - shown) <= max(0.5, shown / 5)

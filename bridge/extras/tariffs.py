@@ -1,66 +1,85 @@
 """Tariffs: what energy costs and emits, below `tariffs/`."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+import asyncio
+import time
+from asyncio import TaskGroup
+from collections.abc import Mapping
+from math import inf
 
 from bridge.errors import EvccError, Refused
+from bridge.extras.periodic import Access, Periodic
 from bridge.extras.rates import Rate, bounds, current, listed, next_change, rates
-from bridge.extras.rest import Rest
+from bridge.settings import Settings
 from bridge.state.payload import payload, text
 
-SOURCE = "tariffs"
 TYPES = ("grid", "feedin", "co2", "planner", "solar", "temperature")
 # slots begin at quarters of an hour in every time zone
 _QUARTER = 900.0
-# timers may ring a moment early
+# timers may fire a moment early
 _AFTER = 0.05
+# how long a jump of the wall clock may go unnoticed
+_LONGEST_SLEEP = 20.0
 
 
-class Tariffs:
-    """The tariffs that this evcc has. `now` in unix seconds.
+class Tariffs(Periodic):
+    """Reads `GET /api/tariff/<type>` every quarter of an hour, unless evcc's state shows the same rates already.
 
-    Every quarter of an hour a list is asked for, unless evcc's state shows the same rates already. Nothing need be
-    asked for the figures of this moment to change with their slots.
+    The figures of this moment follow the wall clock by themselves, also while evcc is away.
     """
 
-    def __init__(
-        self,
-        rest: Rest,
-        state: Callable[[], Mapping[str, Any]],
-        want: Callable[[str, Mapping[str, bytes]], None],
-        now: Callable[[], float],
-    ) -> None:
-        self._rest = rest
-        self._state = state
-        self._want = want
-        self._now = now
+    name = "tariffs"
+    topics = ("tariffs/#",)
+
+    def __init__(self, access: Access) -> None:
+        super().__init__(access)
         self._texts: dict[str, bytes] = {}
         self._rates: dict[str, list[Rate]] = {}
         self._quarter = -1.0
+        # when, by the wall clock, the published figures are right; before the first read there are none
+        self._since, self._until = -inf, inf
+        self._all = True
 
-    async def work(self, asked: bool) -> float:  # noqa: FBT001  a Routine's work
-        """Bring everything up to date; the seconds until something changes by itself."""
-        if self._rates:
-            self._publish()
-        if asked or self._quarter != self._now() // _QUARTER:
-            await self._read(asked=asked)
-            self._quarter = self._now() // _QUARTER
-            self._publish()
-        moment = self._now()
-        due = min((next_change(known, moment) for known in self._rates.values()), default=moment + _QUARTER)
-        return min(due - moment, _QUARTER - moment % _QUARTER) + _AFTER
+    @classmethod
+    def enabled(cls, settings: Settings) -> bool:
+        """Whether the configuration wants tariffs."""
+        return settings.extras.tariffs
 
-    async def _read(self, *, asked: bool) -> None:
+    async def read(self) -> None:
+        """Read the types whose rates evcc's state does not show; the others keep theirs when one fails."""
         failure: EvccError | None = None
         for kind in TYPES:
-            if asked or not self._is_in_state(kind):
+            if self._all or not self._is_in_state(kind):
                 try:
                     await self._read_one(kind)
                 except EvccError as error:
                     failure = error
+        self._publish_rates()
         if failure is not None:
-            self._publish()
             raise failure
+        self._all = False
+        self._quarter = time.time() // _QUARTER
+
+    def due_in(self) -> float:
+        """Seconds until the next quarter of an hour."""
+        now = time.time()
+        return 0.0 if now // _QUARTER != self._quarter else _QUARTER - now % _QUARTER + _AFTER
+
+    def refresh(self) -> None:
+        """Read all types again, whatever the state shows."""
+        self._all = True
+        super().refresh()
+
+    async def run(self) -> None:
+        """Read until cancelled, and let `now` change with the slots."""
+        async with TaskGroup() as group:
+            group.create_task(super().run(), name="tariff lists")
+            group.create_task(self._follow_slots(), name="tariff slots")
+
+    async def _follow_slots(self) -> None:
+        while True:
+            await asyncio.sleep(min(max(self._until - time.time(), 0.0) + _AFTER, _LONGEST_SLEEP))
+            if not self._since <= time.time() < self._until:
+                self._publish_rates()
 
     async def _read_one(self, kind: str) -> None:
         try:
@@ -76,17 +95,19 @@ class Tariffs:
             self._rates[kind] = rates(found)
 
     def _is_in_state(self, kind: str) -> bool:
-        """Whether evcc's forecast holds the very rates that are known, and so nothing else need be asked."""
-        forecast = self._state().get("forecast")
+        """Whether evcc's forecast holds the very rates that are known, so that none need be read."""
+        forecast = self._reader.state.site.get("forecast")
         shown = forecast.get(kind) if isinstance(forecast, Mapping) else None
         known = self._rates.get(kind)
         return bool(known) and rates(shown) == known
 
-    def _publish(self) -> None:
+    def _publish_rates(self) -> None:
         topics: dict[str, bytes] = {}
+        now = time.time()
         for kind, known in self._rates.items():
             low, high = bounds(known)
-            figures = {"now": current(known, self._now()), "min": low, "max": high}
+            figures = {"now": current(known, now), "min": low, "max": high}
             topics[f"tariffs/{kind}"] = self._texts[kind]
             topics |= {f"tariffs/{kind}/{name}": payload(value) for name, value in figures.items()}
-        self._want(SOURCE, topics)
+        self._since, self._until = now, min((next_change(known, now) for known in self._rates.values()), default=inf)
+        self.publish(topics)

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import orjson
 
 from bridge.errors import Unreachable
-from bridge.evcc.client import Reply
+from bridge.evcc.client import Reply, Verdict
 
 _RECORDINGS = Path(__file__).parent.parent / "recordings"
 ERAS = ("0.131.4", "0.313.2")
@@ -73,18 +73,12 @@ class FakeEvcc:
             raise answer
         return answer if isinstance(answer, Reply) else answer(params or {})
 
-
-class Wanted:
-    """What is wanted, by source."""
-
-    def __init__(self) -> None:
-        self.sources: dict[str, Mapping[str, bytes]] = {}
-
-    def __call__(self, source: str, topics: Mapping[str, bytes]) -> None:
-        self.sources[source] = topics
-
-    def __getitem__(self, topic: str) -> bytes:
-        return next((topics[topic] for topics in self.sources.values() if topic in topics), b"")
+    async def has_routes(self, timeout: float | None = None) -> bool:
+        try:
+            reply = await self.call("GET", "/api/state", params={"jq": "null"}, timeout=timeout)
+        except Unreachable:
+            return False
+        return reply.verdict is Verdict.OK
 
 
 def evcc_of(era: str) -> FakeEvcc:

@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 import jq
@@ -6,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.extras.expressions import combined, guarded, results
+from bridge.errors import Refused
+from bridge.extras.expressions import combined, guarded, path, results
 from bridge.state.known import words
 from tests.extras.recorded import state
 
@@ -161,3 +163,107 @@ def test_no_row_of_words_gets_at_a_secret(expression: str) -> None:
 @pytest.mark.parametrize("answer", [None, [], "x", {}])
 def test_an_answer_without_values_has_none(answer: Any) -> None:
     assert results({"a": "."}, answer).values == {"a": None}
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        (".", HOUSE),
+        (".siteTitle", "Haus Süd"),
+        (" .siteTitle ", "Haus Süd"),
+        (".result.siteTitle", "Haus Süd"),
+        (".nope", None),
+        (".nope.neither", None),
+        (".loadpoints[0].mode", "pv"),
+        (".loadpoints[-1].mode", "pv"),
+        ('.["siteTitle"]', "Haus Süd"),
+        ('."siteTitle"', "Haus Süd"),
+        ('.vehicles["my.car_2"].minSoc', 0),
+        ('.vehicles."my.car_2"["minSoc"]', 0),
+        (".loadpoints[99]", None),
+        (".siteTitle?", "Haus Süd"),
+    ],
+)
+def test_a_path_is_passed_on(expression: str, expected: Any) -> None:
+    found = jq.compile(path(expression)).input_text(HOUSE).first()
+    if expression == ".":
+        assert found == state("0.313.2")
+    elif expected == 0:
+        assert found in {0, None, 20, 30}
+    else:
+        assert found == expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "until(false; .)",
+        '[limit(1e12; repeat("x" * 1000))]',
+        ".loadpoints[]",
+        "..",
+        ".[0:1e9]",
+        ".a | .b",
+        ".a, .b",
+        ".a + .b",
+        ".a.until(false;.)",
+        ".[.a]",
+        ".[until(false;.)]",
+        '."\\(until(false;.))"',
+        '.["\\(until(false;.))"]',
+        ".a # b",
+        ".a\n| repeat(.)",
+        "$__loc__",
+        ".a[1e9]",
+        ".a[99999999999]",
+        ".a..b",
+        ".a.",
+        ".1",
+        '["siteTitle"]',
+        ".a" * 501,
+        "." + "[" * 400,
+        ".ä",
+    ],
+)
+def test_only_a_path_is_a_path(expression: str) -> None:
+    with pytest.raises(Refused, match="jq takes a path"):
+        path(expression)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        ".mqtt.password",
+        '.mqtt["password"]',
+        '.mqtt."password"',
+        ".mqtt.PassWord?",
+        ".influx.apiToken[0]",
+        '.eebus.config["Certificate"].public',
+        ".vehicles.van.vehicles.token",
+    ],
+)
+def test_a_path_through_a_secret_is_refused(expression: str) -> None:
+    with pytest.raises(Refused, match="is secret"):
+        path(expression)
+
+
+@pytest.mark.parametrize(
+    "expression", [".a" * 400_000, "." + "a" * 800_000 + "!", '."' + "\\" * 800_000, ".a[" * 300_000]
+)
+def test_a_long_expression_costs_no_time(expression: str) -> None:
+    before = time.process_time()
+    with pytest.raises(Refused):
+        path(expression)
+    assert time.process_time() - before < 0.5
+
+
+@given(st.text(alphabet='.[]"?\\ab0-()|,:; ', max_size=12).map(lambda text: f".{text}"))
+def test_what_passes_as_a_path_has_one_result_without_computing_anything(expression: str) -> None:
+    try:
+        found = path(expression)
+    except Refused:
+        return
+    try:
+        results = jq.compile(found).input_value({"a": [{"b": 1}], "b": {"a": 2}}).all()
+    except ValueError:  # an index into an object, and such: evcc refuses it
+        return
+    assert len(results) <= 1

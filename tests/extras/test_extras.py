@@ -2,71 +2,45 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from bridge.extras import Extras
-from bridge.mqtt.message import Message
-from bridge.settings import Settings
-from tests.extras.outlet import Outlet
-from tests.extras.recorded import ERAS, FakeEvcc, evcc_of, reply, state
-from tests.virtual import START, in_virtual_time, monotonic, now
+from bridge.state.state import Scope, Target
+from tests.extras.house import House
+from tests.extras.recorded import ERAS, evcc_of, reply, state
+from tests.virtual import START, in_virtual_time
 
 
-class House:
+class Recorded(House):
     """All extras of a recorded house."""
 
     def __init__(self, era: str = "0.313.2", **settings: Any) -> None:
-        self.evcc: FakeEvcc = evcc_of(era)
-        self.state = state(era)
-        self.outlet = Outlet()
-        self.well: list[bool] = []
-        self.problems: dict[str, str | None] = {}
-        self.refreshed = 0
-        self.extras = Extras(
-            self.evcc,
-            lambda: self.state,
-            self.outlet,
-            Settings(**settings),
-            ZoneInfo("Europe/Berlin"),
-            problem=self.problem,
-            refresh=self.refresh,
-            well=self.well.append,
-            now=now,
-            monotonic=monotonic,
-        )
+        super().__init__(evcc_of(era), state(era), **settings)
+        client: Any = self.evcc
+        access = self.access
+        self.extras = Extras(client, access.reader, access.mirror, self.settings, self.diagnostics)
 
-    def problem(self, key: str, text: str | None) -> None:
-        self.problems[key] = text
-
-    def refresh(self) -> None:
-        self.refreshed += 1
-
-    def change(self, number: int = 1, *, certain: bool = True, **values: Any) -> None:
-        """A loadpoint says something else."""
-        old = self.state
-        loadpoints = list(old["loadpoints"])
-        loadpoints[number - 1] = loadpoints[number - 1] | values
-        self.state = old | {"loadpoints": loadpoints}
-        self.extras.changed(old, self.state, certain=certain)
+    def change(self, number: int = 1, *, complete: bool = True, **values: Any) -> None:
+        """Values of a loadpoint change."""
+        self.extras.update(self.loadpoint(number, values, complete=complete))
 
     @asynccontextmanager
-    async def running(self, *, certain: bool = True) -> AsyncIterator[None]:
+    async def running(self, *, complete: bool = True) -> AsyncIterator[None]:
         task = asyncio.create_task(self.extras.run())
-        self.extras.changed({}, self.state, certain=certain)
+        self.extras.update(self.first(complete=complete))
         await asyncio.sleep(1)
         yield
         task.cancel()
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_everything_is_read_once_and_an_idle_hour_takes_few_questions(era: str) -> None:
+def test_everything_is_read_once_and_an_idle_hour_takes_few_requests(era: str) -> None:
     async def main() -> None:
-        house = House(era)
+        house = Recorded(era)
         async with house.running():
-            assert house.extras.pending == frozenset()
-            assert {topic.split("/")[0] for topic in house.outlet.topics} >= {"tariffs", "sessions", "loadpoints"}
+            assert house.mirror.unread == set()
+            assert {topic.split("/")[0] for topic in house.mirror.topics} >= {"tariffs", "sessions", "loadpoints"}
             first = len(house.evcc.asked)
             assert first <= 14
             await asyncio.sleep(3600)
@@ -80,51 +54,63 @@ def test_everything_is_read_once_and_an_idle_hour_takes_few_questions(era: str) 
 @pytest.mark.parametrize("era", ERAS)
 def test_topics_of_the_recorded_house(era: str) -> None:
     async def main() -> None:
-        house = House(era)
+        house = Recorded(era)
         async with house.running():
-            topics = house.outlet.topics
+            topics = house.mirror.topics
         assert topics["tariffs/feedin/now"] == b"0.08"
         assert topics["sessions/total/energy"] == b"52.9"
         assert topics.get("site/telemetry") == (b"false" if era == "0.131.4" else None)
-        assert house.well == ([True] if era == "0.131.4" else [])
+        assert house.reader.hangs == ([False] if era == "0.131.4" else [])
 
     in_virtual_time(main())
 
 
-def test_nothing_is_asked_before_evcc_is_complete() -> None:
+def test_nothing_is_read_before_evcc_is_complete() -> None:
     async def main() -> None:
-        house = House()
-        async with house.running(certain=False):
+        house = Recorded()
+        async with house.running(complete=False):
             await asyncio.sleep(100)
             assert house.evcc.asked == []
-            assert house.extras.pending == {"tariffs", "sessions", "plans", "telemetry", "health"}
-            house.change(certain=True)
+            assert house.mirror.unread == {"tariffs/#", "sessions/#", "loadpoints/+/planDetails", "site/telemetry"}
+            house.change(complete=True)
             await asyncio.sleep(1)
             assert len(house.evcc.asked) > 5
 
     in_virtual_time(main())
 
 
-def test_what_is_switched_off_is_not_asked_for() -> None:
+def test_what_is_switched_off_is_not_read_and_its_old_topics_are_not_kept() -> None:
     async def main() -> None:
-        house = House(extras={"tariffs": False, "sessions": False, "plans": False})
+        house = Recorded(extras={"tariffs": False, "sessions": False, "plans": False})
+        assert house.mirror.unread == {"site/telemetry"}
         async with house.running():
             assert house.evcc.asked == ["/api/health"]
-            assert house.extras.pending == frozenset()
+            assert house.mirror.unread == set()
+
+    in_virtual_time(main())
+
+
+def test_excluded_topics_are_not_published() -> None:
+    async def main() -> None:
+        house = Recorded(topics={"exclude": ["tariffs/*/min", "sessions/last*"]})
+        async with house.running():
+            topics = house.mirror.topics
+        assert "tariffs/grid/max" in topics
+        assert not [topic for topic in topics if topic.endswith("/min") or topic.startswith("sessions/last")]
 
     in_virtual_time(main())
 
 
 def test_an_ended_session_is_an_event_with_its_figures_and_a_new_list() -> None:
     async def main() -> None:
-        house = House()
+        house = Recorded()
         async with house.running():
             row = {"created": "2026-11-25T09:00:00Z", "loadpoint": "Carport + Süd", "chargedEnergy": 5, "price": 1.2}
             house.evcc.answers["/api/sessions"] = reply([row | {"chargeDuration": 1800 * 10**9}])
             house.change(charging=False, sessionEnergy=5010)
             house.change(connected=False)
             await asyncio.sleep(5)
-            stopped, left, ended = house.outlet.all()
+            stopped, left, ended = house.mirror.all()
             assert (stopped["event"], left["event"]) == ("charge_stop", "disconnected")
             assert ended == {
                 "event": "session_end",
@@ -136,42 +122,43 @@ def test_an_ended_session_is_an_event_with_its_figures_and_a_new_list() -> None:
                 "cost": 1.2,
                 "duration": 1800,
             }
-            assert house.outlet.topics["sessions"] == b"1"
+            assert house.mirror.topics["sessions"] == b"1"
 
     in_virtual_time(main())
 
 
-def test_a_thousand_sessions_that_end_at_once_are_all_told() -> None:
+def test_of_a_thousand_sessions_that_end_at_once_each_is_an_event() -> None:
     async def main() -> None:
-        house = House()
+        house = Recorded()
         async with house.running():
+            house.change(charging=False)
             for _ in range(1000):
                 house.change(connected=False)
                 house.change(connected=True)
             await asyncio.sleep(3600)
-            ended = [event for event in house.outlet.all() if event["event"] == "session_end"]
+            ended = [event for event in house.mirror.all() if event["event"] == "session_end"]
             assert len(ended) == 1000
             assert {event["energy"] for event in ended} == {0}
 
     in_virtual_time(main())
 
 
-def test_without_sessions_the_loadpoint_tells_what_one_has_brought() -> None:
+def test_without_sessions_an_ended_one_has_the_loadpoints_own_figures() -> None:
     async def main() -> None:
-        house = House(extras={"sessions": False})
+        house = Recorded(extras={"sessions": False})
         async with house.running():
             house.change(sessionEnergy=5010, sessionPrice=1.5)
-            house.change(connected=False, sessionEnergy=0)
-            ended = house.outlet.all()[-1]
+            house.change(connected=False, charging=False, sessionEnergy=0)
+            ended = house.mirror.all()[-1]
             assert (ended["event"], ended["energy"], ended["cost"]) == ("session_end", 5.01, 1.5)
-            assert "sessions" not in house.outlet.sources
+            assert "sessions" not in house.mirror.sources
 
     in_virtual_time(main())
 
 
-def test_a_changed_plan_is_asked_for_at_once() -> None:
+def test_a_changed_plan_is_read_at_once() -> None:
     async def main() -> None:
-        house = House()
+        house = Recorded()
         async with house.running():
             house.evcc.asked.clear()
             house.change(2, planTime="2026-11-28T05:00:00Z")
@@ -181,36 +168,37 @@ def test_a_changed_plan_is_asked_for_at_once() -> None:
     in_virtual_time(main())
 
 
-def test_a_restart_makes_everything_be_asked_again_when_evcc_is_complete() -> None:
+def test_after_a_restart_everything_is_read_again_once_evcc_is_complete() -> None:
     async def main() -> None:
-        house = House(topics={"jq": {"a": ".a"}})
+        house = Recorded(topics={"jq": {"a": ".a"}})
         async with house.running():
             await asyncio.sleep(60)
-            house.change(certain=False)
-            house.extras.evcc_restarted()
+            house.extras.update(house.idle(complete=False, restarted=True))
             await asyncio.sleep(1)
             house.evcc.asked.clear()
             await asyncio.sleep(60)
             assert house.evcc.asked == []
-            before = dict(house.outlet.sources)
-            house.change(certain=True)
+            before = dict(house.mirror.sources)
+            house.change(complete=True)
             await asyncio.sleep(1)
-            assert {"/api/tariff/solar", "/api/sessions", "/api/health"} <= set(house.evcc.asked)
-            assert dict(house.outlet.sources) == before
-            assert house.outlet.all() == []
+            assert {"/api/tariff/solar", "/api/sessions", "/api/health", "/api/loadpoints/2/plan"} <= set(
+                house.evcc.asked
+            )
+            assert dict(house.mirror.sources) == before
+            assert house.mirror.all() == []
 
     in_virtual_time(main())
 
 
 def test_what_was_not_there_is_asked_for_again_once_evcc_is_complete_again() -> None:
     async def main() -> None:
-        house = House()
+        house = Recorded()
         async with house.running():
             solar = "/api/tariff/solar"
             await asyncio.sleep(1000)
             assert house.evcc.asked.count(solar) == 1
-            house.change(certain=False)
-            house.change(certain=True)
+            house.change(complete=False)
+            house.change(complete=True)
             await asyncio.sleep(1000)
             assert house.evcc.asked.count(solar) == 2
 
@@ -219,48 +207,44 @@ def test_what_was_not_there_is_asked_for_again_once_evcc_is_complete_again() -> 
 
 def test_a_refresh_reads_everything() -> None:
     async def main() -> None:
-        house = House()
+        house = Recorded()
         async with house.running():
             house.evcc.asked.clear()
-            house.extras.request(Message("bridge/request/refresh", b"{}"))
+            house.request("refresh")
             await asyncio.sleep(1)
-            assert house.refreshed == 1
+            assert house.reader.refreshed == 1
             assert {"/api/tariff/grid", "/api/sessions", "/api/loadpoints/1/plan"} <= set(house.evcc.asked)
 
     in_virtual_time(main())
 
 
-def test_telemetry_is_asked_for_after_a_command() -> None:
+def test_of_many_commands_only_one_for_telemetry_has_it_read_again() -> None:
     async def main() -> None:
-        house = House("0.131.4")
+        house = Recorded("0.131.4")
         async with house.running():
-            house.evcc.answers["/api/settings/telemetry"] = reply({"result": True})
-            house.extras.commanded()
+            house.evcc.asked.clear()
+            for key in ("prioritySoc", "bufferSoc", "residualPower"):
+                house.extras.commanded(Target(Scope.SITE), key)
+            house.extras.commanded(Target(Scope.LOADPOINT, "1"), "mode")
             await asyncio.sleep(1)
-            assert house.outlet.topics["site/telemetry"] == b"true"
+            assert house.evcc.asked == []
+            house.evcc.answers["/api/settings/telemetry"] = reply({"result": True})
+            house.extras.commanded(Target(Scope.SITE), "telemetry")
+            await asyncio.sleep(1)
+            assert house.mirror.topics["site/telemetry"] == b"true"
 
     in_virtual_time(main())
 
 
-def test_evcc_comes_and_goes() -> None:
+def test_jq_is_read_at_every_interval_with_one_request() -> None:
     async def main() -> None:
-        house = House()
-        for online in (True, False, True):
-            house.extras.evcc(online=online)
-        assert [event["event"] for event in house.outlet.all()] == ["evcc_offline", "evcc_online"]
-
-    in_virtual_time(main())
-
-
-def test_jq_is_asked_at_every_interval() -> None:
-    async def main() -> None:
-        house = House(topics={"jq": {"a": ".a", "b": ".b"}}, evcc={"interval": 20})
+        house = Recorded(topics={"jq": {"a": ".a", "b": ".b"}}, evcc={"interval": 20})
         house.evcc.answers["/api/state"] = reply({"a": 1, "b": {"__error": "no"}})
         async with house.running():
             await asyncio.sleep(200)
-            questions = [path for path in house.evcc.asked if path.startswith("/api/state") and "error" in path]
-            assert len(questions) == 2 + 11
-            assert house.outlet.sources["jq"] == {"jq/a": b"1"}
-            assert house.problems == {"jq": "jq b: no"}
+            requests = [path for path in house.evcc.asked if path.startswith("/api/state") and "error" in path]
+            assert len(requests) == 2 + 11
+            assert house.mirror.sources["jq"] == {"jq/a": b"1"}
+            assert house.diagnostics.text == "jq b: no"
 
     in_virtual_time(main())

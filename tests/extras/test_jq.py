@@ -9,8 +9,8 @@ from bridge.errors import EvccError, Unreachable
 from bridge.evcc.client import Reply
 from bridge.extras.expressions import guarded
 from bridge.extras.jq import Jq
-from bridge.extras.rest import Rest
-from tests.extras.recorded import NO_ROUTE, FakeEvcc, Wanted, reply, state
+from tests.extras.house import House as Base
+from tests.extras.recorded import NO_ROUTE, FakeEvcc, reply, state
 
 HOUSE = orjson.dumps(state("0.313.2")).decode()
 
@@ -23,35 +23,35 @@ def evaluated(params: Mapping[str, str]) -> Reply:
         return reply({"error": str(error)}, 400)
 
 
-class House:
+class House(Base):
     """Expressions, and a fake evcc that computes them."""
 
     def __init__(self, **expressions: str) -> None:
-        self.evcc = FakeEvcc({"/api/state": evaluated})
-        self.wanted = Wanted()
-        self.problems: dict[str, str | None] = {}
-        self.jq = Jq(expressions, Rest(self.evcc, lambda: 0.0), self.wanted, self.problem, lambda: 10.0)
-
-    def problem(self, key: str, text: str | None) -> None:
-        self.problems[key] = text
+        super().__init__(FakeEvcc({"/api/state": evaluated}), topics={"jq": expressions}, evcc={"interval": 10})
+        self.jq = Jq(self.access)
 
     async def poll(self) -> int:
-        """Work once; how many questions it took."""
+        """Read once; how many requests it took."""
         self.evcc.asked.clear()
-        assert await self.jq.work(False) == 10
+        await self.jq.read()
+        assert 9 < self.jq.due_in() <= 10
         return len(self.evcc.asked)
 
     @property
     def topics(self) -> Mapping[str, bytes]:
-        return self.wanted.sources["jq"]
+        return self.mirror.sources["jq"]
+
+    @property
+    def problem(self) -> str:
+        return self.diagnostics.text
 
 
-async def test_fifty_expressions_take_one_question_a_poll() -> None:
+async def test_fifty_expressions_take_one_request_a_poll() -> None:
     house = House(**{f"n{number}": f".interval + {number}" for number in range(50)})
     assert await house.poll() == 51
     assert await house.poll() == 1
     assert house.topics == {f"jq/n{number}": b"%d" % (4 + number) for number in range(50)}
-    assert house.problems == {"jq": None}
+    assert house.problem == ""
 
 
 async def test_results_become_topics_as_the_state_does() -> None:
@@ -83,7 +83,7 @@ async def test_a_broken_one_is_named_and_does_not_stop_the_others() -> None:
     house = House(good=".interval", broken=".[", worse="nofunction(1)")
     await house.poll()
     assert house.topics == {"jq/good": b"4"}
-    problem = house.problems["jq"] or ""
+    problem = house.problem
     assert "jq broken: " in problem
     assert "jq worse: " in problem
     assert "jq good" not in problem
@@ -93,11 +93,11 @@ async def test_one_that_fails_at_run_time_is_erased_and_named_as_long_as_it_fail
     house = House(good=".interval", late='if .interval == 4 then error("not yet") else 1 end')
     await house.poll()
     assert house.topics == {"jq/good": b"4"}
-    assert house.problems["jq"] == "jq late: not yet"
+    assert house.problem == "jq late: not yet"
     house.evcc.answers["/api/state"] = lambda _: reply({"good": 5, "late": 1})
     await house.poll()
     assert house.topics == {"jq/good": b"5", "jq/late": b"1"}
-    assert house.problems["jq"] is None
+    assert house.problem == ""
 
 
 async def test_one_that_stops_evcc_from_answering_is_left_out() -> None:
@@ -110,7 +110,7 @@ async def test_one_that_stops_evcc_from_answering_is_left_out() -> None:
     house.evcc.answers["/api/state"] = endless
     await house.poll()
     assert house.topics == {"jq/good": b"4"}
-    assert house.problems["jq"] == "jq endless: evcc does not come to an end with it"
+    assert house.problem == "jq endless: evcc does not finish computing it"
 
 
 async def test_when_all_are_refused_later_each_is_tried_again() -> None:
@@ -123,15 +123,15 @@ async def test_when_all_are_refused_later_each_is_tried_again() -> None:
     house.evcc.answers["/api/state"] = other_version
     assert await house.poll() == 5
     assert house.topics == {"jq/good": b"4"}
-    assert house.problems["jq"] == "jq other: no more"
+    assert house.problem == "jq other: no more"
     assert await house.poll() == 1
     house.evcc.answers["/api/state"] = evaluated
-    house.jq.evcc_restarted()
+    house.jq.update(house.idle(restarted=True))
     await house.poll()
     assert house.topics == {"jq/good": b"4", "jq/other": b"0.313.2"}
 
 
-async def test_when_only_all_together_are_refused_the_reason_is_told() -> None:
+async def test_when_only_all_together_are_refused_the_reason_is_published() -> None:
     def short(params: Mapping[str, str]) -> Reply:
         return (
             evaluated(params)
@@ -142,7 +142,7 @@ async def test_when_only_all_together_are_refused_the_reason_is_told() -> None:
     house = House(one=".interval", two=".version")
     house.evcc.answers["/api/state"] = short
     await house.poll()
-    assert (house.topics, house.problems["jq"]) == ({}, "jq all: URI too long")
+    assert (house.topics, house.problem) == ({}, "jq all: URI too long")
 
 
 @pytest.mark.parametrize(
@@ -154,8 +154,8 @@ async def test_while_evcc_does_not_answer_values_stay(answer: Any) -> None:
     await house.poll()
     house.evcc.answers["/api/state"] = answer
     with pytest.raises(EvccError):
-        await house.jq.work(False)
-    assert (house.topics, house.problems["jq"]) == ({"jq/good": b"4"}, None)
+        await house.jq.read()
+    assert (house.topics, house.problem) == ({"jq/good": b"4"}, "")
     house.evcc.answers["/api/state"] = evaluated
     assert await house.poll() == 1
-    assert (house.topics, house.problems["jq"]) == ({"jq/good": b"4"}, None)
+    assert (house.topics, house.problem) == ({"jq/good": b"4"}, "")

@@ -1,10 +1,10 @@
-"""Charging sessions as evcc lists them: read row by row, added up by month, year and all time."""
+"""Statistics of charging sessions: evcc's list is read row by row, and summed by month, year and all time."""
 
 import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import datetime
 from typing import Any
 
 from bridge.errors import Invalid
@@ -14,18 +14,18 @@ from bridge.util.json import parse_evcc_json
 
 Row = Mapping[str, Any]
 
-# rows are found without reading the list as a whole: that would keep a long list in memory, and everything
-# else waiting. Row by row each step takes microseconds, however old the installation is
+# rows are found without parsing the list as a whole, which would take memory and block the event loop; row by row
+# each step takes microseconds, however long the list is
 _STRING = rb'"(?:[^"\\]++|\\.)*+"'
 _PART = rb'[^{}"]++|' + _STRING
 _OBJECT = rb"\{(?:" + _PART + rb"|\{(?:" + _PART + rb")*+\})*+\}"
 _ROW = re.compile(rb"[\s,]*+(" + _OBJECT + rb")", re.DOTALL)
 _AT_ONCE = 25
 _NANOSECONDS = 1_000_000_000
-_TOO_LATE = 253_370_764_800  # the year 9999, which ends later in some time zones than calendars do
+_TOO_LATE = 253_370_764_800  # the year 9999, whose end datetime cannot hold in every time zone
 
 
-def rows(body: bytes) -> Iterator[Row]:
+def parse_rows(body: bytes) -> Iterator[Row]:
     """The sessions in a body of `GET /api/sessions`, bare or wrapped, `chargeDuration` in seconds.
 
     Invalid when the body is no such list.
@@ -33,31 +33,31 @@ def rows(body: bytes) -> Iterator[Row]:
     position = body.find(b"[") + 1
     if not position:
         if body.strip() not in {b"null", b'{"result":null}', b"{}"}:
-            raise Invalid("evcc's list of sessions is no list")
+            raise Invalid("evcc's list of sessions is not a list")
         return
     while found := _ROW.match(body, position):
         yield _row(found[1])
         position = found.end()
     if body[position:].translate(None, b" \t\r\n") not in {b"]", b"]}"}:
-        raise Invalid("evcc's list of sessions is cut, or no list of objects")
+        raise Invalid("evcc's list of sessions is cut off, or no list of objects")
 
 
-async def each(body: bytes) -> AsyncIterator[Row]:
-    """`rows`, letting everything else go on in between."""
-    for number, row in enumerate(rows(body)):
+async def read_rows(body: bytes) -> AsyncIterator[Row]:
+    """As `parse_rows`, without blocking the event loop."""
+    for number, row in enumerate(parse_rows(body)):
         if number % _AT_ONCE == 0:
             await asyncio.sleep(0)
         yield row
 
 
 def began(row: Row) -> int | None:
-    """When a session began, in unix seconds; None when the row does not say."""
+    """When a session began, in unix seconds; None when the row has no such time."""
     return _moment(row.get("created")) or _moment(row.get("finished"))
 
 
 @dataclass(slots=True)
-class Sum:
-    """Figures of the sessions of some time: kWh, currency, and the share of solar energy."""
+class Sums:
+    """Sums over the sessions of a period: kWh, currency, and the share of solar energy."""
 
     count: int = 0
     energy: float = 0.0
@@ -66,7 +66,7 @@ class Sum:
     _known: float = 0.0
 
     def add(self, row: Row) -> None:
-        """Take one more session; what its row does not say is not counted."""
+        """Add a session; values that its row does not have are not counted."""
         energy = number(row, "chargedEnergy")
         self.count += 1
         self.energy += energy or 0.0
@@ -78,11 +78,11 @@ class Sum:
 
     @property
     def solar(self) -> float | None:
-        """Percent of the energy whose origin is known; None when of none."""
+        """Solar share in percent of the energy whose origin is known; None when it is known of none."""
         return self._solar / self._known if self._known else None
 
     def topics(self, prefix: str) -> dict[str, bytes]:
-        """The figures as topics below `prefix`; without any session the cost is 0, without any price unknown."""
+        """The sums as topics below `prefix`; the cost is 0 without any session, and unknown without any price."""
         figures = {
             "count": self.count,
             "energy": self.energy,
@@ -93,28 +93,30 @@ class Sum:
 
 
 @dataclass(slots=True)
-class Ledger:
-    """All sessions, added up for the month and the year of `now` in `zone`; of the rows only the latest are kept."""
+class SessionStatistics:
+    """Sums over all sessions, and over those of the month and year of `now`, in its time zone.
+
+    Of the rows only the latest of each loadpoint are kept.
+    """
 
     now: datetime
-    zone: tzinfo
-    month: Sum = field(default_factory=Sum)
-    year: Sum = field(default_factory=Sum)
-    total: Sum = field(default_factory=Sum)
+    month: Sums = field(default_factory=Sums)
+    year: Sums = field(default_factory=Sums)
+    total: Sums = field(default_factory=Sums)
     last: Row | None = None
     latest: dict[str, Row] = field(default_factory=dict)
     """The last session of each loadpoint, by its title."""
 
     def add(self, row: Row) -> None:
-        """Take one more session, in whatever order."""
+        """Add a session, in any order."""
         self.total.add(row)
         moment = began(row)
         if moment is None:
             return
-        local, here = datetime.fromtimestamp(moment, self.zone), self.now.astimezone(self.zone)
-        if local.year == here.year:
+        local = datetime.fromtimestamp(moment, self.now.tzinfo)
+        if local.year == self.now.year:
             self.year.add(row)
-            if local.month == here.month:
+            if local.month == self.now.month:
                 self.month.add(row)
         self.last = _later(self.last, row)
         title = str(row.get("loadpoint", ""))
@@ -123,8 +125,8 @@ class Ledger:
     def topics(self) -> dict[str, bytes]:
         """Everything below `sessions`."""
         found = {"sessions": payload(self.total.count)}
-        for name, sum_ in (("month", self.month), ("year", self.year), ("total", self.total)):
-            found |= sum_.topics(f"sessions/{name}")
+        for name, sums in (("month", self.month), ("year", self.year), ("total", self.total)):
+            found |= sums.topics(f"sessions/{name}")
         if self.last is not None:
             found |= flatten("sessions/last", self.last) | {"sessions/last": text(self.last)}
         return found

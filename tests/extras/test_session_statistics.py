@@ -10,18 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import Invalid
-from bridge.extras.ledger import Ledger, each, rows
+from bridge.extras.session_statistics import SessionStatistics, parse_rows, read_rows
 from tests.extras.recorded import body
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
-def ledger_of(*sessions: Mapping[str, Any], now: datetime = NOW, zone: Any = BERLIN) -> Ledger:
-    ledger = Ledger(now, zone)
+def statistics_of(*sessions: Mapping[str, Any]) -> SessionStatistics:
+    statistics = SessionStatistics(NOW.astimezone(BERLIN))
     for row in sessions:
-        ledger.add(row)
-    return ledger
+        statistics.add(row)
+    return statistics
 
 
 def session(created: str | None, energy: float | None = 10, **values: Any) -> dict[str, Any]:
@@ -30,8 +30,8 @@ def session(created: str | None, energy: float | None = 10, **values: Any) -> di
 
 @pytest.mark.parametrize("era", ["0.131.4", "0.313.2"])
 def test_recorded_sessions_are_added_up(era: str) -> None:
-    ledger = ledger_of(*rows(body(era, "GET /api/sessions")))
-    topics = ledger.topics()
+    statistics = statistics_of(*parse_rows(body(era, "GET /api/sessions")))
+    topics = statistics.topics()
     expected = {
         "sessions": b"3",
         "sessions/month/count": b"2",
@@ -49,53 +49,53 @@ def test_recorded_sessions_are_added_up(era: str) -> None:
     }
     assert {topic: topics[topic] for topic in expected} == expected
     assert orjson.loads(topics["sessions/last"])["chargeDuration"] == 13000
-    assert set(ledger.latest) == {"Carport + Süd #1", "Garage"}
+    assert set(statistics.latest) == {"Carport + Süd #1", "Garage"}
 
 
 def test_months_and_years_begin_at_local_midnight() -> None:
-    ledger = ledger_of(
+    statistics = statistics_of(
         session("2026-10-31T22:59:59Z"),
         session("2026-10-31T23:00:00.123456789Z"),
         session("2025-12-31T23:00:00Z"),
         session("2025-12-31T22:59:59Z"),
     )
-    assert (ledger.month.count, ledger.year.count, ledger.total.count) == (1, 3, 4)
+    assert (statistics.month.count, statistics.year.count, statistics.total.count) == (1, 3, 4)
 
 
 def test_what_is_null_is_not_counted() -> None:
-    ledger = ledger_of(
+    statistics = statistics_of(
         session("2026-11-01T10:00:00Z", None, price=None, solarPercentage=50, chargeDuration=None),
         session("2026-11-02T10:00:00Z", 4, price=None, solarPercentage=None),
         session("2026-11-03T10:00:00Z", 6, price=1.5, solarPercentage=25),
     )
-    topics = ledger.topics()
+    topics = statistics.topics()
     assert topics["sessions/month/count"] == b"3"
     assert topics["sessions/month/energy"] == b"10"
     assert topics["sessions/month/cost"] == b"1.5"
     assert topics["sessions/month/solar"] == b"25"
 
 
-def test_without_sessions_nothing_cost_anything_and_without_prices_nobody_knows() -> None:
-    empty = ledger_of().topics()
+def test_the_cost_is_zero_without_sessions_and_unknown_without_prices() -> None:
+    empty = statistics_of().topics()
     assert empty["sessions"] == b"0"
     assert empty["sessions/month/cost"] == b"0"
     assert empty["sessions/month/solar"] == b""
     assert "sessions/last" not in empty
-    assert ledger_of(session("2026-11-02T10:00:00Z")).topics()["sessions/month/cost"] == b""
+    assert statistics_of(session("2026-11-02T10:00:00Z")).topics()["sessions/month/cost"] == b""
 
 
 @pytest.mark.parametrize(
     "created", [None, 5, "", "yesterday", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00", "9999-13-01T00:00:00Z"]
 )
 def test_a_session_of_an_unknown_time_counts_in_the_total_alone(created: Any) -> None:
-    ledger = ledger_of(session(created))
-    assert (ledger.total.count, ledger.year.count, ledger.last) == (1, 0, None)
+    statistics = statistics_of(session(created))
+    assert (statistics.total.count, statistics.year.count, statistics.last) == (1, 0, None)
 
 
 def test_the_last_session_is_the_latest_whatever_the_order() -> None:
     first, second = session("2026-11-01T10:00:00Z", id=7), session("2026-11-02T10:00:00Z", id=1)
     again = session("2026-11-02T10:00:00Z", id=2)
-    assert ledger_of(first, second, again).last == ledger_of(again, second, first).last == again
+    assert statistics_of(first, second, again).last == statistics_of(again, second, first).last == again
 
 
 @pytest.mark.parametrize(
@@ -103,13 +103,13 @@ def test_the_last_session_is_the_latest_whatever_the_order() -> None:
     [("13000000000000", 13000), ("2700123456789", 2700.123), ("null", None), ("500000000", 0.5), ("0", 0)],
 )
 def test_durations_are_seconds(text: str, seconds: float | None) -> None:
-    (row,) = rows(b'[{"chargeDuration":%s}]' % text.encode())
+    (row,) = parse_rows(b'[{"chargeDuration":%s}]' % text.encode())
     assert row["chargeDuration"] == seconds
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '{"result":[]}', '{"result":null}', " [ ] \n"])
 def test_no_sessions(text: str) -> None:
-    assert list(rows(text.encode())) == []
+    assert list(parse_rows(text.encode())) == []
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_no_sessions(text: str) -> None:
 )
 def test_what_is_no_list_of_sessions_is_invalid(text: str) -> None:
     with pytest.raises(Invalid):
-        list(rows(text.encode()))
+        list(parse_rows(text.encode()))
 
 
 values = st.none() | st.booleans() | st.integers(-9, 9) | st.text() | st.lists(st.text(), max_size=2)
@@ -140,7 +140,7 @@ tables = st.lists(
 @given(tables, st.booleans())
 def test_rows_are_found_whatever_stands_in_them(table: list[dict[str, Any]], wrapped: bool) -> None:
     whole = orjson.dumps({"result": table} if wrapped else table)
-    assert list(rows(whole)) == [{**row, **durations(row)} for row in table]
+    assert list(parse_rows(whole)) == [{**row, **durations(row)} for row in table]
 
 
 def durations(row: dict[str, Any]) -> dict[str, Any]:
@@ -148,9 +148,9 @@ def durations(row: dict[str, Any]) -> dict[str, Any]:
     return {} if not isinstance(nanoseconds, int) else {"chargeDuration": nanoseconds // 1_000_000_000}
 
 
-async def test_each_gives_the_same_rows() -> None:
+async def test_reading_without_blocking_gives_the_same_rows() -> None:
     whole = orjson.dumps([{"id": number} for number in range(120)])
-    assert [row async for row in each(whole)] == list(rows(whole))
+    assert [row async for row in read_rows(whole)] == list(parse_rows(whole))
 
 
 async def test_everything_else_goes_on_while_a_long_list_is_read() -> None:
@@ -163,7 +163,7 @@ async def test_everything_else_goes_on_while_a_long_list_is_read() -> None:
             turns += 1
 
     task = asyncio.create_task(others())
-    async for _ in each(orjson.dumps([{"id": number} for number in range(10_000)])):
+    async for _ in read_rows(orjson.dumps([{"id": number} for number in range(10_000)])):
         pass
     task.cancel()
     assert turns >= 10_000 // 25 - 1
