@@ -27,8 +27,8 @@ _LONGEST_TOPIC = 1024
 _MOST_ENTRIES = 200
 # log lines in so many seconds
 _LINES, _PERIOD = 20, 10.0
-# after an answer for which there was no room, seconds until the next command is read
-_PAUSE = 0.1
+# seconds until the next look at whether there is room for answers
+_PAUSE = 0.05
 
 
 class Status(StrEnum):
@@ -144,7 +144,6 @@ class Answers:
         self._mirror = mirror
         self._throttle = _Throttle()
         self._log = structlog.get_logger()
-        self._room_from = 0.0
 
     def give(self, command: Command, outcome: Outcome) -> None:
         """Give a command its answer."""
@@ -155,7 +154,7 @@ class Answers:
         now = asyncio.get_running_loop().time()
         answer = _fields(command, outcome, now)
         self.counts[outcome.status] += 1
-        self._publish(message, answer, now)
+        self._publish(message, answer)
         topic = message.topic.removesuffix("/set")[:_LONGEST_TOPIC]
         self._mirror.set(LAST, {LAST: orjson.dumps({"topic": topic, **answer})})
         self.journal.add(Entry(time.time(), topic, _shown(message.payload), command.found, answer))
@@ -164,14 +163,12 @@ class Answers:
 
     async def room(self) -> None:
         """Wait while the broker takes answers more slowly than commands come."""
-        left = self._room_from - asyncio.get_running_loop().time()
-        if left > 0:
-            await asyncio.sleep(left)
+        while self._mirror.congested:  # noqa: ASYNC110 - it ends with acknowledgements, of which there are thousands
+            await asyncio.sleep(_PAUSE)
 
-    def _publish(self, message: Inbound, answer: dict[str, Any], now: float) -> None:
+    def _publish(self, message: Inbound, answer: dict[str, Any]) -> None:
         payload = orjson.dumps(answer)
-        if not self._mirror.send(f"{message.topic.removesuffix('/set')}/result", payload) and self._mirror.connected:
-            self._room_from = now + _PAUSE
+        self._mirror.send(f"{message.topic.removesuffix('/set')}/result", payload)
         if message.response_topic is not None:
             self._mirror.respond(message.response_topic, payload, message.correlation)
         if message.retain and is_evccs(message.topic):

@@ -66,6 +66,7 @@ class Dispatcher:
         self._battery_mode = BatteryMode() if settings.keep_battery_mode else None
         self._excess = asyncio.Event()
         self._group: TaskGroup | None = None
+        self._stopping = False
 
     @property
     def counts(self) -> Counter[Status]:
@@ -103,18 +104,21 @@ class Dispatcher:
             self.stop()
 
     def stop(self) -> None:
-        """Answer, after `run` has ended, every command without an answer; again for those that came since."""
+        """Answer every command without an answer; `run` goes on answering those that come, and carries none out.
+
+        To be called again after `run` has ended, for those that came since.
+        """
+        self._stopping = True
         for message in self._mirror.commands.drain():
             self._take(message)
         for queue in self._queues.values():
             queue.stop()
-        self._queues.clear()
 
     def _take(self, message: Inbound) -> None:
         """Queue a command, or answer it."""
         if message.excess:
             self._excess.set()
-        elif not message.payload or self._mirror.standby or (message.stale and self._is_left(message)):
+        elif not message.payload or (message.stale and self._is_left(message)):
             return
         command = Command(message, message.arrived, message.arrived + self._patience(message))
         outcome = self._hindrance(command)
@@ -151,7 +155,7 @@ class Dispatcher:
             return TOO_MANY
         if message is not None and message.stale:
             return STORED
-        if self._group is None:
+        if self._stopping:
             return STOPPING
         return LATE if asyncio.get_running_loop().time() >= command.deadline else None
 

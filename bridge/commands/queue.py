@@ -119,6 +119,8 @@ class Queue:
     async def _send(self, command: Command) -> None:
         self._current = command
         outcome = await self._attempt(command)
+        if self._current is not command:  # answered meanwhile, as the bridge is stopping
+            return
         self._current = None
         if outcome is None and (outcome := self._hindrance(command)) is None:
             self._waiting = {_key(command): command, **self._waiting}

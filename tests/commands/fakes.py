@@ -106,21 +106,17 @@ class FakeReader:
 
 @dataclass
 class FakeMirror:
-    """Remembers what is published; takes no more answers while it has `room` for none."""
+    """Remembers what is published."""
 
     commands: MessageQueue = field(default_factory=MessageQueue)
     connected: bool = True
-    standby: bool = False
-    room: float = float("inf")
+    congested: bool = False
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     responses: list[tuple[str, dict[str, Any], bytes | None]] = field(default_factory=list)
     retained: dict[str, bytes] = field(default_factory=dict)
     erased: list[str] = field(default_factory=list)
 
     def send(self, topic: str, payload: bytes) -> bool:
-        if self.room <= 0:
-            return False
-        self.room -= 1
         self.sent.append((topic.removesuffix("/result"), orjson.loads(payload)))
         return True
 
@@ -139,8 +135,8 @@ class FakeMirror:
 class World:
     """A dispatcher and what is around it."""
 
-    def __init__(self, state: State = TODAY, **options: Any) -> None:
-        self.evcc, self.reader, self.mirror = FakeEvcc(), FakeReader(state), FakeMirror()
+    def __init__(self, state: State = TODAY, evcc: FakeEvcc | None = None, **options: Any) -> None:
+        self.evcc, self.reader, self.mirror = evcc or FakeEvcc(), FakeReader(state), FakeMirror()
         self.diagnostics = Diagnostics()
         self.dispatcher = Dispatcher(
             cast("EvccClient", self.evcc),
@@ -173,10 +169,12 @@ class World:
 
 
 @asynccontextmanager
-async def running(state: State = TODAY, *, rate: float = 10_000, **options: Any) -> AsyncIterator[World]:
+async def running(
+    state: State = TODAY, evcc: FakeEvcc | None = None, *, rate: float = 10_000, **options: Any
+) -> AsyncIterator[World]:
     """A world whose dispatcher runs."""
     with mock.patch("bridge.commands.dispatcher.CALLS_A_SECOND", rate):
-        world = World(state, **options)
+        world = World(state, evcc, **options)
     task = asyncio.create_task(world.dispatcher.run())
     await settle()
     try:

@@ -95,14 +95,14 @@ async def test_a_response_topic_that_does_harm_is_not_used(broker: Mosquitto, re
         assert await answered(recorder, LIMIT) == ["ok"]
         await settled(broker, recorder)
         assert [record for record in recorder.history(topic) if b'"status"' in record.payload] == []
-        assert site.copy.connects == 1
+        assert site.mirror.reconnects == 0
 
 
 async def test_a_topic_too_long_to_be_answered_does_no_harm(broker: Mosquitto, recorder: Recorder) -> None:
     async with Evcc() as evcc, running(settings(evcc, broker)) as site:
         await publish(broker, f"evcc/{'x' * (65_535 - len('evcc//set'))}/set", "1", qos=0)
         await settled(broker, recorder)
-        assert site.copy.connects == 1
+        assert site.mirror.reconnects == 0
 
 
 async def test_the_value_is_there_at_once_without_push(broker: Mosquitto, recorder: Recorder) -> None:
@@ -129,16 +129,14 @@ async def test_a_command_kept_by_the_broker_while_the_bridge_was_cut_off_is_stal
     broker: Mosquitto, recorder: Recorder, proxy: Proxy, mqtt: dict[str, str]
 ) -> None:
     options = mqtt | {"url": f"mqtt://127.0.0.1:{proxy.port}"}
-    async with Evcc() as evcc, running(settings(evcc, broker, mqtt=options)) as site:
-        site.ready.clear()
+    async with Evcc() as evcc, running(settings(evcc, broker, mqtt=options)):
         proxy.refuse()
         proxy.cut(reset=True)
         await recorder.value("evcc/status", "offline")
         await publish(broker, f"{MODE}/set", "now", retain=True)
         await publish(broker, f"{LIMIT}/set", "55", qos=1)  # no session keeps it
         await proxy.accept()
-        async with asyncio.timeout(10):
-            await site.ready.wait()
+        await recorder.value("evcc/status", "online")
         assert await answered(recorder, MODE) == ["stale"]
         await settled(broker, recorder)
         assert received(evcc) == ["POST /api/loadpoints/2/priority/4"]
@@ -272,7 +270,7 @@ async def test_a_setting_of_another_era_is_refused_and_no_longer_listed(broker: 
 
 
 BAD_INPUT = [
-    ("loadpoints/1/limitSoc", b"8" * 1_000_000),
+    ("loadpoints/1/limitSoc", b"8" * 900_000),
     ("vehicles/bike/repeatingPlans", b"[" * 60_000),
     ("vehicles/bike/planStrategy", b'{"a":' * 300 + b"1" + b"}" * 300),
     ("loadpoints/1/priority", b"\xff\xfe\x00"),
@@ -306,7 +304,7 @@ FLOODED = [f"evcc/loadpoints/{number}/{leaf}" for leaf in LEAVES for number in r
 
 @pytest.mark.slow
 @pytest.mark.timeout(240)
-async def test_ten_thousand_commands_from_twenty_clients(
+async def test_of_ten_thousand_commands_each_is_answered_or_dropped_and_the_next_ones_are_carried_out(
     start_broker: Callable[[Config], Awaitable[Mosquitto]], record: Record
 ) -> None:
     broker = await start_broker(Config(store=False, lines=("max_queued_messages 20000",)))
@@ -317,30 +315,12 @@ async def test_ten_thousand_commands_from_twenty_clients(
     ):
         recorder = await record(broker, "evcc/#")
         await asyncio.gather(*(flood(broker, number) for number in range(20)))
+        counts, commands = site.dispatcher.counts, site.mirror.commands
+        await recorder.until(lambda: counts.total() + commands.dropped >= 10_000 and not len(commands), wait=200)
         for topic in FLOODED:
             await publish(broker, f"{topic}/set", "9")
-        await recorder.until(Results(recorder, 10_050).complete, wait=200)
-        assert site.inbox.counts.total() == 10_050
-        for topic in FLOODED:
-            assert [answer["status"] for answer in answers(recorder, topic) if answer["value"] == 9] == ["ok"]
             await recorder.value(topic, "9")
-        await recorder.message("evcc/updated")
         assert len(received(evcc)) < 5000
-
-
-class Results:
-    """Counts answers as they come."""
-
-    def __init__(self, recorder: Recorder, expected: int) -> None:
-        self._records = recorder.records
-        self._expected = expected
-        self._read = 0
-
-    def complete(self) -> bool:
-        for record in self._records[self._read :]:
-            self._read += 1
-            self._expected -= record.topic.endswith("/result")
-        return self._expected <= 0
 
 
 async def flood(broker: Mosquitto, number: int) -> None:

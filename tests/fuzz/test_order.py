@@ -1,4 +1,4 @@
-"""The inbox against a model of evcc that comes, goes, hangs and restarts: what the contract promises always holds."""
+"""The dispatcher against a model of evcc that comes, goes, hangs and restarts: each promise to clients always holds."""
 
 import asyncio
 import re
@@ -14,7 +14,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from bridge.errors import BridgeError
 from bridge.evcc.client import Reply
-from tests.commands.fakes import AWAY, NO_ROUTE, World, reply, running
+from bridge.evcc.reader import Update
+from tests.commands.fakes import AWAY, NO_ROUTE, World, reply, running, settle
+from tests.settable.house import TODAY
+from tests.virtual import VirtualLoop, monotonic
 
 _TOPICS = (
     "site/residualPower",
@@ -45,6 +48,7 @@ class _Sent:
     arrived: float
     patience: float
     stale: bool
+    waited: float
     status: str = ""
 
     @property
@@ -57,47 +61,61 @@ class Order(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self._runner = asyncio.Runner()
+        self._runner = asyncio.Runner(loop_factory=VirtualLoop)
         self._sent: list[_Sent] = []
         self._called: list[int] = []
-        self._before = 0.0  # seconds that earlier bridges have run
         self._run(self._start())
 
     def _run(self, waiting: Coroutine[Any, Any, None]) -> None:
         self._runner.run(waiting)
+
+    @property
+    def _now(self) -> float:
+        return self._runner.get_loop().time()
 
     async def _start(self) -> None:
         self._stack = AsyncExitStack()
         self._world: World = await self._stack.enter_async_context(running(deadline=_DEADLINE))
         self._answers = self._calls = 0
 
-    @rule(commands=_COMMANDS, evcc=st.sampled_from(sorted(_MOODS)), hangs=st.booleans(), seconds=_SECONDS)
+    @rule(
+        commands=_COMMANDS,
+        evcc=st.sampled_from(sorted(_MOODS)),
+        hangs=st.booleans(),
+        seconds=_SECONDS,
+        waited=st.sampled_from([0.0, 0.0, 0.0, 2.0, 20.0]),
+    )
     def commands_come(
-        self, commands: list[tuple[str, int | None, bool]], evcc: str, *, hangs: bool, seconds: float
+        self, commands: list[tuple[str, int | None, bool]], evcc: str, *, hangs: bool, seconds: float, waited: float
     ) -> None:
         """Several at once, to an evcc in a mood of its own."""
-        self._world.evcc.otherwise = self._world.evcc.state = _MOODS[evcc]
+        self._world.evcc.otherwise = _MOODS[evcc]
+        self._world.evcc.routes = evcc == "well"
         self._world.evcc.gate.clear() if hangs else self._world.evcc.gate.set()
+        self._run(self._send(commands, waited))
+        self._run(asyncio.sleep(seconds))
+
+    async def _send(self, commands: list[tuple[str, int | None, bool]], waited: float) -> None:
         for topic, expiry, stale in commands:
             number = len(self._sent)
-            self._sent.append(_Sent(topic, self._now, min(_DEADLINE, expiry or _DEADLINE), stale))
-            self._world.set(topic, str(number), stale=stale, expiry=expiry)
-        self._run(self._world.clock.advance(seconds))
+            patience = min(_DEADLINE, expiry or _DEADLINE)
+            self._sent.append(_Sent(topic, monotonic() - waited, patience, stale, waited))
+            self._world.set(topic, str(number), stale=stale, expiry=expiry, waited=waited)
+        await settle()
 
     @rule(seconds=_SECONDS)
     def time_passes(self, seconds: float) -> None:
-        self._run(self._world.clock.advance(seconds))
+        self._run(asyncio.sleep(seconds))
 
     @rule()
     def evcc_has_restarted(self) -> None:
-        self._world.inbox.evcc_restarted()
+        self._world.dispatcher.update(Update(TODAY, (), complete=True, restarted=True))
 
     @rule()
     def the_bridge_restarts(self) -> None:
         self._run(self._stack.aclose())
         self._look()
         assert all(sent.status for sent in self._sent), "a bridge that stops answers everything"
-        self._before = self._now
         self._run(self._start())
 
     @invariant()
@@ -106,24 +124,20 @@ class Order(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         self._world.evcc.gate.set()
-        self._run(self._world.clock.advance(30))
+        self._run(asyncio.sleep(30))
         self._look()
         self._run(self._stack.aclose())
         self._runner.close()
         assert all(sent.status for sent in self._sent), "every command has an answer"
 
-    @property
-    def _now(self) -> float:
-        return self._before + self._world.clock.time - 1000
-
     def _look(self) -> None:
         """Take what was called and answered since the last look."""
         evcc = self._world.evcc
         for time, call in zip(evcc.times[self._calls :], evcc.calls[self._calls :], strict=True):
-            self._take_call(self._before + time, int(re.sub(r".*/", "", call)))
-        for topic, answer in self._world.outlet.answers[self._answers :]:
+            self._take_call(time, int(re.sub(r".*/", "", call)))
+        for topic, answer in self._world.mirror.sent[self._answers :]:
             self._take_answer(topic, int(answer["value"]), answer["status"])
-        self._calls, self._answers = len(evcc.calls), len(self._world.outlet.sent)
+        self._calls, self._answers = len(evcc.calls), len(self._world.mirror.sent)
 
     def _take_call(self, time: float, number: int) -> None:
         sent = self._sent[number]
@@ -137,7 +151,8 @@ class Order(RuleBasedStateMachine):
     def _take_answer(self, topic: str, number: int, status: str) -> None:
         sent = self._sent[number]
         assert not sent.status, "one answer"
-        assert (topic, sent.stale) == (sent.topic, status == "stale")
+        assert topic == sent.topic
+        assert (status == "stale") is (sent.stale or sent.waited >= sent.patience)
         if status == "ok":
             assert number in self._called
         if status == "superseded":

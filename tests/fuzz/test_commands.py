@@ -1,6 +1,5 @@
-"""The inbox against a model of evcc: the simulated one's own routes, without a network between."""
+"""The dispatcher against a model of evcc: the simulated one's own routes, without a network between."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,18 +8,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.evcc.client import Reply
-from bridge.settable.setting import Scope
 from bridge.settable.table import SETTINGS
+from bridge.state.document import from_document
+from bridge.state.state import Scope
 from evcc_simulator.clock import Clock as HouseClock
 from evcc_simulator.house import ERAS
 from evcc_simulator.routes import respond, routes
 from evcc_simulator.simulation import Simulation
-from tests.commands.fakes import NOON, running, settle
+from tests.commands.fakes import FakeEvcc, running, settle
+from tests.virtual import START, in_virtual_time
 
-_PLACES = {Scope.SITE: ["site"], Scope.LOADPOINT: ["loadpoints/1", "loadpoints/2"], Scope.VEHICLE: ["vehicles/bike"]}
-_NEWER = {"gridExportLimit"}  # than the simulated ones
+_PLACES = {
+    Scope.SITE: ["site"],
+    Scope.LOADPOINT: ["loadpoints/1", "loadpoints/2"],
+    Scope.VEHICLE: ["vehicles/bike", "vehicles/my.car_2"],
+}
+_NEWER = {"gridExportLimit", "alwaysCharge", "solarShare"}  # than the simulated ones
 _TOPICS = [
-    f"{place}/{setting.leaf}" for setting in SETTINGS if setting.leaf not in _NEWER for place in _PLACES[setting.scope]
+    f"{place}/{setting.leaf}".replace("<i>", "1")
+    for setting in SETTINGS
+    if setting.leaf not in _NEWER
+    for place in _PLACES[setting.scope]
 ]
 _WORDS = ("-", "null", "on", "OFF", "pv", "now", "normal", "bike", "0", "11", "80 %", "1m30s", "1,5", "1e2", "07:00")
 _PAYLOADS = st.one_of(
@@ -43,11 +51,12 @@ _PAYLOADS = st.one_of(
 )
 
 
-class _Evcc:
-    """evcc's routes as a caller of the inbox."""
+class _Evcc(FakeEvcc):
+    """evcc's routes as a client of the bridge sees them."""
 
     def __init__(self, era: str) -> None:
-        self.simulation = Simulation(ERAS[era], HouseClock(NOON, 0))
+        super().__init__()
+        self.simulation = Simulation(ERAS[era], HouseClock(START, 0))
         self.unknown: list[str] = []
 
     async def call(
@@ -69,22 +78,19 @@ class _Evcc:
 
 async def _play(era: str, commands: list[tuple[str, bytes]]) -> None:
     evcc = _Evcc(era)
-    state = evcc.simulation.house.copy()
-    async with running(state) as house:
-        house.inbox._sender.evcc = evcc
+    async with running(from_document(evcc.simulation.house.copy()), evcc) as house:
         for topic, payload in commands:
             before = evcc.simulation.house.copy()
-            answered = len(house.outlet.sent)
+            answered = len(house.mirror.sent)
             house.set(topic, payload)
             await settle()
-            assert len(house.outlet.sent) == answered + 1, "one answer"
-            _, answer = house.outlet.answers[-1]
+            assert len(house.mirror.sent) == answered + 1, "one answer"
+            _, answer = house.mirror.sent[-1]
             assert answer["status"] in {"ok", "refused"}, answer
             assert answer["status"] == "ok" or evcc.simulation.house.copy() == before, (
                 "refused, and yet something changed"
             )
-            house.state.clear()
-            house.state.update(evcc.simulation.house.copy())
+            house.reader.state = from_document(evcc.simulation.house.copy())
     assert era == "0.131.4" or not evcc.unknown, "only the older evcc lacks settings"
 
 
@@ -93,4 +99,4 @@ async def _play(era: str, commands: list[tuple[str, bytes]]) -> None:
 def test_every_call_is_one_that_evcc_knows_and_every_command_is_answered(
     era: str, commands: list[tuple[str, bytes]]
 ) -> None:
-    asyncio.run(_play(era, commands))
+    in_virtual_time(_play(era, commands))
