@@ -64,7 +64,7 @@ class Periodic(ABC):
 
     @classmethod
     def enabled(cls, settings: Settings) -> bool:  # noqa: ARG003  most are always on
-        """Whether the configuration wants it."""
+        """Whether it is switched on."""
         return True
 
     @abstractmethod

@@ -7,8 +7,8 @@ from bridge.errors import EvccError, Refused
 from bridge.evcc.reader import Update
 from bridge.extras.periodic import Access, Periodic
 from bridge.settings import Settings
-from bridge.state.payload import text, unix_seconds
 from bridge.state.state import Loadpoint, Scope
+from bridge.state.values import text, unix_seconds
 
 # what a plan is: when one of these changes, evcc has another plan
 _GOAL = frozenset(
@@ -44,7 +44,7 @@ class Plans(Periodic):
 
     @classmethod
     def enabled(cls, settings: Settings) -> bool:
-        """Whether the configuration wants plan details."""
+        """Whether plan details are switched on."""
         return settings.extras.plans
 
     async def read(self) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
-from bridge.state.payload import is_number
+from bridge.state.values import is_number
 
 # the figure was called `price` before 0.207, `value` since; solar forecasts have had `val`
 _FIGURES = ("value", "price", "val")

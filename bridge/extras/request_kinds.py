@@ -16,7 +16,8 @@ from bridge.extras.rest import SESSIONS
 from bridge.extras.session_statistics import read_rows
 from bridge.extras.sessions import TIMEOUT
 from bridge.settable.times import read_time, written
-from bridge.state.payload import payload, text
+from bridge.state.flatten import payload
+from bridge.state.values import text
 from bridge.util.redact import redact_logins
 
 Fields = Mapping[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from bridge.errors import Refused
-from bridge.state.payload import is_number, unix_seconds
+from bridge.state.values import is_number, unix_seconds
 from bridge.util.json import parse_json
 from bridge.util.redact import sanitize
 

@@ -12,13 +12,14 @@ from bridge.extras.periodic import Access, Periodic
 from bridge.extras.request_kinds import KINDS, Request
 from bridge.extras.request_schemas import read_fields
 from bridge.mqtt.message import OVERHEAD, Inbound
-from bridge.state.payload import text
+from bridge.state.values import text
 from bridge.util.redact import sanitize
 
 PREFIX = "bridge/request/"
 _RESPONSE = "bridge/response/"
 _AT_ONCE = 4
-_MOST_WAITING = 100
+_PATIENCE = 60.0  # seconds that a request may wait for its turn
+_PAUSE = 0.05
 _LONGEST_ROOT = 256
 _LONGEST_SHOWN = 60
 
@@ -35,12 +36,12 @@ _STOPPING = _without("failed", "the bridge is stopping")
 
 
 class Requests:
-    """Answers requests, four at the same time; a hundred more may wait, and those beyond are refused."""
+    """Answers requests, four at the same time; others wait in the mirror's queue, which is bounded."""
 
     def __init__(self, access: Access, periodics: Sequence[Periodic]) -> None:
         self._mirror = access.mirror
         self._kinds: Mapping[str, Request] = {kind.name: kind(access, periodics) for kind in KINDS}
-        self._waiting: Queue[tuple[Inbound, Request, Mapping[str, Any]]] = Queue(_MOST_WAITING)
+        self._waiting: Queue[tuple[Inbound, Request, Mapping[str, Any]]] = Queue(_AT_ONCE)
 
     async def run(self) -> None:
         """Answer until cancelled; whatever has no answer then, gets one."""
@@ -50,6 +51,7 @@ class Requests:
                     group.create_task(self._work(), name=f"requests {number}")
                 async for message in self._mirror.requests:
                     self._receive(message)
+                    await self._wait_for_room()
         finally:
             self._stop()
 
@@ -64,7 +66,7 @@ class Requests:
             return
         if message.retain:
             self._mirror.erase(message.topic)
-        if message.stale or message.excess or self._waiting.full():
+        if message.stale or message.excess:
             self._answer(message, _STALE if message.stale else _TOO_MANY)
             return
         try:
@@ -72,6 +74,11 @@ class Requests:
             self._waiting.put_nowait((message, kind, read_fields(kind.fields, message.payload)))
         except Refused as error:
             self._answer(message, _without("refused", str(error)))
+
+    async def _wait_for_room(self) -> None:
+        """Wait while all are busy, or while the broker takes answers more slowly than they come."""
+        while self._waiting.full() or self._mirror.congested:  # noqa: ASYNC110  for it may be either
+            await asyncio.sleep(_PAUSE)
 
     def _kind(self, name: str) -> Request:
         if name not in self._kinds:
@@ -118,8 +125,9 @@ class Requests:
 
 
 async def _answer_of(message: Inbound, kind: Request, fields: Mapping[str, Any]) -> Answer:
-    if message.expiry is not None and asyncio.get_running_loop().time() > message.arrived + message.expiry:
-        return _without("refused", "expired before its turn came (message expiry)")
+    patience = _PATIENCE if message.expiry is None else min(message.expiry, _PATIENCE)
+    if asyncio.get_running_loop().time() > message.arrived + patience:
+        return _without("refused", f"its turn did not come within {patience:.0f} s")
     try:
         return {"status": "ok", "data": await kind.answer(fields), "error": None}
     except Refused as error:

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from bridge.errors import Invalid
-from bridge.state.flatten import flatten
-from bridge.state.payload import is_number, payload, text, unix_seconds
+from bridge.state.flatten import flatten, payload
+from bridge.state.values import is_number, text, unix_seconds
 from bridge.util.json import parse_evcc_json
 
 Row = Mapping[str, Any]

@@ -38,7 +38,7 @@ class Sessions(Periodic):
 
     @classmethod
     def enabled(cls, settings: Settings) -> bool:
-        """Whether the configuration wants sessions."""
+        """Whether sessions are switched on."""
         return settings.extras.sessions
 
     async def read(self) -> None:

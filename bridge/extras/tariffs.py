@@ -10,7 +10,8 @@ from bridge.errors import EvccError, Refused
 from bridge.extras.periodic import Access, Periodic
 from bridge.extras.rates import Rate, bounds, current, listed, next_change, rates
 from bridge.settings import Settings
-from bridge.state.payload import payload, text
+from bridge.state.flatten import payload
+from bridge.state.values import text
 
 TYPES = ("grid", "feedin", "co2", "planner", "solar", "temperature")
 # slots begin at quarters of an hour in every time zone
@@ -41,7 +42,7 @@ class Tariffs(Periodic):
 
     @classmethod
     def enabled(cls, settings: Settings) -> bool:
-        """Whether the configuration wants tariffs."""
+        """Whether tariffs are switched on."""
         return settings.extras.tariffs
 
     async def read(self) -> None:

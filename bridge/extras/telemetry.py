@@ -6,8 +6,7 @@ from typing import Any
 from bridge.errors import Refused
 from bridge.evcc.reader import Update
 from bridge.extras.periodic import Periodic
-from bridge.state.flatten import Topics
-from bridge.state.payload import payload
+from bridge.state.flatten import Topics, payload
 from bridge.state.state import Change, Scope, Target
 
 _KEY = "telemetry"

@@ -3,8 +3,6 @@
 from typing import NamedTuple
 from urllib.parse import urlencode
 
-from bridge.extras.expressions import guarded
-
 TIME = "2099-11-27T07:00:00Z"
 
 
@@ -18,7 +16,7 @@ class Write(NamedTuple):
     refusal: str = ""
 
 
-class Question(NamedTuple):
+class Read(NamedTuple):
     """A message on `<root>/bridge/request/<name>`, and the request that it makes."""
 
     endpoint: str
@@ -27,22 +25,18 @@ class Question(NamedTuple):
     request: str
 
 
-_STATE = f"/api/state?{urlencode({'jq': guarded('.siteTitle')})}"
-
-QUESTIONS = (
-    Question(
-        "GET /api/state", "state", '{"jq": ".siteTitle"}', f"/api/state?{urlencode({'jq': guarded('.siteTitle')})}"
-    ),
-    Question("GET /api/health", "health", "{}", "/api/health"),
-    Question("GET /api/tariff/<type>", "tariff", '{"type": "grid"}', "/api/tariff/grid"),
-    Question("GET /api/sessions", "sessions", "{}", "/api/sessions"),
-    Question(
+REQUESTS = (
+    Read("GET /api/state", "state", '{"jq": ".siteTitle"}', f"/api/state?{urlencode({'jq': '.siteTitle'})}"),
+    Read("GET /api/health", "health", "{}", "/api/health"),
+    Read("GET /api/tariff/<type>", "tariff", '{"type": "grid"}', "/api/tariff/grid"),
+    Read("GET /api/sessions", "sessions", "{}", "/api/sessions"),
+    Read(
         "GET /api/sessions?format=csv&lang=<lang>",
         "sessions",
         '{"format": "csv", "lang": "de"}',
         "/api/sessions?format=csv&lang=de",
     ),
-    Question("GET /api/loadpoints/<id>/plan", "plan", '{"loadpoint": 2}', "/api/loadpoints/2/plan"),
+    Read("GET /api/loadpoints/<id>/plan", "plan", '{"loadpoint": 2}', "/api/loadpoints/2/plan"),
 )
 
 # what is read without being asked for: endpoint -> (topic, only on these eras)

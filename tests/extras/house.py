@@ -55,6 +55,7 @@ class FakeMirror:
         self.sent: asyncio.Queue[Message] = asyncio.Queue()
         self.requests = MessageQueue()
         self.largest_packet: int | None = None
+        self.congested = False
 
     def set(self, source: str, topics: Mapping[str, bytes]) -> None:
         self.sources[source] = topics

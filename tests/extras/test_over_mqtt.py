@@ -12,7 +12,7 @@ from evcc_simulator import Evcc
 from tests.broker.client import plant, publish
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
-from tests.extras.endpoints import QUESTIONS, READ, WRITES, Write
+from tests.extras.endpoints import READ, REQUESTS, WRITES, Write
 from tests.extras.recorded import ERAS
 from tests.site.running import running, settings
 
@@ -62,15 +62,15 @@ async def test_every_documented_read_has_its_topic(broker: Mosquitto, recorder: 
 @pytest.mark.parametrize("era", ERAS)
 async def test_every_documented_read_can_be_asked_for(broker: Mosquitto, recorder: Recorder, era: str) -> None:
     async with bridge(broker, era) as evcc:
-        for question in QUESTIONS:
+        for read in REQUESTS:
             before = len(evcc.requests)
-            said = await answer(broker, recorder, question.name, question.payload)
-            assert question.request in [request.target for request in evcc.requests[before:]]
-            if question.name == "health" and era == "0.313.2":
-                assert (said["status"], said["error"]) == ("refused", HEALTH_OF_TODAY)
+            found = await answer(broker, recorder, read.name, read.payload)
+            assert read.request in [request.target for request in evcc.requests[before:]]
+            if read.name == "health" and era == "0.313.2":
+                assert (found["status"], found["error"]) == ("refused", HEALTH_OF_TODAY)
             else:
-                assert said["status"] == "ok"
-                assert said["data"]
+                assert found["status"] == "ok"
+                assert found["data"]
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -88,10 +88,10 @@ async def _problem(broker: Mosquitto, recorder: Recorder, evcc: Evcc, write: Wri
     waiting = asyncio.create_task(recorder.message(f"evcc/{write.topic}/result"))
     await asyncio.sleep(0)
     await publish(broker, f"evcc/{write.topic}/set", write.payload)
-    said = orjson.loads((await waiting).payload)
+    found = orjson.loads((await waiting).payload)
     made = [f"{request.method} {request.target}" for request in evcc.requests[before:] if request.method != "GET"]
-    fine = said["status"] == ("refused" if write.refusal else "ok") and write.refusal in (said["error"] or "")
-    return "" if fine and made == [write.request] else f"{write.endpoint}: {said}, {made}"
+    fine = found["status"] == ("refused" if write.refusal else "ok") and write.refusal in (found["error"] or "")
+    return "" if fine and made == [write.request] else f"{write.endpoint}: {found}, {made}"
 
 
 async def test_a_client_names_where_the_answer_goes(broker: Mosquitto, recorder: Recorder) -> None:
@@ -107,12 +107,19 @@ async def test_a_client_names_where_the_answer_goes(broker: Mosquitto, recorder:
 
 async def test_wrong_requests_are_refused(broker: Mosquitto, recorder: Recorder) -> None:
     endless = b'{"jq": "' + b"1" * 70_000 + b'"}'
-    wrong = {"nothing": b"{}", "plan": b"{}", "tariff": b"grid", "health": b"\xff", "state": endless}
+    wrong = {
+        "nothing": b"{}",
+        "plan": b"{}",
+        "tariff": b"grid",
+        "health": b"\xff",
+        "state": endless,
+        "history": b'{"grouped": 1}',
+    }
     async with bridge(broker):
         for name, payload in wrong.items():
-            said = await answer(broker, recorder, name, payload)
-            assert said["status"] == "refused"
-            assert said["error"]
+            found = await answer(broker, recorder, name, payload)
+            assert found["status"] == "refused"
+            assert found["error"]
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
@@ -153,14 +160,14 @@ async def test_an_answer_that_the_broker_would_not_take_is_refused_and_the_conne
     broker = await start_broker(Config(max_packet_size=60_000))
     recorder = await record(broker)
     async with bridge(broker):
-        said = await answer(broker, recorder, "state", '{"jq": ".forecast"}')
-        assert said["status"] == "refused"
-        assert "bytes" in said["error"]
+        found = await answer(broker, recorder, "state", '{"jq": ".forecast"}')
+        assert found["status"] == "refused"
+        assert "bytes" in found["error"]
         assert (await answer(broker, recorder, "state", '{"jq": ".version"}'))["data"] == "0.313.2"
         assert recorder.payloads("evcc/status").count(b"offline") <= 1
 
 
-async def test_what_happens_at_a_loadpoint_is_told(broker: Mosquitto, recorder: Recorder) -> None:
+async def test_what_happens_at_a_loadpoint_is_an_event(broker: Mosquitto, recorder: Recorder) -> None:
     async with bridge(broker) as evcc:
         await recorder.until(lambda: "evcc/sessions" in recorder.tree())
         await recorder.fresh()
@@ -169,12 +176,31 @@ async def test_what_happens_at_a_loadpoint_is_told(broker: Mosquitto, recorder: 
         evcc.connect(0, "bike")
         await recorder.until(lambda: "connected" in events(recorder))
         await recorder.value("evcc/sessions", "4")
-    told = events(recorder)
-    assert sorted(told) == sorted(set(told))
-    assert told.index("disconnected") < told.index("connected")
+    found = events(recorder)
+    assert sorted(found) == sorted(set(found))
+    order = [found.index(name) for name in ("charge_stop", "disconnected", "session_end", "connected")]
+    assert order == sorted(order)
     ended = next(event for event in events_of(recorder) if event["event"] == "session_end")
     last = orjson.loads(recorder.tree()["evcc/sessions/last"])
     assert (ended["energy"], ended["loadpoint"]) == (last["chargedEnergy"], 1)
+
+
+async def test_an_expression_that_never_ends_does_not_reach_evcc(broker: Mosquitto, recorder: Recorder) -> None:
+    async with bridge(broker) as evcc:
+        for expression in ("until(false; .)", '[limit(1e12; repeat("x" * 1000))]'):
+            found = await answer(broker, recorder, "state", orjson.dumps({"jq": expression}))
+            assert found["status"] == "refused"
+        assert not [request for request in evcc.requests if "until" in request.target or "limit" in request.target]
+
+
+async def test_commands_bring_no_other_reads_than_their_own(broker: Mosquitto, recorder: Recorder) -> None:
+    async with bridge(broker, "0.131.4") as evcc:
+        await recorder.value("evcc/site/telemetry", "false")
+        before = len(evcc.requests)
+        for soc in range(10):
+            await publish(broker, "evcc/site/prioritySoc/set", str(20 + soc))
+        await recorder.value("evcc/site/prioritySoc", "29")
+        assert "/api/settings/telemetry" not in [request.path for request in evcc.requests[before:]]
 
 
 async def test_a_restart_of_evcc_is_no_event_at_any_loadpoint(broker: Mosquitto, recorder: Recorder) -> None:
