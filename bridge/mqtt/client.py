@@ -41,6 +41,7 @@ FAILURE = 0x80  # reason codes from here on are failures (MQTT 5, 2.4), as is th
 _SILENCE = 5.0  # seconds in which nothing comes, after which a confirmation is not waited for any more
 _CONNECT_WITHIN = 10.0
 _CHUNK = 65_536
+_PUBACK, _PLAIN_PUBACK = 0x40, 2  # packet type; length where only the packet identifier is in it
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 
 
@@ -198,14 +199,29 @@ class Client(aiomqtt.Client):
         now = self._last_chunk = self._loop.time()
         try:
             for packet in self._reader.feed(chunk):
-                rc = self._take_message(packet, now) if packet.command & 0xF0 == PUBLISH else self._hand_on(packet)
+                kind = packet.command & 0xF0
+                take = (
+                    self._take_message if kind == PUBLISH else self._take_puback if kind == _PUBACK else self._hand_on
+                )
+                rc = take(packet, now)
                 if rc > 0 or self._client.socket() is None:
                     return rc
         except (MalformedLength, MQTTException, struct.error, LookupError, ValueError):
             return paho.MQTT_ERR_PROTOCOL
         return paho.MQTT_ERR_SUCCESS
 
-    def _hand_on(self, packet: Packet) -> MQTTErrorCode:
+    def _take_puback(self, packet: Packet, now: float) -> MQTTErrorCode:
+        """Take an acknowledgement without a reason, the usual one, at a third of what it costs in paho."""
+        client: Any = self._client
+        if len(packet.body) != _PLAIN_PUBACK:
+            return self._hand_on(packet, now)
+        mid = int.from_bytes(packet.body, "big")
+        with client._out_message_mutex:  # noqa: SLF001 - paho's own book of what is not acknowledged
+            if mid in client._out_messages:  # noqa: SLF001
+                client._do_on_publish(mid, 0, None)  # noqa: SLF001
+        return paho.MQTT_ERR_SUCCESS
+
+    def _hand_on(self, packet: Packet, _now: float) -> MQTTErrorCode:
         """Let paho handle any other packet, which it reads from `_in_packet`."""
         client: Any = self._client
         body = bytearray(packet.body)
@@ -346,7 +362,7 @@ def _keywords(options: ConnectOptions, *, v5: bool) -> dict[str, Any]:
         "password": options.password,
         "keepalive": options.keepalive,
         "timeout": _CONNECT_WITHIN,
-        "will": aiomqtt.Will(will.topic, will.payload, will.qos, will.retain),
+        "will": aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
         "tls_context": options.tls,
         "protocol": aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
         "properties": properties,

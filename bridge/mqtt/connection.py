@@ -35,9 +35,9 @@ _ENDINGS = {
 
 
 class Connection:
-    """The way to one broker. `will` is what the broker publishes when the connection is lost."""
+    """The way to one broker. `will` is what the broker publishes when a connection is lost."""
 
-    def __init__(self, settings: Mqtt, will: Message, diagnostics: Diagnostics) -> None:
+    def __init__(self, settings: Mqtt, will: Message | None, diagnostics: Diagnostics) -> None:
         self._settings = settings
         self._will = will
         self._diagnostics = diagnostics
@@ -68,6 +68,18 @@ class Connection:
                 self._note_end(link)
             patient = self._refused or self._ended_soon >= _SUSPICIOUS
             await asyncio.sleep(self._backoff.next(_PATIENT_PAUSE if patient else None))
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Link]:
+        """One connection, by one attempt; BrokerError where there is none."""
+        try:
+            link = await self._connect()
+        except TimeoutError:
+            raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
+        try:
+            yield link
+        finally:
+            await link.close()
 
     def confirm(self) -> None:
         """Note that the present connection works."""
@@ -109,7 +121,8 @@ class Connection:
         except ConnectionFailed as error:
             self._ended_soon = 0  # the broker was away, or refuses us: nobody takes our place
             self._refused = error.code > 0
-            self._will = replace(self._will, **_WILLS.get(error.code, {}))
+            if self._will is not None:
+                self._will = replace(self._will, **_WILLS.get(error.code, {}))
             raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
         except TimeoutError:
             raise BrokerError(f"the broker at {self._settings.url} does not answer") from None

@@ -27,7 +27,7 @@ class ConnectOptions:
     user: str | None
     password: str | None
     keepalive: int
-    will: Message
+    will: Message | None
     max_packet: int
     transport: str = "tcp"  # or `unix`, `websockets`
     path: str | None = None

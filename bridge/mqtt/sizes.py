@@ -5,6 +5,7 @@ import math
 from collections.abc import Iterable
 
 _PACKET_TOO_LARGE = 0x95
+_SMALLEST = 256  # bytes: no broker has a lower limit, and connections also end for other reasons
 _LOSSES = 2  # a connection may also end by chance
 _AFTER_REFUSAL = 1.0  # seconds in which the broker disconnects after its refusal
 _LEARNT_FOR = 86_400.0  # seconds; to try again means to be disconnected again
@@ -18,7 +19,7 @@ class Sizes:
     """
 
     def __init__(self) -> None:
-        self._largest = 0
+        self._largest = _SMALLEST
         self._suspect = math.inf
         self._losses = 0
         self._limit = math.inf

@@ -1,4 +1,4 @@
-"""Document, tree and publisher against a model of the broker: whatever happens, it comes to hold evcc's state.
+"""State, desired topics and publisher against a model of the broker: whatever happens, it comes to hold evcc's state.
 
 `FUZZ=100` in the environment makes a hundred times as many examples, and new ones each time, here and in every test
 with Hypothesis.
@@ -6,24 +6,24 @@ with Hypothesis.
 
 from collections import deque
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from bridge.evcc.document import Document, parse
-from bridge.mqtt.link import Done
+from bridge.evcc.startup import Startup
+from bridge.mqtt.desired import Desired
 from bridge.mqtt.message import Message
+from bridge.mqtt.protocol import Acknowledged
 from bridge.mqtt.publisher import Publisher
+from bridge.state.document import from_document, parse
+from bridge.state.flatten import Layout
+from bridge.state.merge import filled_frame
 from bridge.state.names import Selection
-from bridge.state.tree import Tree
-from bridge.state.units import Topics, changed, topics, units
-from tests.mqtt.fakes import Clock, FakeLink, everything
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from bridge.state.state import State, changes
+from tests.mqtt.fakes import Clock, FakeLink, Timed, everything
 
 _GRACE = 10.0
 _WINDOW = 4
@@ -62,12 +62,14 @@ class Mirror(RuleBasedStateMachine):
     def begin(self, loadpoints: int) -> None:
         self.evcc: dict[str, Any] = {"version": "1", "loadpoints": [{"mode": "pv"} for _ in range(loadpoints)]}
         self.clock = Clock()
-        self.document = Document(_GRACE)
-        self.tree = Tree()
-        self.publisher = Publisher("evcc", self.tree.topics, qos=1, window=_WINDOW, now=self.clock)
+        self.startup = Timed(Startup(_GRACE), self.clock)
+        self.state = State()
+        self.layout = Layout(Selection(), aliases=True)
+        self.desired = Desired()
+        self.publisher = Timed(Publisher("evcc", self.desired.topics, qos=1), self.clock)
         self.store: dict[str, bytes] = {}
         self.wire: FakeLink | None = None
-        self.to_us: deque[Callable[[], Any]] = deque()
+        self.to_us: deque[int] = deque()
         self.had: set[tuple[str, bytes]] = set()
         self._note()
 
@@ -101,7 +103,7 @@ class Mirror(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def something_goes(self, data: st.DataObject) -> None:
-        """No frame tells."""
+        """No frame shows it."""
         places = [self.evcc, *self.evcc["loadpoints"], self.evcc.get("vehicles", {})]
         place = data.draw(st.sampled_from([one for one in places if one]))
         keys = [key for key in place if key not in {"version", "loadpoints"}]
@@ -119,13 +121,11 @@ class Mirror(RuleBasedStateMachine):
 
     @rule()
     def polled(self) -> None:
-        old = self.document.state
-        self.document.replace(parse(orjson.dumps(self.evcc)), self.clock())
-        self._want(changed(old, self.document.state))
+        self._move_to(self.startup.accept(self.state, parse(orjson.dumps(self.evcc))))
 
     @rule()
     def restarted(self) -> None:
-        self.document.suspect()
+        self.startup.suspect()
 
     @rule(seconds=st.sampled_from([1.0, 5.0, 20.0]))
     def time_goes_by(self, seconds: float) -> None:
@@ -138,7 +138,10 @@ class Mirror(RuleBasedStateMachine):
     @rule()
     def connects(self) -> None:
         self.wire = FakeLink()
-        self.publisher.attach(self.wire.link, self.store, everything)
+        self.publisher.begin()
+        for topic, payload in self.store.items():
+            self.publisher.note_stored(topic, payload)
+        self.publisher.attach(self.wire.link, everything)
 
     @precondition(lambda self: self.wire)
     @rule(taken=st.integers(0, _WINDOW))
@@ -159,13 +162,14 @@ class Mirror(RuleBasedStateMachine):
     @rule()
     def takes_one(self) -> None:
         if self.wire and self.wire.waiting:
-            message, done = self.wire.waiting.pop(0)
-            self._keep(message, done)
+            token, message = self.wire.waiting.pop(0)
+            self._keep(message)
+            self.to_us.append(token)
 
     @rule()
     def acknowledges_one(self) -> None:
         if self.to_us:
-            self.to_us.popleft()()
+            self.publisher.acknowledged(Acknowledged(self.to_us.popleft()))
 
     # what must hold
 
@@ -181,24 +185,24 @@ class Mirror(RuleBasedStateMachine):
         assert self.store == _whole(self.evcc)
 
     def _push(self, frame: dict[str, Any]) -> None:
-        if self.document.state:  # the first full document comes by REST
-            self._want(self.document.apply(deepcopy(frame)))
+        if self.state:  # the first full document comes by REST
+            frame = deepcopy(frame)
+            self._move_to(self.state.merged(filled_frame(self.state, frame) if self.startup.starting else frame))
 
-    def _want(self, changes: Any) -> None:
+    def _move_to(self, state: State) -> None:
         touched: set[str] = set()
-        for unit, value in changes:
-            new = Topics({}, {}) if value is None else topics(unit, value, Selection())
-            touched |= self.tree.replace(unit, *new)
+        for change in changes(self.state, state):
+            touched |= self.desired.replace(change.source, *self.layout.topics(change))
+        self.state = state
         self.publisher.changed(sorted(touched))
 
-    def _keep(self, message: Message, done: Done) -> None:
+    def _keep(self, message: Message) -> None:
         topic = message.topic.removeprefix("evcc/")
         if message.payload:
             assert topic in _COUNTS or (topic, message.payload) in self.had, "no value that evcc ever had"
             self.store[topic] = message.payload
         else:
             self.store.pop(topic, None)
-        self.to_us.append(lambda: done(None))
 
     def _let_all_through(self) -> None:
         while self.to_us or (self.wire and self.wire.waiting):
@@ -209,12 +213,12 @@ class Mirror(RuleBasedStateMachine):
         self.had |= _whole(self.evcc).items()
 
 
-def _whole(state: dict[str, Any]) -> dict[str, bytes]:
-    """The tree that a state makes from scratch."""
-    tree = Tree()
-    for unit, value in units(state):
-        tree.replace(unit, *topics(unit, value, Selection()))
-    return dict(tree.topics)
+def _whole(document: dict[str, Any]) -> dict[str, bytes]:
+    """The topics that a state has from scratch."""
+    desired, state = Desired(), from_document(deepcopy(document))
+    for source, topics in Layout(Selection(), aliases=True).everything(state).items():
+        desired.replace(source, *topics)
+    return dict(desired.topics)
 
 
 TestMirror = Mirror.TestCase

@@ -1,39 +1,63 @@
 import asyncio
 import math
+from collections.abc import Iterator
 
 import pytest
 
+from bridge.mqtt import publisher as module
 from bridge.mqtt.publisher import Publisher
 from tests.mqtt.fakes import Clock, FakeLink, everything, nothing
 
+_CLOCK = Clock()
+_TOO_LARGE = 0x95
+
+
+@pytest.fixture(autouse=True)
+def clock(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The test's clock, but in a test that has an event loop of its own."""
+    if "async" in request.keywords or asyncio.iscoroutinefunction(request.function):
+        yield
+        return
+    with _CLOCK.running():
+        yield
+
 
 class _World:
-    """A publisher on a link, with a wanted tree of the test's."""
+    """A publisher on a link, with desired topics of the test's."""
 
-    def __init__(self, window: int = 20, qos: int = 1, link: FakeLink | None = None) -> None:
-        self.wanted: dict[str, bytes] = {}
-        self.clock = Clock()
-        self.publisher = Publisher("evcc", self.wanted, qos=qos, window=window, now=self.clock)
+    def __init__(self, qos: int = 1, link: FakeLink | None = None) -> None:
+        self.desired: dict[str, bytes] = {}
+        self.clock = _CLOCK
+        self.publisher = Publisher("evcc", self.desired, qos=qos)
         self.link = link or FakeLink()
 
     def attach(self, held: dict[str, bytes] | None = None, *, erase: bool = True) -> None:
-        self.publisher.attach(self.link.link, held or {}, everything if erase else nothing)
+        self.publisher.begin()
+        for topic, payload in (held or {}).items():
+            self.publisher.note_stored(topic, payload)
+        self.publisher.attach(self.link.link, everything if erase else nothing)
 
     def want(self, **topics: bytes) -> None:
-        """Change the wanted tree; b"" takes a topic out of it."""
-        self.wanted.update(topics)
-        for topic in [topic for topic, payload in self.wanted.items() if not payload]:
-            del self.wanted[topic]
+        """Change the desired topics; b"" takes one out of them."""
+        self.desired.update(topics)
+        for topic in [topic for topic, payload in self.desired.items() if not payload]:
+            del self.desired[topic]
         self.publisher.changed(topics)
 
     def foreign(self, topic: str, payload: bytes, *, ours: bool = False) -> bool:
-        return self.publisher.observe(topic, payload, ours=ours)
+        return self.publisher.observe(topic, payload, ours=ours, erasable=True)
+
+    def acknowledge(self, count: int = 1, code: int = 0, reason: str = "") -> None:
+        self.link.acknowledge(self.publisher, count, code, reason)
+
+    def acknowledge_all(self) -> None:
+        self.link.acknowledge_all(self.publisher)
 
     def pass_time(self, seconds: float) -> None:
         for _ in range(math.ceil(seconds)):
             self.clock.now += 1
             self.publisher.tick()
-            self.link.acknowledge_all()
+            self.acknowledge_all()
 
     @property
     def is_settled(self) -> bool:
@@ -41,9 +65,9 @@ class _World:
 
 
 def _settled(**topics: bytes) -> _World:
-    """A world whose broker holds what is wanted."""
+    """A world whose broker holds what is desired."""
     world = _World()
-    world.wanted.update(topics)
+    world.desired.update(topics)
     world.attach(topics)
     assert not world.link.sent
     return world
@@ -54,7 +78,7 @@ def _settled(**topics: bytes) -> _World:
 
 def test_only_differences_are_published_on_a_new_connection() -> None:
     world = _World()
-    world.wanted.update(same=b"1", other=b"2", new=b"3")
+    world.desired.update(same=b"1", other=b"2", new=b"3")
     world.attach({"same": b"1", "other": b"0", "ghost": b"4"})
 
     assert world.link.take() == {"evcc/other": b"2", "evcc/new": b"3", "evcc/ghost": b""}
@@ -69,11 +93,11 @@ def test_somebody_elses_topics_are_not_erased() -> None:
 
 
 def test_messages_are_retained_and_have_the_users_quality() -> None:
-    world = _World(qos=2)
-    world.wanted["a"] = b"1"
+    world = _World(qos=0)
+    world.desired["a"] = b"1"
     world.attach()
 
-    assert [(message.retain, message.qos) for message in world.link.sent] == [(True, 2)]
+    assert [(message.retain, message.qos) for message in world.link.sent] == [(True, 0)]
 
 
 def test_a_payload_that_is_there_is_not_published_again() -> None:
@@ -99,50 +123,53 @@ def test_without_a_connection_nothing_is_sent_and_the_next_one_catches_up() -> N
 # the window
 
 
-def test_no_more_are_in_flight_than_the_window() -> None:
-    world = _World(window=3)
-    world.wanted.update({str(number): b"x" for number in range(10)})
+def test_no_more_are_in_flight_than_the_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WINDOW", 3)
+    world = _World()
+    world.desired.update({str(number): b"x" for number in range(10)})
     world.attach()
     assert len(world.link.waiting) == 3
     for _ in range(7):
-        world.link.acknowledge()
+        world.acknowledge()
         assert len(world.link.waiting) == 3
-    world.link.acknowledge_all()
+    world.acknowledge_all()
 
     assert len(world.link.sent) == 10
     assert world.is_settled
 
 
-def test_only_the_newest_payload_of_a_topic_that_waits_is_sent() -> None:
-    world = _World(window=1)
-    world.wanted["a"] = b"1"
+def test_only_the_newest_payload_of_a_topic_that_waits_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WINDOW", 1)
+    world = _World()
+    world.desired["a"] = b"1"
     world.attach()
     for number in range(100):
         world.want(b=b"%d" % number)
-    world.link.acknowledge_all()
+    world.acknowledge_all()
 
     assert [message.payload for message in world.link.sent] == [b"1", b"99"]
 
 
 def test_a_topic_is_never_in_flight_twice() -> None:
     world = _World()
-    world.wanted["a"] = b"1"
+    world.desired["a"] = b"1"
     world.attach()
     world.want(a=b"2")
     world.want(a=b"3")
     assert [message.payload for message in world.link.sent] == [b"1"]
-    world.link.acknowledge()
+    world.acknowledge()
 
     assert [message.payload for message in world.link.sent] == [b"1", b"3"]
 
 
-def test_a_change_that_is_undone_while_it_waits_is_none() -> None:
-    world = _World(window=1)
-    world.wanted.update(a=b"1", b=b"1")
+def test_a_change_that_is_undone_while_it_waits_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WINDOW", 1)
+    world = _World()
+    world.desired.update(a=b"1", b=b"1")
     world.attach({"b": b"1"})
     world.want(b=b"2")
     world.want(b=b"1")
-    world.link.acknowledge_all()
+    world.acknowledge_all()
 
     assert world.link.take() == {"evcc/a": b"1"}
 
@@ -151,30 +178,21 @@ def test_a_change_that_is_undone_in_flight_is_published_back() -> None:
     world = _settled(a=b"1")
     world.want(a=b"2")
     world.want(a=b"1")
-    world.link.acknowledge_all()
+    world.acknowledge_all()
 
     assert [message.payload for message in world.link.sent] == [b"2", b"1"]
 
 
-def test_with_quality_0_the_whole_tree_goes_out_without_recursion() -> None:
-    world = _World(qos=0, link=FakeLink(at_once=True))
-    world.wanted.update({str(number): b"x" for number in range(5000)})
-    world.attach()
-
-    assert len(world.link.take()) == 5000
-    assert world.is_settled
-
-
 async def test_settled_waits_for_the_last_acknowledgement() -> None:
     world = _World()
-    world.wanted.update(a=b"1", b=b"2")
+    world.desired.update(a=b"1", b=b"2")
     world.attach()
     waiting = asyncio.ensure_future(world.publisher.settled())
     await asyncio.sleep(0)
-    world.link.acknowledge()
+    world.acknowledge()
     await asyncio.sleep(0)
     assert not waiting.done()
-    world.link.acknowledge()
+    world.acknowledge()
     await waiting
 
 
@@ -183,44 +201,29 @@ async def test_settled_waits_for_the_last_acknowledgement() -> None:
 
 def test_a_refusal_is_reported_and_not_tried_again_before_something_changes() -> None:
     world = _World()
-    world.wanted.update(a=b"1", b=b"1")
+    world.desired.update(a=b"1", b=b"1")
     world.attach()
-    world.link.acknowledge(reason="Not authorized")
-    world.link.acknowledge()
-    assert world.publisher.report.refused == {"a": "Not authorized"}
+    world.acknowledge(code=0x87, reason="Not authorized")
+    world.acknowledge()
+    assert world.publisher.outcome.refused == {"a": "Not authorized"}
     assert len(world.link.sent) == 2
     assert world.is_settled
     world.want(a=b"2")
-    world.link.acknowledge()
+    world.acknowledge()
 
-    assert world.publisher.report.refused == {}
+    assert world.publisher.outcome.refused == {}
 
 
 def test_a_new_connection_may_be_refused_less() -> None:
     world = _World()
-    world.wanted["a"] = b"1"
+    world.desired["a"] = b"1"
     world.attach()
-    world.link.acknowledge(reason="Not authorized")
+    world.acknowledge(code=0x87, reason="Not authorized")
     world.publisher.detach()
     world.attach()
 
-    assert world.publisher.report.refused == {}
+    assert world.publisher.outcome.refused == {}
     assert [message.topic for message in world.link.sent] == ["evcc/a"] * 2
-
-
-def test_an_acknowledgement_of_an_earlier_connection_means_nothing() -> None:
-    world = _World()
-    world.wanted["a"] = b"1"
-    world.attach()
-    late, world.link = world.link, FakeLink()
-    world.publisher.detach()
-    world.attach()
-    late.acknowledge(reason="Not authorized")
-
-    assert world.publisher.report.refused == {}
-    assert not world.is_settled
-    world.link.acknowledge()
-    assert world.publisher.held == {"a": b"1"}
 
 
 # sizes
@@ -228,61 +231,94 @@ def test_an_acknowledgement_of_an_earlier_connection_means_nothing() -> None:
 
 def test_what_is_too_large_is_left_out_and_named_and_all_else_goes_on() -> None:
     world = _World(link=FakeLink(largest=20))
-    world.wanted.update(a=b"x" * 30, b=b"1")
+    world.desired.update(a=b"x" * 30, b=b"1")
     world.attach()
-    world.link.acknowledge_all()
+    world.acknowledge_all()
     assert world.link.take() == {"evcc/b": b"1"}
-    assert world.publisher.report.too_large == {"a"}
+    assert world.publisher.outcome.too_large == {"a"}
     assert world.is_settled
     world.want(a=b"small")
 
     assert world.link.take() == {"evcc/a": b"small"}
-    assert world.publisher.report.too_large == set()
+    assert world.publisher.outcome.too_large == set()
 
 
 def test_an_old_value_does_not_stay_where_the_new_one_is_too_large() -> None:
     world = _World(link=FakeLink(largest=20))
-    world.wanted["a"] = b"x" * 30
+    world.desired["a"] = b"x" * 30
     world.attach({"a": b"old"})
     assert world.link.take() == {"evcc/a": b""}
-    world.link.acknowledge_all()
+    world.acknowledge_all()
 
     assert world.link.take() == {}
-    assert world.publisher.report.too_large == {"a"}
+    assert world.publisher.outcome.too_large == {"a"}
 
 
 def test_what_is_no_more_wanted_is_not_too_large() -> None:
     world = _World(link=FakeLink(largest=20))
-    world.wanted["a"] = b"x" * 30
+    world.desired["a"] = b"x" * 30
     world.attach()
     world.want(a=b"")
 
-    assert world.publisher.report.too_large == set()
+    assert world.publisher.outcome.too_large == set()
 
 
-def test_the_largest_packet_of_a_3_1_1_broker_is_learnt_from_its_cutting_us_off() -> None:
-    world = _World(window=1)
-    world.wanted.update(large=b"x" * 100, larger=b"x" * 101, small=b"x")
-    for learnt in (False, True):
-        world.link = FakeLink(v5=False)
+@pytest.mark.parametrize("v5", [True, False])
+def test_the_largest_payload_is_learnt_where_the_broker_disconnects(*, v5: bool) -> None:
+    world = _World()
+    world.desired.update({f"large{number}": b"x" * (1000 + number) for number in range(10)}, small=b"x", other=b"yy")
+    for learnt in (False, False, True):
+        world.link = FakeLink(v5=v5)
         world.attach()
+        while world.link.waiting and len(world.link.waiting[0][1].payload) < 1000:
+            world.acknowledge()
         world.publisher.tick()
         assert world.publisher.detach() is learnt
-    world.link = FakeLink(v5=False)
+    world.link = FakeLink(v5=v5)
+    world.attach({"small": b"x", "other": b"yy"})
+
+    assert world.link.take() == {}
+    assert world.publisher.outcome.too_large == {f"large{number}" for number in range(10)}
+    assert world.is_settled
+
+
+def test_one_refusal_shows_the_largest_payload() -> None:
+    world = _World()
+    world.desired.update(large=b"x" * 1000, larger=b"x" * 1001, small=b"x")
+    world.attach({"larger": b"old"})
+    world.acknowledge()
+    world.acknowledge(code=_TOO_LARGE)
+    assert world.publisher.detach()
+    world.link = FakeLink()
+    world.attach({"larger": b"old", "small": b"x"})
+
+    assert world.link.take() == {"evcc/larger": b""}
+    assert world.publisher.outcome.too_large == {"large", "larger"}
+
+
+def test_a_payload_that_may_be_too_large_is_sent_alone() -> None:
+    world = _World()
+    world.desired.update(a=b"x", large=b"x" * 1000, larger=b"x" * 1001)
+    world.attach()
+    world.acknowledge()
+    world.publisher.detach()
+    world.link = FakeLink()
     world.attach()
 
-    assert world.link.take() == {"evcc/small": b"x"}
-    assert world.publisher.report.too_large == {"large", "larger"}
+    assert [message.topic for _, message in world.link.waiting] == ["evcc/a"]
+    world.acknowledge()
+    assert [message.topic for _, message in world.link.waiting] == ["evcc/large"]
+    world.acknowledge()
+    assert [message.topic for _, message in world.link.waiting] == ["evcc/larger"]
 
 
 def test_what_was_acknowledged_once_is_not_too_large() -> None:
     world = _World()
-    world.wanted.update(a=b"x" * 100)
-    world.link = FakeLink(v5=False)
+    world.desired.update(a=b"x" * 1000)
     world.attach()
-    world.link.acknowledge()
-    for number in range(3):
-        world.want(a=b"%d" % number + b"x" * 99)
+    world.acknowledge()
+    for number in range(5):
+        world.want(a=b"%d" % number + b"x" * 999)
         world.publisher.detach()
         world.link = FakeLink(v5=False)
         world.attach()
@@ -290,15 +326,18 @@ def test_what_was_acknowledged_once_is_not_too_large() -> None:
     assert "evcc/a" in world.link.take()
 
 
-def test_an_mqtt_5_broker_says_it_itself() -> None:
+def test_a_limit_is_tried_again_after_a_day() -> None:
     world = _World()
-    world.wanted.update(a=b"x" * 100)
-    for _ in range(3):
-        world.link = FakeLink()
-        world.attach()
-        world.publisher.detach()
+    world.desired.update(large=b"x" * 1000)
+    world.attach()
+    world.acknowledge(code=_TOO_LARGE)
+    world.publisher.detach()
+    world.clock.now += 90_000
+    world.publisher.tick()
+    world.link = FakeLink()
+    world.attach()
 
-    assert world.link.take() == {"evcc/a": b"x" * 100}
+    assert "evcc/large" in world.link.take()
 
 
 # what others write
@@ -309,7 +348,7 @@ def test_a_wrong_value_is_put_right_at_once() -> None:
 
     assert world.foreign("a", b"x")
     assert world.link.take() == {"evcc/a": b"1"}
-    assert world.publisher.report.corrected == 1
+    assert world.publisher.outcome.corrected == 1
 
 
 def test_the_right_value_is_left_alone() -> None:
@@ -339,13 +378,13 @@ def test_corrections_of_one_topic_are_bounded_and_never_given_up() -> None:
     for _ in range(3600):
         world.foreign("a", b"x")
         world.pass_time(1)
-    assert 10 < world.publisher.report.corrected < 25
+    assert 10 < world.publisher.outcome.corrected < 25
     world.foreign("b", b"x")
     assert "evcc/b" in {message.topic for message in world.link.sent}
     world.foreign("a", b"x")
     world.pass_time(700)
 
-    assert world.publisher.held["a"] == b"1"
+    assert world.publisher.holds("a", b"1")
 
 
 def test_every_wanted_topic_is_put_right_however_many_somebody_writes() -> None:
@@ -353,9 +392,9 @@ def test_every_wanted_topic_is_put_right_however_many_somebody_writes() -> None:
     world = _settled(**topics)
     for topic in topics:
         assert world.foreign(topic, b"x")
-    world.link.acknowledge_all()
+    world.acknowledge_all()
 
-    assert world.publisher.held == topics
+    assert world.publisher.holds_everything
 
 
 def test_ghosts_without_end_do_not_fill_the_memory() -> None:
@@ -372,11 +411,11 @@ def test_an_echo_faster_than_the_acknowledgement_is_bounded_too() -> None:
     for _ in range(1000):
         if world.link.waiting:
             world.foreign("a", b"x")
-            world.link.acknowledge()
+            world.acknowledge()
     assert len(world.link.sent) < 10
     world.pass_time(700)
 
-    assert world.publisher.held["a"] == b"1"
+    assert world.publisher.holds("a", b"1")
 
 
 def test_corrections_are_forgotten_after_an_hour() -> None:
@@ -396,7 +435,7 @@ def test_a_correction_on_its_way_is_not_repeated_by_the_clock() -> None:
     for _ in range(10):
         world.clock.now += 1
         world.publisher.tick()
-    world.link.acknowledge_all()
+    world.acknowledge_all()
 
     assert len(world.link.sent) == 1
 
@@ -406,7 +445,7 @@ def test_who_came_last_is_unknown_while_a_message_is_in_flight() -> None:
     world.want(a=b"2")
     world.foreign("a", b"x")
     world.want(a=b"x")
-    world.link.acknowledge_all()
+    world.acknowledge_all()
 
     assert [message.payload for message in world.link.sent] == [b"2", b"x"]
 
@@ -416,23 +455,22 @@ def test_who_came_last_is_unknown_while_a_message_is_in_flight() -> None:
 
 def test_paused_nothing_goes_out_but_what_is_about_the_bridge() -> None:
     world = _settled(a=b"1")
-    world.publisher.paused = True
+    world.publisher.pause(paused=True)
     world.want(**{"a": b"2", "bridge/problem": b"rival"})
     assert world.link.take() == {"evcc/bridge/problem": b"rival"}
     world.foreign("a", b"x")
     world.pass_time(5)
     assert world.link.take() == {}
-    world.publisher.paused = False
-    world.publisher.changed(world.wanted)
+    world.publisher.pause(paused=False)
 
     assert world.link.take() == {"evcc/a": b"2"}
 
 
 def test_all_is_published_again_on_demand() -> None:
     world = _settled(a=b"1", b=b"2")
-    world.publisher.repeat()
-    world.publisher.repeat()
-    world.link.acknowledge_all()
+    world.publisher.republish(world.desired)
+    world.publisher.republish(world.desired)
+    world.acknowledge_all()
 
     assert {message.topic: message.payload for message in world.link.sent} == {"evcc/a": b"1", "evcc/b": b"2"}
     assert world.is_settled
@@ -446,3 +484,42 @@ def test_what_was_sent_lately_may_still_be_under_way() -> None:
     assert world.publisher.sent_within("a", 30)
     world.clock.now += 0.1
     assert not world.publisher.sent_within("a", 30)
+
+
+# what is read
+
+
+def test_what_is_stored_and_comes_late_is_compared_too() -> None:
+    world = _World()
+    world.desired["a"] = b"1"
+    world.attach({"a": b"1"})
+    assert world.publisher.note_stored("a", b"2")
+    assert world.link.take() == {"evcc/a": b"1"}
+
+
+def test_what_is_stored_and_comes_after_our_own_message_is_out_of_date() -> None:
+    world = _World()
+    world.desired["a"] = b"1"
+    world.attach()
+    world.acknowledge_all()
+    assert not world.publisher.note_stored("a", b"2")
+    assert world.publisher.holds("a", b"1")
+
+
+def test_no_payload_and_no_number_of_topics_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_HELD", 10)
+    world = _World()
+    world.desired["a"] = b"1"
+    world.attach({f"stranger{number}": b"x" * 1000 for number in range(20)} | {"a": b"2"}, erase=False)
+
+    assert len(world.publisher.orphans) == 10
+    assert all(isinstance(known, int) for known in world.publisher._held.values())
+    assert world.link.take() == {"evcc/a": b"1"}
+
+
+def test_silent_nothing_goes_out() -> None:
+    world = _settled(a=b"1")
+    world.publisher.silence(silent=True)
+    world.want(**{"a": b"2", "bridge/problem": b"x"})
+
+    assert world.link.take() == {}
