@@ -22,8 +22,8 @@ class HealthCheck(Periodic):
 
     def __init__(self, access: Access) -> None:
         super().__init__(access)
-        self._changed = asyncio.get_running_loop().time()
-        self._due = self._changed + _PATIENCE
+        self._changed: float | None = None  # loop time of the last change
+        self._due = 0.0
         self._healthy = True
 
     async def read(self) -> None:
@@ -33,6 +33,8 @@ class HealthCheck(Periodic):
         if reply.verdict is Verdict.OK or reply.status == _UNHEALTHY:
             self._set(healthy=reply.verdict is Verdict.OK)
         now = asyncio.get_running_loop().time()
+        if self._changed is None:
+            self._changed = now
         self._due = now + (_pause(now - self._changed) if self._healthy else _WHILE_HUNG)
 
     def due_in(self) -> float:
