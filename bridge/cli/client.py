@@ -6,7 +6,6 @@ from contextlib import asynccontextmanager
 
 from bridge.mqtt.connection import Connection
 from bridge.mqtt.link import Link
-from bridge.mqtt.message import Message
 from bridge.settings import Mqtt
 from bridge.util.diagnostics import Diagnostics
 
@@ -15,5 +14,5 @@ from bridge.util.diagnostics import Diagnostics
 async def connected(settings: Mqtt, purpose: str) -> AsyncIterator[Link]:
     """One connection to the broker with a client id that nobody else has; BrokerError where there is none."""
     own = settings.model_copy(update={"client_id": f"evcc-{purpose}-{secrets.token_hex(4)}"})
-    async with Connection(own, Message(f"{settings.root}/bridge/check/will", b"", qos=0), Diagnostics()).open() as link:
+    async with Connection(own, None, Diagnostics()).open() as link:
         yield link

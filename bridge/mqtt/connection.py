@@ -72,10 +72,7 @@ class Connection:
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Link]:
         """One connection, by one attempt; BrokerError where there is none."""
-        try:
-            link = await self._connect()
-        except TimeoutError:
-            raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
+        link = await self._connect()
         try:
             yield link
         finally:
@@ -97,15 +94,6 @@ class Connection:
             self._ended_soon = 0
             self._backoff.reset()
             self._diagnostics.set("client id", None)
-
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[Link]:
-        """One connection, for a command that needs no second one; BrokerError with the reason where there is none."""
-        link = await self._connect()
-        try:
-            yield link
-        finally:
-            await link.close()
 
     async def _attempt(self) -> Link | None:
         self._refused = False
