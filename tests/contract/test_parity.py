@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.evcc.document import parse
+from bridge.state.document import parse
 from tests.contract.parity import compared
 from tests.contract.recordings import own_topics, state_body
 from tests.state.whole import whole

@@ -71,6 +71,42 @@ def test_the_sum_of_phases_is_exact_for_whole_numbers() -> None:
     assert flatten("site/x", [2**63, 2**63, 1])["site/x"] == str(2**64 + 1).encode()
 
 
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        ([4.333, 4.333, 4.333], "13"),  # as /ws rounds it
+        ([4.333333333] * 3, "13"),  # as REST has it
+        ([4.167] * 3, "12.5"),
+        ([6.035] * 3, "18.105"),
+        ([4.333, 4.333, 4.4], "13.066"),
+        ([0.001, 0, 0], "0.001"),
+    ],
+)
+def test_thirds_that_are_rounded_add_up(values: list[float], total: str) -> None:
+    assert flatten("loadpoints/1/chargeCurrents", values)["loadpoints/1/chargeCurrents"] == total.encode()
+
+
+def test_the_optimizers_request_and_result_are_one_topic() -> None:
+    value = {"req": {"batteries": [{"s_init": 1, "token": "geheim"}]}, "res": {"status": "Optimal"}}
+
+    assert _nested("site/evopt", value) == {
+        "site/evopt": '{"req":{"batteries":[{"s_init":1}]},"res":{"status":"Optimal"}}'
+    }
+    assert _nested("site/evopt", None) == {"site/evopt": ""}
+    assert _nested("site/evopt-batteries", [{"name": "a"}]) == {
+        "site/evopt-batteries": "1",
+        "site/evopt-batteries/1/name": "a",
+    }
+
+
+def test_keys_that_are_too_long_are_left_out() -> None:
+    assert _nested("site/x", {"y" * 257: 1, "z": 2}) == {"site/x/z": "2"}
+
+
+def test_a_value_has_a_bounded_number_of_topics() -> None:
+    assert len(flatten("site/x", dict.fromkeys(map(str, range(100_000)), 1))) == 20_000
+
+
 def test_a_sum_that_is_no_number_erases() -> None:
     assert flatten("site/x", [1e308, 1e308, 1e308])["site/x"] == b""
 

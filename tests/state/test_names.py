@@ -74,6 +74,7 @@ def test_evccs_odd_names(prefix: str, key: str, name: str) -> None:
 _CONTRACT = words("""
     auth authDisabled config database deviceColors eebus hems/config influx mcp messaging messagingEvents
     modbusproxy mqtt network ocpp ocppforwarder remote shm sponsor tariffs releaseNotes
+    authProviders log
 """)
 
 
