@@ -2,7 +2,6 @@
 
 import asyncio
 import resource
-import socket
 import time
 from asyncio import TaskGroup
 from pathlib import Path
@@ -80,7 +79,7 @@ class Report:
             return False
         # while evcc is away only `bridge/health` is published; a dead connection is noticed after two keepalives
         patience = _HEALTH_PERIOD + 2 * self._settings.mqtt.keepalive + _SLACK
-        acknowledged = self._mirror.last_acknowledgement
+        acknowledged = self._mirror.acknowledged
         return acknowledged is None or now - acknowledged <= patience
 
     async def _problems(self) -> None:
@@ -112,7 +111,7 @@ class Report:
             self._log.info(f"evcc is {word}")
         self._word = word
         self._mirror.set("bridge/evcc", {"bridge/evcc": word.encode()})
-        self._mirror.set("status", {"status": b"online" if health.fresh else b"offline"})
+        self._mirror.set_fresh(health.fresh)
         self._publish_updated()
 
     def _publish_updated(self) -> None:
@@ -133,7 +132,8 @@ class Report:
             "mqtt": self._mirror.version,
             "push": reader.push_alive,
             "interval": reader.interval,
-            "host": socket.gethostname(),
+            "host": self._mirror.host,
+            "instance": self._mirror.instance,
         }
         if facts != self._facts:
             self._facts = facts

@@ -37,18 +37,21 @@ class Site:
     async def run(self) -> None:
         """Run until cancelled; then every command has its answer, and `status` is `offline`."""
         self._warn_unverified()
-        async with self.client, TaskGroup() as connection:
-            connection.create_task(self.mirror.run(), name="mqtt")
+        async with self.client, TaskGroup() as group:
+            group.create_task(self.mirror.run(), name="mqtt")
+            commands = group.create_task(self.dispatcher.run(), name="commands")
             try:
                 await self._run_parts()
             finally:
+                self.dispatcher.stop()
                 await self.mirror.close()
+                commands.cancel()  # until now it has answered what came, so that no command is without an answer
 
     async def _run_parts(self) -> None:
         async with TaskGroup() as parts:
             parts.create_task(self._follow(), name="updates")
             parts.create_task(self.reader.run(), name="evcc")
-            parts.create_task(self.dispatcher.run(), name="commands")
+            parts.create_task(self._follow_commands(), name="journal")
             parts.create_task(self.extras.run(), name="extras")
             parts.create_task(self.announcer.run(), name="discovery")
             parts.create_task(self.report.run(), name="report")
@@ -61,6 +64,12 @@ class Site:
             self.extras.update(update)
             self.announcer.update(update)
             self.report.update(update)
+
+    async def _follow_commands(self) -> None:
+        """Read again what evcc's state does not show of a setting, once a command has set it."""
+        async for entry in self.dispatcher.journal.follow():
+            if entry.found is not None and entry.ok:
+                self.extras.commanded(entry.found.target, entry.found.setting.leaf)
 
     def _warn_unverified(self) -> None:
         for name, section in (("evcc", self._settings.evcc), ("mqtt", self._settings.mqtt)):
