@@ -110,7 +110,7 @@ class SessionsRequest(Request):
 
 
 class GridSessionsRequest(Request):
-    """`GET /api/gridsessions`: when the grid operator limited the power; evcc from 0.303."""
+    """`GET /api/gridsessions`: when the grid operator limited the power; not in every evcc."""
 
     name = "gridsessions"
     fields: ClassVar = {"format": _FORMAT, "lang": _LANGUAGE}
@@ -167,7 +167,7 @@ class PlanPreviewRequest(Request):
     }
 
     async def answer(self, fields: Fields) -> Any:
-        """Read the preview; before 0.200 or so its route had no `static`."""
+        """Read the preview; older releases (0.131.4) have its route without `static`."""
         self._check_loadpoint(fields["loadpoint"])
         if ("soc" in fields) is ("energy" in fields):
             raise Refused("a preview takes either soc or energy")

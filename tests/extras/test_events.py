@@ -234,6 +234,17 @@ def test_a_change_while_evcc_is_not_complete_is_published_once_afterwards() -> N
     in_virtual_time(main())
 
 
+def test_a_change_that_came_before_evcc_was_complete_is_published_when_it_is() -> None:
+    async def main() -> None:
+        watched = Watched(RESTING)
+        async with watched.running():
+            watched.see(CHARGING, complete=False)
+            watched.events.update(watched.idle())
+            assert names(watched.published()) == ["connected", "charge_start"]
+
+    in_virtual_time(main())
+
+
 def test_loadpoints_that_changed_their_order_have_done_nothing_else() -> None:
     other = CHARGING | {"title": "Garage", "mode": "now"}
     assert after([RESTING, other], [other, RESTING]) == []
