@@ -234,9 +234,9 @@ class Mirror:
                     await self._mirror(link)
                 finally:
                     self._link = None
-                    self._set_connected(connected=False)
                     if any([self._tree.publisher.detach(), self.discovery.publisher.detach()]):
                         self._connection.explain()
+                    self._set_connected(connected=False)
 
     async def _mirror(self, link: Link) -> None:
         """Mirror on one connection, until it ends."""
@@ -284,6 +284,7 @@ class Mirror:
         self._read.set()
         self._tree.attach(link)
         self.discovery.attach(link)
+        self._sweep()
 
     async def _settle(self) -> None:
         with suppress(TimeoutError):
