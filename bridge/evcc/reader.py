@@ -63,7 +63,7 @@ class Reader:
         self._asked = State()
         self._frames_when_asked = self._frames_at_poll = 0
         self._push_reason = ""
-        self._last_body = b""
+        self._last_body: bytes | None = None
         self._last_frame = 0.0
         self._first_answer: float | None = None
         self.state = State()
@@ -96,7 +96,7 @@ class Reader:
 
     def refresh(self) -> None:
         """Read everything now."""
-        self._last_body = b""
+        self._last_body = None
         self._wanted.set()
 
     def after_command(self) -> None:
@@ -173,7 +173,7 @@ class Reader:
         quiet, self._frames_at_poll = self.frames == self._frames_at_poll, self._frames_when_asked
         back = self.health.failures > 0
         if body != self._last_body or not quiet or self._startup.starting:
-            self._last_body = b""
+            self._last_body = None
             self._merge_answer(body, quiet=quiet)
             self._last_body = body
         self.health.answered(starting=self._startup.starting, hung=self._hung)

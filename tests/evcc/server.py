@@ -27,7 +27,7 @@ def answer(status: int = 200, body: bytes = b"{}", content_type: str = "applicat
     lines = {"Content-Type": content_type, "Content-Length": str(len(body))}
     lines |= {name.replace("_", "-"): value for name, value in headers.items()}
     head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    return raw(f"HTTP/1.1 {status} Word\r\n{head}\r\n".encode() + body)
+    return raw(f"HTTP/1.1 {status} Word\r\n{head}\r\n".encode("latin-1") + body)
 
 
 def raw(data: bytes, *, end: str = "") -> Answer:

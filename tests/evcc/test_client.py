@@ -5,6 +5,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -13,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Refused, Unreachable
-from bridge.evcc.client import Client, Reply
+from bridge.evcc import client as module
+from bridge.evcc.client import EvccClient, Reply, Verdict
 from bridge.settings import Evcc
+from bridge.state.document import parse
 from tests.broker.authority import Authority
 from tests.broker.ports import free_port
 from tests.evcc.server import Answer, Request, Server, answer, hang, raw, server
@@ -23,9 +26,9 @@ _LIMIT = 5.0  # seconds that no test here should need
 
 
 @asynccontextmanager
-async def _asked(reply: Answer | None = None, **options: Any) -> AsyncIterator[tuple[Client, Server]]:
+async def _asked(reply: Answer | None = None, **options: Any) -> AsyncIterator[tuple[EvccClient, Server]]:
     """A client and the server that it asks."""
-    async with server(reply) as evcc, Client(Evcc(**{"url": evcc.url(), **options})) as client:
+    async with server(reply) as evcc, EvccClient(Evcc(**{"url": evcc.url(), **options})) as client:
         yield client, evcc
 
 
@@ -88,7 +91,7 @@ async def test_a_call_gives_whatever_evcc_says(status: int) -> None:
     ],
 )
 async def test_paths_stay_as_they_are_behind_any_prefix(prefix: str, path: str) -> None:
-    async with server() as evcc, Client(Evcc(url=evcc.url(prefix))) as client:
+    async with server() as evcc, EvccClient(Evcc(url=evcc.url(prefix))) as client:
         await client.call("POST", path)
         assert [request.target for request in evcc.requests] == [prefix.rstrip("/") + path]
 
@@ -119,7 +122,7 @@ async def test_json_is_sent_as_such() -> None:
     ],
 )
 async def test_a_login_in_the_address_is_basic_authentication(login: str, pair: str) -> None:
-    async with server() as evcc, Client(Evcc(url=evcc.url("/evcc", login=login))) as client:
+    async with server() as evcc, EvccClient(Evcc(url=evcc.url("/evcc", login=login))) as client:
         await client.state()
         [request] = evcc.requests
         assert request.headers["authorization"] == "Basic " + base64.b64encode(pair.encode()).decode()
@@ -178,22 +181,99 @@ async def test_what_is_cut_off_or_no_http_is_no_answer(reply: Answer) -> None:
 
 
 async def test_a_refused_connection() -> None:
-    async with Client(Evcc(url=f"http://127.0.0.1:{free_port()}")) as client:
+    async with EvccClient(Evcc(url=f"http://127.0.0.1:{free_port()}")) as client:
         with pytest.raises(Unreachable) as caught:
             await client.state()
         assert "refused" in str(caught.value).lower() or "connect" in str(caught.value).lower()
 
 
 async def test_a_name_that_does_not_resolve() -> None:
-    async with Client(Evcc(url="http://evcc.invalid:7070")) as client:
+    async with EvccClient(Evcc(url="http://evcc.invalid:7070")) as client:
         with pytest.raises(Unreachable):
             await client.state()
 
 
-async def test_a_broken_encoding_is_no_answer_of_evcc() -> None:
-    async with _asked(answer(200, b"no gzip", Content_Encoding="gzip")) as (client, _):
-        with pytest.raises(Invalid):
+@pytest.mark.parametrize("coding", ["gzip", "gzip, gzip", "br", "unknown"])
+async def test_an_answer_with_a_content_coding_is_not_decoded(coding: str) -> None:
+    async with _asked(answer(200, gzip.compress(bytes(10_000)), Content_Encoding=coding)) as (client, _):
+        with pytest.raises(Invalid, match="coding"):
             await client.state()
+
+
+async def test_the_coding_identity_is_none() -> None:
+    async with _asked(answer(200, b"{}", Content_Encoding="identity")) as (client, _):
+        assert await client.state() == b"{}"
+
+
+@pytest.mark.parametrize("location", ["evcc:7070/login", "localhost:login", "a:b", "http:x", "mailto:a", "//[", "\xff"])
+async def test_where_a_redirect_leads_is_not_read(location: str) -> None:
+    async with _asked(answer(302, b"", "text/html", Location=location)) as (client, evcc):
+        with pytest.raises(Invalid, match="redirect"):
+            await client.state()
+        reply = await client.call("POST", "/api/x")
+        assert (reply.status, reply.verdict) == (302, Verdict.NOT_EVCC)
+        assert len(evcc.requests) == 2
+
+
+@pytest.mark.parametrize("cookie", ["lang=M\xfcller", "session=1; Path=/", "a=b; Domain=evcc; Expires=never"])
+async def test_no_cookie_is_kept(cookie: str) -> None:
+    async with _asked(answer(200, b"{}", Set_Cookie=cookie)) as (client, evcc):
+        for _ in range(3):
+            await client.state()
+        assert not any("cookie" in request.headers for request in evcc.requests)
+
+
+async def _stranger(_: Request, writer: asyncio.StreamWriter) -> None:
+    body = b'{"name":"openHAB","version":"4"}'
+    writer.write(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    )
+
+
+async def test_another_program_with_a_version_is_not_evcc() -> None:
+    async with _asked(_stranger) as (client, _):
+        with pytest.raises(Invalid):
+            parse(await client.state())
+
+
+# connections that were closed while they were idle
+
+
+@dataclass
+class _Fickle:
+    """Closes each connection when its second request comes, as a proxy does whose idle time is over just then."""
+
+    requests: dict[asyncio.StreamWriter, int] = field(default_factory=dict)
+
+    async def __call__(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        self.requests[writer] = self.requests.get(writer, 0) + 1
+        if self.requests[writer] > 1:
+            writer.close()
+            return
+        await answer()(request, writer)
+
+
+async def test_a_read_that_dies_with_a_used_connection_is_sent_again_on_a_fresh_one() -> None:
+    async with _asked(_Fickle()) as (client, evcc):
+        await asyncio.gather(*(client.call("GET", "/api/x") for _ in range(4)))
+        for _ in range(8):
+            assert await client.state() == b"{}"
+        assert evcc.connections >= 5
+
+
+async def test_a_write_is_not_sent_twice() -> None:
+    async with _asked(_Fickle()) as (client, evcc):
+        await client.call("POST", "/api/x")
+        with pytest.raises(Unreachable):
+            await client.call("POST", "/api/x")
+        assert len(evcc.requests) == 2
+
+
+async def test_a_read_is_sent_again_only_once() -> None:
+    async with _asked(raw(b"", end="close")) as (client, evcc):
+        with pytest.raises(Unreachable):
+            await client.state()
+        assert len(evcc.requests) == 2
 
 
 async def _trickle(_: Request, writer: asyncio.StreamWriter) -> None:
@@ -240,7 +320,7 @@ async def test_a_connection_that_is_being_closed_when_time_is_up_is_closed(monke
         assert closed.is_set()
         monkeypatch.undo()
         await client.state()
-        assert len(client._http._transport._pool.connections) == 1  # type: ignore[attr-defined]
+        assert len(client._pool._pool.connections) == 1
 
 
 async def test_many_lost_calls_leave_room_for_the_next() -> None:
@@ -251,7 +331,7 @@ async def test_many_lost_calls_leave_room_for_the_next() -> None:
             assert all(isinstance(result, Unreachable) for result in results)
         assert evcc.connections <= 60
         evcc.answer = answer()
-        assert (await client.call("GET", "/api/state", timeout=_LIMIT)).ok
+        assert (await client.call("GET", "/api/state", timeout=_LIMIT)).verdict is Verdict.OK
 
 
 async def _endless(_: Request, writer: asyncio.StreamWriter) -> None:
@@ -266,18 +346,19 @@ async def _endless(_: Request, writer: asyncio.StreamWriter) -> None:
     [
         answer(200, b"x" * 100_001),
         raw(b"HTTP/1.1 200 OK\r\nContent-Length: 200000000\r\n\r\n"),  # nothing of it has to be read
-        answer(200, gzip.compress(bytes(10_000_000)), Content_Encoding="gzip"),
         _endless,
     ],
 )
-async def test_no_more_is_read_than_allowed(reply: Answer) -> None:
-    async with _asked(reply, max_body=100_000, timeout=_LIMIT) as (client, _):
+async def test_no_more_is_read_than_allowed(reply: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BODY", 100_000)
+    async with _asked(reply, timeout=_LIMIT) as (client, _):
         with pytest.raises(Invalid, match="100000"):
             await client.state()
 
 
-async def test_as_much_is_read_as_allowed() -> None:
-    async with _asked(answer(200, b"x" * 100_000), max_body=100_000) as (client, _):
+async def test_as_much_is_read_as_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BODY", 100_000)
+    async with _asked(answer(200, b"x" * 100_000)) as (client, _):
         assert len(await client.state()) == 100_000
 
 
@@ -301,24 +382,24 @@ async def _secured(authority: Authority, *, expired: bool = False) -> AsyncItera
 
 
 async def test_a_certificate_of_ones_own_authority(authority: Authority) -> None:
-    async with _secured(authority) as url, Client(Evcc(url=url, ca_file=authority.ca_file)) as client:
+    async with _secured(authority) as url, EvccClient(Evcc(url=url, ca_file=authority.ca_file)) as client:
         assert await client.state() == b"{}"
 
 
 async def test_a_certificate_of_an_authority_that_nobody_knows(authority: Authority) -> None:
-    async with _secured(authority) as url, Client(Evcc(url=url)) as client:
+    async with _secured(authority) as url, EvccClient(Evcc(url=url)) as client:
         with pytest.raises(Unreachable, match="certificate"):
             await client.state()
 
 
 async def test_an_expired_certificate(authority: Authority) -> None:
-    async with _secured(authority, expired=True) as url, Client(Evcc(url=url, ca_file=authority.ca_file)) as client:
+    async with _secured(authority, expired=True) as url, EvccClient(Evcc(url=url, ca_file=authority.ca_file)) as client:
         with pytest.raises(Unreachable, match="expired"):
             await client.state()
 
 
 async def test_a_certificate_that_is_not_looked_at(authority: Authority) -> None:
-    async with _secured(authority, expired=True) as url, Client(Evcc(url=url, verify=False)) as client:
+    async with _secured(authority, expired=True) as url, EvccClient(Evcc(url=url, verify=False)) as client:
         assert await client.state() == b"{}"
 
 
@@ -328,33 +409,46 @@ def test_an_authority_that_is_none_any_more(authority: Authority) -> None:
     settings = Evcc(url="https://localhost", ca_file=file)
     file.write_text("nothing")
     with pytest.raises(ConfigError, match=r"ca_file.*own\.pem"):
-        Client(settings)
+        EvccClient(settings)
 
 
 # replies
 
 
 @pytest.mark.parametrize(
-    ("status", "content_type", "body", "ok"),
+    ("status", "content_type", "body", "verdict"),
     [
-        (200, "application/json", b"{}", True),
-        (200, "application/json; charset=UTF-8", b"3", True),
-        (201, "Application/JSON", b"{}", True),
-        (204, "", b"", True),
-        (200, "text/html", b"", True),
-        (200, "", b" \n", True),
-        (200, "text/html", b"<html>", False),
-        (200, "text/plain", b"ok", False),
-        (200, "", b"{}", False),
-        (200, "application/jsonp", b"{}", False),
-        (302, "application/json", b"{}", False),
-        (400, "application/json", b"{}", False),
-        (500, "", b"", False),
-        (100, "", b"", False),
+        (200, "application/json", b"{}", Verdict.OK),
+        (200, "application/json; charset=UTF-8", b"3", Verdict.OK),
+        (201, "Application/JSON", b"{}", Verdict.OK),
+        (204, "", b"", Verdict.OK),
+        (200, "text/html", b"", Verdict.OK),
+        (200, "", b" \n", Verdict.OK),
+        (200, "text/html", b"<html>", Verdict.NOT_EVCC),
+        (200, "text/plain", b"ok", Verdict.NOT_EVCC),
+        (200, "", b"{}", Verdict.NOT_EVCC),
+        (200, "application/jsonp", b"{}", Verdict.NOT_EVCC),
+        (302, "application/json", b"{}", Verdict.NOT_EVCC),
+        (100, "", b"", Verdict.NOT_EVCC),
+        (400, "application/json", b"{}", Verdict.REFUSED),
+        (404, "application/json", b"{}", Verdict.REFUSED),
+        (409, "text/plain", b"no", Verdict.REFUSED),
+        (404, "text/plain; charset=utf-8", b"404 page not found", Verdict.NO_ROUTE),
+        (401, "text/html", b"<html>login</html>", Verdict.NOT_EVCC),
+        (404, "text/html", b"<html>", Verdict.NOT_EVCC),
+        (500, "", b"", Verdict.UNAVAILABLE),
+        (502, "text/html", b"<html>", Verdict.UNAVAILABLE),
     ],
 )
-def test_ok(status: int, content_type: str, body: bytes, *, ok: bool) -> None:
-    assert Reply(status, content_type, body).ok is ok
+def test_verdict(status: int, content_type: str, body: bytes, verdict: Verdict) -> None:
+    assert Reply(status, content_type, body).verdict is verdict
+
+
+@pytest.mark.parametrize(("reply", "has"), [(answer(), True), (answer(404, b"no", "text/plain"), False), (hang, False)])
+async def test_has_routes(reply: Answer, *, has: bool) -> None:
+    async with _asked(reply) as (client, evcc):
+        assert await client.has_routes(0.2) is has
+        assert evcc.requests[0].target == "/api/state?jq=null"
 
 
 @pytest.mark.parametrize(
@@ -397,13 +491,13 @@ def test_no_json(body: bytes) -> None:
         (b"x" * 180 + b" http://me:a-long-pass@host", "x" * 180 + " http://***@host"),
     ],
 )
-def test_error(body: bytes, error: str) -> None:
-    assert Reply(400, "", body).error() == error
+def test_reason(body: bytes, error: str) -> None:
+    assert Reply(400, "", body).reason == error
 
 
 @given(st.integers(100, 599), st.binary())
-def test_any_error_is_one_short_line(status: int, body: bytes) -> None:
-    line = Reply(status, "", body).error()
+def test_any_reason_is_one_short_line(status: int, body: bytes) -> None:
+    line = Reply(status, "", body).reason
 
     assert line
     assert len(line) <= 200
@@ -412,6 +506,6 @@ def test_any_error_is_one_short_line(status: int, body: bytes) -> None:
 
 @pytest.mark.parametrize(("path", "params"), [("/api/state", {"jq": "é" * 20_000}), ("/api/" + "x" * 70_000, None)])
 async def test_what_does_not_fit_into_an_address_is_refused(path: str, params: dict[str, str] | None) -> None:
-    async with Client(Evcc()) as client:
+    async with EvccClient(Evcc()) as client:
         with pytest.raises(Refused, match="too long"):
             await client.call("GET", path, params=params)

@@ -16,7 +16,8 @@ from websockets.frames import Opcode
 from websockets.http11 import Request, Response
 
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
-from bridge.evcc.push import Push
+from bridge.evcc import push as module
+from bridge.evcc.push import Frames, Push
 from bridge.settings import Evcc
 from bridge.util.backoff import Backoff
 from tests.broker.authority import Authority
@@ -26,6 +27,32 @@ from tests.evcc.server import answer, hang, raw, server
 
 _LIMIT = 5.0  # seconds that nothing here should need
 _UP = "up"
+
+
+@dataclass
+class _Listener:
+    """Keeps connected, as the reader does, and notes what comes, in order."""
+
+    push: Push
+    silence: float
+    events: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
+    skipped: int = 0
+
+    async def run(self) -> None:
+        while True:
+            try:
+                async with self.push.connection() as frames:
+                    self.events.put_nowait(_UP)
+                    while True:
+                        self.events.put_nowait(await frames.next(self.silence))
+                        self.skipped = frames.skipped
+            except EvccError as error:
+                self.events.put_nowait(error)
+                await self.push.pause(missing=isinstance(error, NotReady))
+
+    async def next(self) -> Any:
+        async with asyncio.timeout(_LIMIT):
+            return await self.events.get()
 
 
 class _Pause(Backoff):
@@ -43,26 +70,6 @@ class _Pause(Backoff):
 
     def reset(self) -> None:
         self.resets += 1
-
-
-@dataclass
-class _Listener:
-    """What was heard, in order."""
-
-    heard: asyncio.Queue[Any] = field(default_factory=asyncio.Queue)
-
-    def frame(self, frame: dict[str, Any]) -> None:
-        self.heard.put_nowait(frame)
-
-    def push_up(self) -> None:
-        self.heard.put_nowait(_UP)
-
-    def push_down(self, reason: EvccError) -> None:
-        self.heard.put_nowait(reason)
-
-    async def next(self) -> Any:
-        async with asyncio.timeout(_LIMIT):
-            return await self.heard.get()
 
 
 @dataclass
@@ -108,10 +115,10 @@ async def _pushed(
 async def _running(
     settings: Evcc, silence: float = 60.0, pause: float = 0.0
 ) -> AsyncIterator[tuple[Push, _Listener, _Pause]]:
-    listener = _Listener()
-    push = Push(settings, listener, lambda: silence)
-    push._pause = noted = _Pause(pause)
-    task = asyncio.create_task(push.run())
+    push = Push(settings)
+    push._backoff = noted = _Pause(pause)
+    listener = _Listener(push, silence)
+    task = asyncio.create_task(listener.run())
     try:
         yield push, listener, noted
         assert not task.done()
@@ -128,7 +135,37 @@ async def test_frames_are_handed_on_in_order() -> None:
 
     async with _pushed(_Evcc(three)) as (_, listener, pause):
         assert [await listener.next() for _ in range(4)] == [_UP, {"a.0.b": 1}, {"c": None}, {}]
-        assert pause.resets == 3
+        assert pause.resets == 0
+
+
+async def test_pauses_are_short_again_after_a_connection_has_brought_frames_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_STEADY", 0.0)
+
+    async def one(connection: ServerConnection) -> None:
+        await connection.send("{}")
+        await connection.wait_closed()
+
+    async with _pushed(_Evcc(one)) as (_, listener, pause):
+        assert [await listener.next(), await listener.next()] == [_UP, {}]
+        assert pause.resets == 1
+
+
+async def test_a_connection_that_is_cut_again_and_again_is_asked_for_less_and_less_often() -> None:
+    push, pauses = Push(Evcc()), []
+    for _ in range(12):
+        frames = Frames(_Welcoming(), push._backoff)  # type: ignore[arg-type]
+        assert await frames.next(1) == {"pvPower": 1}
+        pauses.append(push._backoff.next())
+    assert sum(pauses[:8]) > 30
+    assert pauses[-1] > 40
+
+
+class _Welcoming:
+    async def recv(self, *, decode: bool) -> bytes:
+        assert not decode
+        return b'{"pvPower":1}'
 
 
 async def test_no_login_in_a_frame_or_in_the_reason_of_an_end_is_handed_on() -> None:
@@ -160,25 +197,36 @@ async def test_no_login_in_a_frame_or_in_the_reason_of_an_end_is_handed_on() -> 
     ],
     ids=lambda message: repr(message)[:20],
 )
-async def test_garbage_ends_a_connection_and_the_next_one_is_tried(message: str | bytes) -> None:
-    messages = [message, '{"good":1}']
-
+async def test_a_bad_frame_is_skipped_and_counted(message: str | bytes) -> None:
     async def send(connection: ServerConnection) -> None:
-        await connection.send(messages.pop(0))
+        for one in (message, '{"good":1}', *[message] * 9, '{"good":2}'):
+            await connection.send(one)
+        await connection.wait_closed()
+
+    async with _pushed(_Evcc(send)) as (_, listener, _pause):
+        assert [await listener.next() for _ in range(3)] == [_UP, {"good": 1}, {"good": 2}]
+        assert listener.skipped == 10
+
+
+async def test_many_bad_frames_in_a_row_end_a_connection() -> None:
+    async def send(connection: ServerConnection) -> None:
+        for _ in range(10):
+            await connection.send("garbage")
         await connection.wait_closed()
 
     async with _pushed(_Evcc(send)) as (_, listener, _pause):
         assert await listener.next() == _UP
         assert isinstance(await listener.next(), Invalid)
         assert await listener.next() == _UP
-        assert await listener.next() == {"good": 1}
 
 
-async def test_a_frame_that_is_too_large_ends_the_connection() -> None:
+async def test_a_frame_that_is_too_large_ends_the_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BODY", 1000)
+
     async def send(connection: ServerConnection) -> None:
         await connection.send("x" * 2000)
 
-    async with _pushed(_Evcc(send), max_body=1000) as (_, listener, _pause):
+    async with _pushed(_Evcc(send)) as (_, listener, _pause):
         assert await listener.next() == _UP
         assert isinstance(await listener.next(), Unreachable)
 
@@ -214,7 +262,7 @@ async def test_a_connection_ends_also_where_its_end_is_cancelled() -> None:
                 goodbye.set()
 
     async def flood(connection: ServerConnection) -> None:
-        for message in ("garbage", *["{}"] * 50):  # more than is read ahead: it does not see our end any more
+        for message in (*["garbage"] * 10, *["{}"] * 50):  # more than is read ahead: it does not see our end any more
             await connection.send(message)
         await connection.wait_closed()
         ended.set()

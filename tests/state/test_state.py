@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.state.part import ABSENT, Loadpoint, Scope, Target, Vehicle
-from bridge.state.state import MOST_KEYS, Change, State, changes, same
+from bridge.state.state import MOST_KEYS, State, changes, same
 from tests.state.documents import DOCUMENTS, KEYS, VALUES
 from tests.state.whole import state, whole
 
@@ -149,7 +149,10 @@ def test_same_as_json(one: Any, other: Any, *, equal: bool) -> None:
         ({"pvPower": 2}, {("site", "pvPower", ""): (4500.4, 2)}),
         ({"x": None}, {("site", "x", ""): (ABSENT, None)}),
         ({"interval": True}, {("site", "interval", ""): (10, True)}),
-        ({"forecast": {"solar": {"today": 2}, "grid": []}}, {("site", "forecast", "solar"): ({"today": 1}, {"today": 2})}),
+        (
+            {"forecast": {"solar": {"today": 2}, "grid": []}},
+            {("site", "forecast", "solar"): ({"today": 1}, {"today": 2})},
+        ),
         ({"forecast": {"grid": []}}, {("site", "forecast", "solar"): ({"today": 1}, ABSENT)}),
         (
             {"forecast": None},
@@ -159,19 +162,28 @@ def test_same_as_json(one: Any, other: Any, *, equal: bool) -> None:
                 ("site", "forecast", ""): (ABSENT, None),
             },
         ),
-        ({"loadpoints": [{"mode": "pv", "title": "Garage", "soc": 41}, {"mode": "off"}]}, {("loadpoints/1", "soc", ""): (40.5, 41)}),
+        (
+            {"loadpoints": [{"mode": "pv", "title": "Garage", "soc": 41}, {"mode": "off"}]},
+            {("loadpoints/1", "soc", ""): (40.5, 41)},
+        ),
         (
             {"vehicles": {"zoe:old": {"minSoc": 20, "plan": {"soc": 80}}}},
             {
                 ("vehicles", "", ""): (2, 1),
                 ("vehicles/a%2Fb", "title", ""): ("Bike", ABSENT),
-                **{("vehicles/a%2Fb", key, ""): (0, ABSENT) for key in ("features", "repeatingPlans", "minSoc", "limitSoc")},
+                **{
+                    ("vehicles/a%2Fb", key, ""): (0, ABSENT)
+                    for key in ("features", "repeatingPlans", "minSoc", "limitSoc")
+                },
             },
         ),
-        ({"vehicles": {"zoe:old": {"plan": {"soc": 80}}, "a/b": {"title": "Bike"}}}, {("vehicles/zoe:old", "minSoc", ""): (20, 0)}),
+        (
+            {"vehicles": {"zoe:old": {"plan": {"soc": 80}}, "a/b": {"title": "Bike"}}},
+            {("vehicles/zoe:old", "minSoc", ""): (20, 0)},
+        ),
         ({}, {}),
     ],
-)  # fmt: skip
+)
 def test_what_differs(more: dict[str, Any], found: dict[tuple[str, str, str], tuple[Any, Any]]) -> None:
     assert _found(_house(), _house(**more)) == found
 
