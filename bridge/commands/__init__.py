@@ -1,1 +1,1 @@
-"""Commands: `/set` topics read, checked, put in order, sent to evcc and answered."""
+"""Commands: messages on `/set` topics, queued, sent to evcc and answered."""

@@ -162,7 +162,8 @@ class Answers:
             self._write(topic, answer)
 
     async def room(self) -> None:
-        """Wait while the broker takes answers more slowly than commands come."""
+        """Let all else run, and wait while the broker takes answers more slowly than commands come."""
+        await asyncio.sleep(0)
         while self._mirror.congested:  # noqa: ASYNC110 - it ends with acknowledgements, of which there are thousands
             await asyncio.sleep(_PAUSE)
 

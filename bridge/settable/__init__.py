@@ -1,1 +1,1 @@
-"""What evcc's values are: the settings and the readings, as data without logic."""
+"""The table of evcc's settings: which there are, what they take, and how a payload is read."""

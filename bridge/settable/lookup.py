@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
-from functools import lru_cache
 from typing import NamedTuple, NoReturn
 
 from bridge.errors import Refused
@@ -25,8 +23,9 @@ _SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "j
 _BY_TITLE = "by-title"
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 _INDEX = "<i>"
-# the search for similar names takes time with the square of their length: a client's mistake must not cost much
-_LONGEST_COMPARED = 40
+_LONGEST_COMPARED = 60
+# how much of two names must be the same, from 0 to 1, for one to be offered in place of the other; and how many are
+_SIMILAR, _MOST_NEAREST = 0.3, 3
 _CHOICES = 20
 
 
@@ -86,10 +85,14 @@ def find(topic: str, state: State) -> Found:
     return _entry(target, names) or _refuse(topic, [topic_of(row, target) for row in _nearest(name, target.scope)])
 
 
+def leaf_of(found: Found) -> str:
+    """A setting's topic below its target's, without `/set`."""
+    return found.setting.leaf.replace(_INDEX, str(found.entry)) if found.entry else found.setting.leaf
+
+
 def topic_of(setting: Setting, target: Target, entry: int = 0) -> str:
     """A setting's topic below the root, without `/set`."""
-    leaf = setting.leaf.replace(_INDEX, str(entry)) if entry else setting.leaf
-    return f"{target.topic}/{leaf}"
+    return f"{target.topic}/{leaf_of(Found(setting, target, entry))}"
 
 
 def spellings(found: Found) -> list[str]:
@@ -163,13 +166,23 @@ def _entry(target: Target, names: list[str]) -> Found | None:
 
 
 def _nearest(name: str, scope: Scope) -> list[Setting]:
-    close = _close(name[:_LONGEST_COMPARED].lower(), scope)
-    return list({row.leaf: row for row in map(ROWS[scope].__getitem__, close)}.values())
+    """The settings with the most similar names, best first: those that share most of their pairs of letters.
+
+    Not difflib, which takes milliseconds: a flood of misspelt topics must not cost more than one of commands.
+    """
+    pairs = _pairs(name[:_LONGEST_COMPARED].lower())
+    scores = {known: 2 * len(pairs & theirs) / (len(pairs) + len(theirs)) for known, theirs in _PAIRS[scope].items()}
+    close = sorted(
+        (known for known, score in scores.items() if score >= _SIMILAR), key=scores.__getitem__, reverse=True
+    )
+    return list({row.leaf: row for row in map(ROWS[scope].__getitem__, close)}.values())[:_MOST_NEAREST]
 
 
-@lru_cache(maxsize=256)
-def _close(name: str, scope: Scope) -> list[str]:
-    return get_close_matches(name, ROWS[scope], n=3, cutoff=0.3)
+def _pairs(name: str) -> frozenset[str]:
+    return frozenset(f" {name}"[index : index + 2] for index in range(len(name) + 1))
+
+
+_PAIRS = {scope: {name: _pairs(name) for name in rows} for scope, rows in ROWS.items()}
 
 
 def _anywhere(name: str) -> list[str]:

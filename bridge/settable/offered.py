@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.settable import setting as kinds
-from bridge.settable.lookup import ANYWHERE, OUTSIDE, Found, topic_of
+from bridge.settable.lookup import ANYWHERE, OUTSIDE, Found, leaf_of
 from bridge.settable.numbers import range_of
 from bridge.settable.permission import FREE, Permission
 from bridge.settable.setting import Setting, filled, release, unit_of
@@ -88,9 +88,9 @@ def words(kind: kinds.Word, value: Any, part: Part) -> list[str]:
     return list(dict.fromkeys([*found, *current]))
 
 
-def shown_in(setting: Setting, part: Part) -> str:
+def shown_in(setting: Setting, part: Part, entry: int = 0) -> str:
     """The topic, below the part's, where a setting's value stands."""
-    topics = setting.shown or (setting.leaf,)
+    topics = setting.shown or (setting.leaf.replace("<i>", str(entry)),)
     return next((topic for topic in topics if topic.partition("/")[0] in part.values), topics[0])
 
 
@@ -145,15 +145,15 @@ def settings_of(part: Part, state: State) -> Iterator[Found]:
 
 def _entry(found: Found, part: Part, state: State) -> dict[str, Any]:
     setting, kind = found.setting, found.setting.kind
-    state_topic = f"{part.target.topic}/{shown_in(setting, part)}".replace("<i>", str(found.entry))
+    prefix = part.target.topic
     return {
-        "topic": f"{topic_of(*found)}/set",
+        "topic": f"{prefix}/{leaf_of(found)}/set",
         "kind": type(kind.of if isinstance(kind, kinds.Item) else kind).__name__.lower(),
         "takes": takes(kind, state, part),
         **_limits(kind, state, part),
         **({"clear": CLEAR_WORD} if setting.clear else {}),
         "meaning": setting.meaning,
-        **({} if isinstance(kind, kinds.Button) else {"state": state_topic}),
+        **({} if isinstance(kind, kinds.Button) else {"state": f"{prefix}/{shown_in(setting, part, found.entry)}"}),
         "schema": _clearable(_schema(kind, state, part)) if setting.clear else _schema(kind, state, part),
     }
 
@@ -202,7 +202,7 @@ def _schema(kind: kinds.Kind, state: State, part: Part) -> dict[str, Any]:  # no
         case kinds.Item():
             return _schema(kind.of, state, part)
         case kinds.Vehicle():
-            return {"type": "string", "examples": _vehicles(state)}
+            return {"type": "string"}
         case _:
             return _SCHEMAS[type(kind)]
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from bridge.state.state import Scope, State
@@ -12,6 +13,7 @@ Release = tuple[int, int, int]
 _RELEASE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?")
 # what evcc calls itself when it was built without a version
 _UNRELEASED = (0, 0, 0)
+_LONGEST_VERSION = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,11 @@ class Setting:
 
 def release(version: str) -> Release | None:
     """The release in a version of evcc, such as `0.314.0-dev`; None where it names none."""
+    return _release(version[:_LONGEST_VERSION])
+
+
+@lru_cache(maxsize=8)
+def _release(version: str) -> Release | None:
     found = _RELEASE.match(version)
     if found is None:
         return None

@@ -6,9 +6,8 @@ from structlog.testing import capture_logs
 
 from bridge.evcc.client import Reply
 from bridge.evcc.reader import Update
-from bridge.settable.setting import Scope
 from bridge.state.by_title import slug
-from bridge.state.state import State, Target
+from bridge.state.state import Scope, State, Target
 from tests.commands.fakes import AWAY, NO_ROUTE, reply, running, settle, virtual
 from tests.settable.house import TODAY, recorded, today
 from tests.virtual import monotonic

@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from bridge.errors import Refused
-from bridge.settable.setting import Scope
 from bridge.state.document import from_document
+from bridge.state.state import Scope
 from tests.commands.fakes import AWAY, HANGS, NO_ROUTE, reply, running, settle, virtual
 
 MODE = "loadpoints/1/mode"

@@ -4,11 +4,10 @@ from hypothesis import strategies as st
 
 from bridge.errors import Refused
 from bridge.settable.lookup import ROWS, Found, find, is_evccs, spellings, topic_of
-from bridge.settable.setting import Scope
 from bridge.settable.table import SETTINGS
 from bridge.state.by_title import slug
 from bridge.state.document import from_document
-from bridge.state.state import State, Target
+from bridge.state.state import Scope, State, Target
 from tests.settable.house import TODAY
 
 ODD = from_document({"loadpoints": [{}], "vehicles": {"a#b": {}, "c/d": {}, "..": {}}})
@@ -193,6 +192,27 @@ def test_every_name_of_a_setting_is_evccs() -> None:
 def test_the_spellings_of_a_setting(topic: str, names: set[str]) -> None:
     target = "/".join(topic.split("/")[:2])
     assert set(spellings(find(f"{topic}/set", TODAY))) == {f"{target}/{name}" for name in names}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("loadpoints/1/limtSoc", "loadpoints/1/limitSoc"),
+        ("loadpoints/1/charge_mode", "loadpoints/1/mode"),
+        ("loadpoints/1/phase", "loadpoints/1/phasesConfigured"),
+        ("loadpoints/1/maxcurent", "loadpoints/1/maxCurrent"),
+        ("loadpoints/1/enable_delay", "loadpoints/1/enableDelay"),
+        ("vehicles/bike/targetSoc", "vehicles/bike/limitSoc"),
+        ("vehicles/bike/repeatingPlan", "vehicles/bike/repeatingPlans"),
+        ("site/priority", "site/prioritySoc"),
+        ("site/battery_mode", "site/batteryMode"),
+        ("prioritySoc", "site/prioritySoc"),
+    ],
+)
+def test_the_setting_that_is_meant_is_among_the_nearest(written: str, meant: str) -> None:
+    with pytest.raises(Refused) as refused:
+        find(f"{written}/set", TODAY)
+    assert f"{meant}/set" in str(refused.value)
 
 
 def test_a_topic_as_long_as_mqtt_allows_is_compared_quickly() -> None:

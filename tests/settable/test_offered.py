@@ -9,14 +9,14 @@ from bridge.settable.lookup import find
 from bridge.settable.offered import concerns, line, offered, table, words
 from bridge.settable.permission import Permission
 from bridge.settable.read import read
-from bridge.settable.setting import Json, Scope, Word, release
+from bridge.settable.setting import Json, Word, release
 from bridge.settable.table import SETTINGS
 from bridge.settable.value import Context
 from bridge.settings import Commands
 from bridge.state.document import from_document
 from bridge.state.flatten import Layout
 from bridge.state.names import Selection
-from bridge.state.state import ABSENT, Change, Part, State, Target, changes
+from bridge.state.state import ABSENT, Change, Part, Scope, State, Target, changes
 from tests.settable.house import NEXT, OLD, TODAY, recorded, today
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -114,12 +114,16 @@ def test_the_value_of_an_entry_is_on_its_state_topic(state: State) -> None:
     tree = {topic for source in layout.everything(state).values() for topic in (*source.own, *source.alias)}
     absent = {entry["state"] for entry in offered(state) if "state" in entry} - tree
     # what the state does not show, and plans that are not set
-    unshown = r"site/(telemetry|smartCostLimit|smartFeedInPriorityLimit|batteryMode|batteryGridChargeLimit)|vehicles/.*/(plan/soc|mode)"
+    unshown = (
+        r"site/(telemetry|smartCostLimit|smartFeedInPriorityLimit|batteryMode|batteryGridChargeLimit)"
+        r"|vehicles/.*/(plan/soc|mode)"
+    )
     assert [topic for topic in absent if not re.fullmatch(unshown, topic)] == []
 
 
-def examples(schema: dict[str, Any]) -> list[Any]:
-    """Values that a schema takes."""
+def examples(entry: dict[str, Any]) -> list[Any]:
+    """Values that the schema of an entry takes."""
+    schema = entry["schema"]
     match schema:
         case {"enum": values} | {"examples": values}:
             return list(values)
@@ -129,6 +133,8 @@ def examples(schema: dict[str, Any]) -> list[Any]:
             return [[]]
         case {"type": "boolean"}:
             return [True, False]
+        case {"type": "string"} | {"type": ["string", "null"]}:
+            return list(entry["options"])
         case {"type": _}:
             return [schema.get("minimum", 0), schema.get("maximum", 1)]
     return [None, 5, "x"]
@@ -143,7 +149,7 @@ def test_what_the_schema_takes_is_read(state: State) -> None:
         context = Context(NOW, UTC, state, part, entry=found.entry)
         nullable = "null" in entry["schema"].get("type", ())
         assert nullable is bool(found.setting.clear) is ("clear" in entry)
-        for value in [*examples(entry["schema"]), *[None] * nullable]:
+        for value in [*examples(entry), *[None] * nullable]:
             read(found.setting, orjson.dumps(value), context)
 
 
@@ -289,7 +295,7 @@ def test_what_may_not_be_set_is_not_offered() -> None:
                 "options": ["bike", "my.car_2", "zoe:old"],
                 "clear": "-",
                 "state": "loadpoints/1/vehicleName",
-                "schema": {"type": ["string", "null"], "examples": ["bike", "my.car_2", "zoe:old"]},
+                "schema": {"type": ["string", "null"]},
             },
         ),
         ("loadpoints/1/vehicleDetection", {"kind": "button", "takes": "anything", "state": None, "schema": {}}),

@@ -257,6 +257,7 @@ def test_repeating_plans_are_sent_as_the_release_takes_them(version: str, body: 
 
 def test_what_is_no_entry_cannot_be_changed() -> None:
     item = kinds.Item("repeatingPlans", "active", kinds.Switch(), table.REPEATING)
-    for values in ({}, {"repeatingPlans": None}, {"repeatingPlans": {}}, {"repeatingPlans": [5]}):
+    broken: list[dict[str, Any]] = [{}, {"repeatingPlans": None}, {"repeatingPlans": {}}, {"repeatingPlans": [5]}]
+    for values in broken:
         with pytest.raises(Refused, match="is not there"):
             read_item(item, Value(True), replace(CONTEXT, part=part_of(values), entry=1))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bridge.settable.setting import Button, Item, Json, Plan, Scope, Setting
+from bridge.settable.setting import Button, Item, Json, Plan, Setting
 from bridge.settable.table import SETTINGS
+from bridge.state.state import Scope
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 
