@@ -7,9 +7,9 @@ from typing import Any
 from bridge.errors import Invalid
 from bridge.state.flatten import payload
 from bridge.state.known import words
-from bridge.state.names import LONGEST_NAME, is_name
+from bridge.state.names import LONGEST_NAME
 from bridge.state.part import Loadpoint, Part, Scope, Target, Vehicle
-from bridge.state.state import MOST_DEVICES, MOST_KEYS, SITE, State, keys_left_out, vehicle_names
+from bridge.state.state import MOST_DEVICES, MOST_KEYS, SITE, State, is_taken, keys_left_out, vehicle_names
 from bridge.util.json import parse_evcc_json
 from bridge.util.redact import sanitize
 
@@ -85,10 +85,10 @@ def _values(target: Target, value: Any, left_out: set[str]) -> Mapping[str, Any]
     """The values of a part within the bounds; none where evcc has no object."""
     if not isinstance(value, dict):
         return {}
-    if len(value) <= MOST_KEYS and all(map(is_name, value)):
-        return value
-    left_out.add(keys_left_out(target))
-    return {key: value[key] for key in islice(filter(is_name, value), MOST_KEYS)}
+    taken = dict(islice(filter(is_taken, value.items()), MOST_KEYS))
+    if len(taken) < len(value):
+        left_out.add(keys_left_out(target))
+    return taken
 
 
 def _fatal_text(entry: Any) -> str:

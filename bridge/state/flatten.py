@@ -13,7 +13,7 @@ from bridge.state.values import is_number, is_series, text, unix_seconds
 _PHASES = ("l1", "l2", "l3")
 _OF_PHASES = {"site": 2, "loadpoints": 3}  # levels of a topic directly below site, below a loadpoint
 _MOST_TOPICS = 20_000  # of one value: more than the mirror takes
-_MOST_NAMES = 20_000  # that are kept; each is short
+_MOST_KEPT = 2_000_000  # characters of topics that are kept for values that are pushed
 
 
 class Topics(NamedTuple):
@@ -38,6 +38,7 @@ class Layout:
         self._aliases = aliases
         # by target and key: a number or word that is pushed needs no more than a look
         self._names: dict[tuple[Target, str], Topics] = {}
+        self._kept = 0
 
     def topics(self, change: Change) -> Topics:
         """The topics of a value that changed; none where it is gone."""
@@ -57,9 +58,11 @@ class Layout:
         return {change.source: self.topics(change) for change in changes(State(), state)}
 
     def _named(self, change: Change) -> Topics:
-        if len(self._names) >= _MOST_NAMES:
-            self._names.clear()
         names = self._topics(change.target, change.key, value=0)
+        if self._kept > _MOST_KEPT:
+            self._names.clear()
+            self._kept = 0
+        self._kept += len(change.target.name) + len(change.key) + sum(map(len, (*names.own, *names.alias)))
         self._names[change.target, change.key] = names
         return names
 

@@ -88,7 +88,7 @@ def _are_same(some: tuple[Any, ...], others: tuple[Any, ...]) -> bool:
 
 def _rebuilt(answer: State, document: Mapping[str, Any]) -> State:
     made = from_document(document)
-    return replace(made, left_out=made.left_out | answer.left_out)
+    return replace(made, left_out=answer.left_out or made.left_out)
 
 
 def _filled(known: Any, new: Any) -> Any:

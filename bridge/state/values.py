@@ -17,6 +17,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SERIES_KEYS = ({"start", "end"}, {"ts", "val"})
 
 
+MOST_VALUES = 20_000
+"""The most values, all in all, of one key of a loadpoint, a vehicle or the site."""
+
+
 def is_number(value: Any) -> TypeGuard[float]:
     """A JSON number; in Python a boolean is one too, in JSON it is not."""
     return isinstance(value, int | float) and not isinstance(value, bool)
@@ -30,6 +34,19 @@ def is_series(value: Any) -> bool:
 def is_devices(value: Any) -> bool:
     """A list of loadpoints, meters or plans, whose members have keys; not a time series."""
     return isinstance(value, list) and any(isinstance(item, Mapping) for item in value) and not is_series(value)
+
+
+def is_excessive(value: Any) -> bool:
+    """Whether there are more values within an object or a list than one key of evcc's ever has."""
+    count, waiting = 0, [value]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict | list):
+            count += len(value)
+            if count > MOST_VALUES:
+                return True
+            waiting.extend(value.values() if isinstance(value, dict) else value)
+    return False
 
 
 def unix_seconds(value: str) -> int | None:

@@ -130,6 +130,8 @@ def test_any_fatal_is_one_line_or_none(value: Any) -> None:
         ({"loadpoints": [], "vehicles": {"v" * 257: {}, "a": {}}}, {"vehicles": 1}, "256"),
         ({"loadpoints": [], "vehicles": {"ü" * 129: {}, "a": {}}}, {"vehicles": 1}, "256"),
         ({"loadpoints": [], "k" * 200_000: 1, "a": 1}, {"site": 1}, "256"),
+        ({"loadpoints": [], "a": [[]] * 20_001, "b": [[1] * 10_000] * 2, "c": [[1] * 9_999] * 2}, {"site": 1}, "20000"),
+        ({"loadpoints": [{"a": {"b": [[]] * 30_000}, "c": 1}]}, {"loadpoints/1": 1}, "loadpoints/1"),
     ],
 )
 def test_what_is_beyond_the_bounds_is_left_out_and_named(
