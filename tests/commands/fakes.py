@@ -159,6 +159,12 @@ class World:
         data = payload.encode() if isinstance(payload, str) else payload
         self.mirror.commands.put(Inbound(f"{topic}/set", data, arrived=monotonic() - waited, **options))
 
+    async def taken(self) -> None:
+        """Wait until every command has been read."""
+        while len(self.mirror.commands):
+            await asyncio.sleep(0)
+        await settle()
+
     async def answered(self, topic: str, payload: str | bytes, **options: Any) -> dict[str, Any]:
         """Let a client set a topic, and give its answer."""
         self.set(topic, payload, **options)
