@@ -161,7 +161,7 @@ class World:
 
     async def taken(self) -> None:
         """Wait until every command has been read."""
-        while len(self.mirror.commands):
+        while len(self.mirror.commands):  # noqa: ASYNC110 - the product waits for no such event
             await asyncio.sleep(0)
         await settle()
 

@@ -121,7 +121,7 @@ def test_the_value_of_an_entry_is_on_its_state_topic(state: State) -> None:
     assert [topic for topic in absent if not re.fullmatch(unshown, topic)] == []
 
 
-def examples(entry: dict[str, Any]) -> list[Any]:
+def examples(entry: dict[str, Any]) -> list[Any]:  # noqa: PLR0911 - one line a type
     """Values that the schema of an entry takes."""
     schema = entry["schema"]
     match schema:
