@@ -12,6 +12,7 @@ from websockets.exceptions import InvalidStatus, WebSocketException
 from bridge.errors import Invalid, NotReady, Unreachable
 from bridge.evcc.client import MAX_BODY, authorization, tls_context
 from bridge.settings import Evcc
+from bridge.state.values import LARGE, is_excessive
 from bridge.util.backoff import Backoff
 from bridge.util.json import parse_evcc_json
 
@@ -110,6 +111,8 @@ def parse_frame(message: bytes) -> dict[str, Any]:
         raise Invalid(f"evcc's /ws sends what cannot be read: {error}") from None
     if not isinstance(frame, dict):
         raise Invalid("evcc's /ws sends what is no object")
+    if len(message) > LARGE and is_excessive(frame):
+        raise Invalid("evcc's /ws sends more values than any evcc has")
     return frame
 
 

@@ -53,20 +53,23 @@ class Reader:
         self._client = client
         self._settings = settings
         self._diagnostics = diagnostics
+        self.state = State()
         self._push = Push(settings)
         self._startup = Startup(settings.grace)
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._wanted = asyncio.Event()  # a poll, at once
         self._changed = asyncio.Event()
-        self._given: tuple[State, object] = (State(), None)  # with the last update
-        self._restarted = self._connected = self._hung = False
+        self._given = State()  # with the last update
+        self._view: tuple[Any, ...] = ()
+        self._viewed = False  # there is a view that no update has been given for
+        self._restarted = self._connected = self._hung = self._complete = False
+        self._silence = 2 * self.state.interval + _SLACK  # seconds without a frame that end a connection to /ws
         self._asked = State()
         self._frames_when_asked = self._frames_at_poll = 0
         self._push_reason = ""
         self._last_body: bytes | None = None
         self._last_frame = 0.0
         self._first_answer: float | None = None
-        self.state = State()
         self.health = Health()
         self.push_alive = False
         self.polls = self.frames = 0
@@ -111,7 +114,7 @@ class Reader:
         self._hung = hung
         if hung and self.health.fresh:
             self.health.answered(starting=self._startup.starting, hung=True)
-            self._changed.set()
+            self._look()
 
     async def run(self) -> None:
         """Read for ever."""
@@ -131,17 +134,23 @@ class Reader:
                 yield update
 
     def _update(self) -> Update | None:
-        known, view = self._given
-        self._given = (self.state, self._view())
-        found = () if self.state is known else changes(known, self.state)
-        if not found and not self._restarted and self._given[1] == view:
+        found = () if self.state is self._given else changes(self._given, self.state)
+        if not found and not self._restarted and not self._viewed:
             return None
-        update = Update(self.state, found, self.complete, self._restarted)
-        self._restarted = False
+        update = Update(self.state, found, self._complete, self._restarted)
+        self._given = self.state
+        self._restarted = self._viewed = False
         return update
 
-    def _view(self) -> object:
-        return self.health.word, self.health.fresh, self.health.reason, self.complete, self.settled
+    def _look(self) -> None:
+        """Give an update when health, completeness or what counts as gone have changed."""
+        health = self.health
+        view = (health.word, health.fresh, health.reason, self.complete, self.settled)
+        self._viewed = self._viewed or view != self._view
+        self._view = view
+        self._complete = self.complete
+        self._silence = 2 * self.state.interval + _SLACK
+        self._changed.set()
 
     async def _poll(self) -> None:
         while True:
@@ -160,7 +169,7 @@ class Reader:
             self._fail(error)
         self.last_attempt = asyncio.get_running_loop().time()
         self._name_problems()
-        self._changed.set()
+        self._look()
         if not self.health.failures:
             self._backoff.reset()
             return min(self.interval, self._startup.left + _A_MOMENT)
@@ -206,7 +215,7 @@ class Reader:
                 async with self._push.connection() as frames:
                     self._connect_push()
                     while True:
-                        self._take_frame(await frames.next(2 * self.state.interval + _SLACK))
+                        self._take_frame(await frames.next(self._silence))
             except EvccError as error:
                 missing = isinstance(error, NotReady)
                 self._lose_push(error)
@@ -226,7 +235,7 @@ class Reader:
         self._connected = self.push_alive = False
         self._push_reason = str(reason)
         self._name_problems()
-        self._changed.set()
+        self._look()
 
     def _take_frame(self, frame: Mapping[str, Any]) -> None:
         if not self.state:
@@ -246,8 +255,7 @@ class Reader:
             await asyncio.sleep(_TICK)
             self.health.moved(self._last_frame)
             self.health.age(2 * self.interval + self._settings.timeout + _SLACK)
-            if self._view() != self._given[1]:
-                self._changed.set()
+            self._look()
 
     def _name_problems(self) -> None:
         names = "; ".join(sorted(self.state.left_out))

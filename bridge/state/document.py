@@ -1,7 +1,6 @@
 """Reads evcc's state document: the answer of `GET /api/state`, checked and within bounds."""
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from bridge.errors import Invalid
@@ -9,7 +8,8 @@ from bridge.state.flatten import payload
 from bridge.state.known import words
 from bridge.state.names import LONGEST_NAME
 from bridge.state.part import Loadpoint, Part, Scope, Target, Vehicle
-from bridge.state.state import MOST_DEVICES, MOST_KEYS, SITE, State, is_taken, keys_left_out, vehicle_names
+from bridge.state.state import MOST_DEVICES, SITE, State, bounded_keys, keys_left_out, vehicle_names
+from bridge.state.values import LARGE, is_excessive
 from bridge.util.json import parse_evcc_json
 from bridge.util.redact import sanitize
 
@@ -33,7 +33,10 @@ def parse(body: bytes) -> State:
         raise Invalid(f"evcc's state cannot be read: {error}") from None
     if isinstance(value, dict) and isinstance(value.get("result"), dict):
         value = value["result"]
-    return from_document(value)
+    state = from_document(value)
+    if len(body) > LARGE and is_excessive([part.values for part in state.targets()]):
+        raise Invalid("evcc's answer is no state: it has more values than any evcc")
+    return state
 
 
 def from_document(document: Any) -> State:
@@ -85,8 +88,8 @@ def _values(target: Target, value: Any, left_out: set[str]) -> Mapping[str, Any]
     """The values of a part within the bounds; none where evcc has no object."""
     if not isinstance(value, dict):
         return {}
-    taken = dict(islice(filter(is_taken, value.items()), MOST_KEYS))
-    if len(taken) < len(value):
+    taken = bounded_keys(value)
+    if taken is not value:
         left_out.add(keys_left_out(target))
     return taken
 

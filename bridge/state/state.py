@@ -15,7 +15,6 @@ import orjson
 
 from bridge.state.names import LONGEST_NAME, escape, is_name
 from bridge.state.part import ABSENT, Loadpoint, Part, Scope, Target, Vehicle
-from bridge.state.values import MOST_VALUES, is_excessive
 
 __all__ = ["ABSENT", "Change", "Loadpoint", "Part", "Scope", "State", "Target", "Vehicle", "changes", "same"]
 
@@ -160,20 +159,16 @@ def vehicle_names(vehicles: Mapping[str, Any]) -> list[str]:
     return list(islice(filter(is_name, vehicles), MOST_DEVICES))
 
 
+def bounded_keys(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Those keys of a part that are taken, with their values."""
+    if len(values) <= MOST_KEYS and all(map(is_name, values)):
+        return values
+    return {key: values[key] for key in islice(filter(is_name, values), MOST_KEYS)}
+
+
 def keys_left_out(target: Target) -> str:
     """What is noted when not all keys of a part are taken."""
-    bounds = f"at most {MOST_KEYS}, with names of at most {LONGEST_NAME} bytes and {MOST_VALUES} values"
-    return f"keys of {target.topic} ({bounds})"
-
-
-def is_taken(item: tuple[str, Any]) -> bool:
-    """Whether a key of a part is taken, with its value."""
-    key, value = item
-    return is_name(key) and _is_bounded(value)
-
-
-def _is_bounded(value: Any) -> bool:
-    return not isinstance(value, dict | list) or not is_excessive(value)
+    return f"keys of {target.topic} (at most {MOST_KEYS}, with names of at most {LONGEST_NAME} bytes)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,14 +298,12 @@ def _updates(frame: Mapping[str, Any]) -> _Updates:
 def _merged_values(known: Mapping[str, Any], update: _Update) -> Mapping[str, Any]:
     """The values of a loadpoint or a vehicle after an update; what is no object is left alone."""
     if isinstance(update.value, Mapping):
-        known = _shared(known, dict(islice(filter(is_taken, update.value.items()), MOST_KEYS)))
+        known = _shared(known, bounded_keys(update.value))
     return _merged_keys(known, update.below)
 
 
 def _merged(known: Any, update: _Update) -> Any:
-    value = known
-    if update.value is not ABSENT and _is_bounded(update.value):
-        value = _shared(known, update.value)
+    value = known if update.value is ABSENT else _shared(known, update.value)
     if not update.below:
         return value
     if isinstance(value, list):

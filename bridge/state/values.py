@@ -17,8 +17,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SERIES_KEYS = ({"start", "end"}, {"ts", "val"})
 
 
-MOST_VALUES = 20_000
-"""The most values, all in all, of one key of a loadpoint, a vehicle or the site."""
+MOST_VALUES = 300_000
+"""The most values, all in all, of a state or a frame: evcc's has a tenth of it where it has many forecasts."""
+LARGE = 2**20
+"""The bytes of a document or frame from which on its values are counted."""
 
 
 def is_number(value: Any) -> TypeGuard[float]:
@@ -37,7 +39,7 @@ def is_devices(value: Any) -> bool:
 
 
 def is_excessive(value: Any) -> bool:
-    """Whether there are more values within an object or a list than one key of evcc's ever has."""
+    """Whether there are more values within an object or a list than evcc ever has."""
     count, waiting = 0, [value]
     while waiting:
         value = waiting.pop()

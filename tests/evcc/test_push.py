@@ -194,6 +194,7 @@ async def test_no_login_in_a_frame_or_in_the_reason_of_an_end_is_handed_on() -> 
         '{"a":1e400}',
         '{"a":' + "[" * 300 + "]" * 300 + "}",
         '{"a":' * 3000 + "1" + "}" * 3000,
+        '{"a":[' + "[]," * 400_000 + "1]}",
     ],
     ids=lambda message: repr(message)[:20],
 )
