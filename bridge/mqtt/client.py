@@ -26,15 +26,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from bridge.mqtt.echoes import Echoes
 from bridge.mqtt.message import Inbound, Message
 from bridge.mqtt.packets import PUBLISH, MalformedLength, Packet, PacketReader
-from bridge.mqtt.protocol import (
-    Acknowledged,
-    ConnectionFailed,
-    ConnectOptions,
-    Event,
-    Limits,
-    Skipped,
-    VersionRefused,
-)
+from bridge.mqtt.protocol import Acknowledged, ConnectionFailed, ConnectOptions, Event, Limits, Skipped, VersionRefused
 
 _UNSUPPORTED_VERSION = 0x84
 FAILURE = 0x80  # reason codes from here on are failures (MQTT 5, 2.4), as is the return code of a refused SUBSCRIBE
@@ -42,6 +34,7 @@ _SILENCE = 5.0  # seconds in which nothing comes, after which a confirmation is 
 _CONNECT_WITHIN = 10.0
 _CHUNK = 65_536
 _PUBACK, _PLAIN_PUBACK = 0x40, 2  # packet type; length where only the packet identifier is in it
+_MALFORMED = (MQTTException, struct.error, LookupError, ValueError)  # what paho raises for it
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
 
 
@@ -138,7 +131,10 @@ class Client(aiomqtt.Client):
         return {name: str(code) for name, code in zip(filters, codes, strict=False) if value_of(code) >= FAILURE}
 
     async def outcome(self, token: int) -> str | None:
-        """Wait for the acknowledgement of a message that has just been sent."""
+        """Wait for the acknowledgement of a message that has just been sent; with QoS 0 it is there already."""
+        for event in self._events:
+            if isinstance(event, Acknowledged) and event.token == token:
+                return event.reason or None
         self._awaited[token] = self._loop.create_future()
         try:
             return await self._awaited[token]
@@ -206,7 +202,7 @@ class Client(aiomqtt.Client):
                 rc = take(packet, now)
                 if rc > 0 or self._client.socket() is None:
                     return rc
-        except (MalformedLength, MQTTException, struct.error, LookupError, ValueError):
+        except (MalformedLength, *_MALFORMED):
             return paho.MQTT_ERR_PROTOCOL
         return paho.MQTT_ERR_SUCCESS
 
@@ -232,7 +228,7 @@ class Client(aiomqtt.Client):
             client._in_packet["command"] = 0  # noqa: SLF001
 
     def _take_message(self, packet: Packet, now: float) -> MQTTErrorCode:
-        """Read a PUBLISH ourselves: paho ends the connection for a byte order mark in a property."""
+        """Read a PUBLISH in place of paho, which ends the connection for properties that it does not like."""
         body, qos = packet.body, (packet.command >> 1) & 3
         end = 2 + int.from_bytes(body[:2], "big")
         with contextlib.suppress(UnicodeDecodeError):  # our topics are all UTF-8
@@ -246,10 +242,12 @@ class Client(aiomqtt.Client):
         return paho.MQTT_ERR_SUCCESS
 
     def _message(self, packet: Packet, topic: str, start: int, now: float) -> Inbound | None:
-        properties = None
-        body = packet.body
+        properties, body = None, packet.body
         if self._v5 and body[start]:
-            properties, length = Properties(PacketTypes.PUBLISH).unpack(body[start:])  # type: ignore[no-untyped-call]
+            try:
+                properties, length = Properties(PacketTypes.PUBLISH).unpack(body[start:])  # type: ignore[no-untyped-call]
+            except _MALFORMED:  # so does paho call a byte order mark
+                return None
             start += length
         elif self._v5:
             start += 1
@@ -278,7 +276,7 @@ class Client(aiomqtt.Client):
         self._acknowledgement.set()
 
     def reason(self) -> ConnectionFailed:
-        error = self._disconnected.exception() if self._disconnected.done() else None
+        error = self._disconnected.exception() if self.ended and not self._disconnected.cancelled() else None
         return ConnectionFailed(str(error or "it was closed"), value_of(self._farewell))
 
     def _notice_end(self, _: asyncio.Future[None]) -> None:
@@ -369,11 +367,11 @@ def _keywords(options: ConnectOptions, *, v5: bool) -> dict[str, Any]:
         "max_inflight_messages": 0,  # the broker's limit is kept by Link
         "transport": options.transport,
     }
-    if options.transport == "websockets":
-        return keywords | {"websocket_path": options.path or "/mqtt"}
-    if options.transport == "tcp":
-        return keywords | {"socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]}
-    return keywords
+    transports: dict[str, dict[str, Any]] = {
+        "websockets": {"websocket_path": options.path or "/mqtt"},
+        "tcp": {"socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]},
+    }
+    return keywords | transports.get(options.transport, {})
 
 
 def _properties(message: Message) -> Any:

@@ -108,6 +108,7 @@ class Connection:
             return await self._connect_by_version()
         except ConnectionFailed as error:
             self._ended_soon = 0  # the broker was away, or refuses us: nobody takes our place
+            self._diagnostics.set("client id", None)
             self._refused = error.code > 0
             if self._will is not None:
                 self._will = replace(self._will, **_WILLS.get(error.code, {}))

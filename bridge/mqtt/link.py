@@ -77,7 +77,7 @@ class Link:
     def fits(self, message: Message) -> bool:
         """Whether a message is within the broker's Maximum Packet Size, and its topic within MQTT's."""
         limit = self.limits.maximum_packet
-        return len(message.topic) * 4 < _LONGEST_TOPIC and (limit is None or message.size <= limit)
+        return len(message.topic.encode()) <= _LONGEST_TOPIC and (limit is None or message.size <= limit)
 
     def send(self, message: Message, *, first: bool = False, returns: bool = False) -> int | None:
         """Publish; the token comes back in an `Acknowledged`, unless the connection ends before.

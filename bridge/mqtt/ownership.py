@@ -62,10 +62,10 @@ class TreeOwnership:
     def is_ours(self, topic: str) -> bool:
         """Whether a topic was published by the bridge, or by evcc itself."""
         scope, *below = topic.split("/")
-        if scope not in SCOPES or topic.endswith("/set") or not below:
+        if scope not in SCOPES or topic.endswith("/set"):
             return False
         if scope == "bridge":
-            return below[0] in _ABOUT_BRIDGE
+            return bool(below) and below[0] in _ABOUT_BRIDGE
         if topic in self._published:
             return True
         path = below if scope == "site" else below[1:]

@@ -57,7 +57,7 @@ class Presence:
 
     def begin(self, link: Link) -> None:
         """Begin on a new connection: whoever has become active meanwhile came first."""
-        self._since = math.inf
+        self._since, self._heard = math.inf, -math.inf
         self.ask(link)
 
     def ask(self, link: Link) -> None:

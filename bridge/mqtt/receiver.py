@@ -65,7 +65,7 @@ class Receiver:
         self._discovery.begin()
 
     def stop(self) -> None:
-        """Take no commands and requests any more."""
+        """Take no requests any more; a command that still comes has an answer from its queue."""
         self._stopped = True
 
     def take(self, events: list[Event]) -> None:
@@ -87,9 +87,9 @@ class Receiver:
     def _take_message(self, message: Inbound, link: Link, subscriptions: Subscriptions) -> None:
         kind, message = subscriptions.kind(message)
         match kind:
-            case Kind.COMMAND if self._is_taking and message.payload:
+            case Kind.COMMAND if not self._presence.silent and message.payload:
                 self.commands.put(message)
-            case Kind.REQUEST if self._is_taking:
+            case Kind.REQUEST if not self._presence.silent and not self._stopped:
                 self.requests.put(message)
             case Kind.STORED | Kind.LIVE if self._tree.below(message.topic) == PRESENCE:
                 if not message.retain and self._presence.take(message.payload, link):
@@ -98,10 +98,6 @@ class Receiver:
                 self._note_stored(message)
             case Kind.LIVE:
                 self._note_published(message, link)
-
-    @property
-    def _is_taking(self) -> bool:
-        return not self._stopped and not self._presence.silent
 
     def _note_stored(self, message: Inbound) -> None:
         if (topic := self._tree.below(message.topic)) is not None:

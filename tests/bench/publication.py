@@ -10,30 +10,16 @@ from statistics import median
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from bridge.mqtt.copy import Copy
-from bridge.mqtt.message import Message
+from bridge.mqtt.mirror import Mirror
+from bridge.mqtt.publisher import WINDOW
 from bridge.settings import Settings
+from bridge.util.diagnostics import Diagnostics
 from tests.bench.figures import Figure
 from tests.bench.programs import broker
 from tests.broker.mosquitto import HOST, Mosquitto
+from tests.mqtt.fakes import FakeReader
 
 _SIZES = (400, 5_000)
-
-
-class _Desk:
-    """Takes nothing but the word that the broker is there."""
-
-    def __init__(self) -> None:
-        self.found = asyncio.Event()
-
-    def command(self, message: Message, *, stale: bool) -> None: ...
-    def request(self, message: Message, *, stale: bool) -> None: ...
-    def broker_lost(self, reason: str) -> None: ...
-    def stopping(self) -> None: ...
-    def problem(self, key: str, text: str | None) -> None: ...
-
-    def broker_found(self) -> None:
-        self.found.set()
 
 
 def figures(rounds: int) -> list[Figure]:
@@ -57,23 +43,23 @@ def _pair(mosquitto: Mosquitto, name: str, topics: dict[str, bytes]) -> tuple[fl
 
 
 async def _ours(url: str, root: str, topics: dict[str, bytes]) -> float:
-    desk, settings = _Desk(), Settings.model_validate({"mqtt": {"url": url, "root": root}})
-    copy = Copy(settings.mqtt, desk, limit=20_000, state=dict, settled=lambda _: False)
+    settings = Settings.model_validate({"mqtt": {"url": url, "root": root}})
+    mirror = Mirror(settings, FakeReader().reader, Diagnostics())
     async with TaskGroup() as group:
-        running = group.create_task(copy.run())
-        await desk.found.wait()
+        group.create_task(mirror.run())
+        await mirror.complete.wait()
         began = time.perf_counter()
-        copy.want("bench", topics)
-        await copy.publisher.settled()
+        mirror.set("bench", topics)
+        await mirror.settled()
         seconds = time.perf_counter() - began
-        running.cancel()
+        await mirror.close()
     return len(topics) / seconds
 
 
 def _raw(port: int, root: str, topics: dict[str, bytes]) -> float:
     acknowledged = threading.Semaphore(0)
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
-    client.max_inflight_messages_set(Settings().mqtt.window)
+    client.max_inflight_messages_set(WINDOW)
     client.on_publish = lambda *_: acknowledged.release()
     connected = threading.Event()
     client.on_connect = lambda *_: connected.set()

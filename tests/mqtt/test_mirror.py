@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import paho.mqtt.client as paho
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from bridge.mqtt.message import Inbound
 from bridge.mqtt.mirror import Mirror
@@ -57,7 +58,7 @@ class _House:
 async def _until(broker: Mosquitto, check: Callable[[Mapping[str, bytes]], object]) -> dict[str, bytes]:
     """Wait until what the broker holds is as it should be."""
     async with asyncio.timeout(_LIMIT):
-        while not check(held := await retained(broker)):
+        while not check(held := await retained(broker)):  # noqa: ASYNC110 - what a broker holds has no event
             await asyncio.sleep(0.05)
         return held
 
@@ -84,7 +85,9 @@ async def test_what_an_earlier_run_published_and_is_not_desired_is_erased(broker
         await publish(broker, "evcc/loadpoints/1/charger/power", b"1", retain=True)
         await publish(broker, "evcc/mine", b"1", retain=True)
     async with _House(broker.url, version=version).running(site__y=b"1"):
-        held = await _until(broker, lambda held: not any(f"evcc/{name.replace('__', '/')}" in held for name in everywhere))
+        held = await _until(
+            broker, lambda held: not any(f"evcc/{name.replace('__', '/')}" in held for name in everywhere)
+        )
     assert held["evcc/mine"] == held["evcc/loadpoints/1/charger/power"] == b"1"
 
 
@@ -105,7 +108,9 @@ async def test_leaves_wait_until_evcc_is_settled_and_what_it_does_not_list_does_
         await publish(broker, f"evcc/{topic}", b"1", retain=True)
     house = _House(broker.url, settled=False)
     async with house.running(site__x=b"1") as mirror:
-        held = await _until(broker, lambda held: not {"evcc/loadpoints/2/mode", "evcc/vehicles/bike/title"} & held.keys())
+        held = await _until(
+            broker, lambda held: not {"evcc/loadpoints/2/mode", "evcc/vehicles/bike/title"} & held.keys()
+        )
         assert held["evcc/loadpoints/1/vehicleSoC"] == b"1"
         assert mirror.orphans_waiting == 1
         house.reader.settled = True
@@ -177,7 +182,9 @@ async def test_a_stored_command_is_stale_and_a_live_one_is_not(broker: Mosquitto
 
 
 @_VERSIONS
-async def test_after_a_stall_what_has_waited_is_stale_and_what_comes_then_is_not(broker: Mosquitto, version: str) -> None:
+async def test_after_a_stall_what_has_waited_is_stale_and_what_comes_then_is_not(
+    broker: Mosquitto, version: str
+) -> None:
     house = _House(broker.url, version=version)
     async with house.running():
         publishing = threading.Thread(target=_publish_from_a_thread, args=(broker.port, 50))
@@ -194,7 +201,7 @@ async def test_after_a_stall_what_has_waited_is_stale_and_what_comes_then_is_not
 
 
 def _publish_from_a_thread(port: int, count: int) -> None:
-    client = paho.Client(paho.CallbackAPIVersion.VERSION2)
+    client = paho.Client(CallbackAPIVersion.VERSION2)
     client.connect(HOST, port)
     client.loop_start()
     time.sleep(1.0)
