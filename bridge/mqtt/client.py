@@ -314,7 +314,7 @@ class Client(aiomqtt.Client):
 
     def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
         if properties is not None:
-            self.limits = _limits(properties)
+            self.limits = Limits.of(properties)
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
@@ -385,15 +385,6 @@ def _properties(message: Message) -> Any:
     if message.expiry is not None:
         properties.MessageExpiryInterval = message.expiry
     return properties
-
-
-def _limits(properties: Properties) -> Limits:
-    return Limits(
-        getattr(properties, "ReceiveMaximum", 65_535),
-        getattr(properties, "MaximumPacketSize", None),
-        min(getattr(properties, "MaximumQoS", 1), 1),
-        bool(getattr(properties, "RetainAvailable", True)),
-    )
 
 
 def value_of(code: Any) -> int:

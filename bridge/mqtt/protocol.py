@@ -16,6 +16,16 @@ class Limits:
     maximum_qos: int = 1
     retain_available: bool = True
 
+    @classmethod
+    def of(cls, properties: object) -> "Limits":
+        """Those in the properties of a CONNACK. QoS 2 is not used, whatever the broker takes."""
+        return cls(
+            getattr(properties, "ReceiveMaximum", 65_535),
+            getattr(properties, "MaximumPacketSize", None),
+            min(getattr(properties, "MaximumQoS", 1), 1),
+            bool(getattr(properties, "RetainAvailable", True)),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
