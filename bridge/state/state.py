@@ -308,9 +308,9 @@ def _merged(known: Any, update: _Update) -> Any:
         return value
     if isinstance(value, list):
         return _merged_items(value, update.below)
-    if value is None or value is ABSENT or isinstance(value, Mapping):
-        return _merged_keys(value or {}, update.below)
-    return value
+    if isinstance(value, Mapping):
+        return _merged_keys(value, update.below)
+    return _merged_keys({}, update.below) or value if value is None or value is ABSENT else value
 
 
 def _merged_keys(known: Mapping[str, Any], updates: _Updates) -> Mapping[str, Any]:
@@ -336,22 +336,20 @@ def _merged_items(known: list[Any], updates: _Updates) -> list[Any]:
 
 def _shared(known: Any, new: Any) -> Any:
     """A pushed value, or what is known in its place, wherever both are equal or one is the other rounded."""
-    if same(known, new):
-        return known
-    if isinstance(known, float):
-        return known if isinstance(new, float | int) and _rounded(known) == new else new
+    return known if same(known, new) else _shared_within(known, new)
+
+
+def _shared_within(known: Any, new: Any) -> Any:
     if isinstance(known, dict) and isinstance(new, dict):
-        found: Any = {key: _shared(known.get(key, ABSENT), value) for key, value in new.items()}
-    elif isinstance(known, list) and isinstance(new, list) and len(known) == len(new):
-        found = list(map(_shared, known, new))
-    else:
-        return new
-    return known if same(known, found) else found
-
-
-def _rounded(value: float) -> float:
-    """A number as `/ws` sends it."""
-    return round(value, 3)
+        found = {key: _shared_within(known.get(key, ABSENT), value) for key, value in new.items()}
+        same_keys = found.keys() == known.keys()
+        return known if same_keys and all(value is known[key] for key, value in found.items()) else found
+    if isinstance(known, list) and isinstance(new, list) and len(known) == len(new):
+        items = list(map(_shared_within, known, new))
+        return known if _same_items(items, known) else items
+    if isinstance(known, float) and isinstance(new, float | int) and round(known, 3) == new:  # as /ws sends it
+        return known
+    return known if not isinstance(new, dict | list) and same(known, new) else new
 
 
 def _same_items(one: Sequence[Any], other: Sequence[Any]) -> bool:

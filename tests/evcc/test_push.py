@@ -17,7 +17,7 @@ from websockets.http11 import Request, Response
 
 from bridge.errors import EvccError, Invalid, NotReady, Unreachable
 from bridge.evcc import push as module
-from bridge.evcc.push import Frames, Push
+from bridge.evcc.push import Frames, Push, parse_frame
 from bridge.settings import Evcc
 from bridge.util.backoff import Backoff
 from tests.broker.authority import Authority
@@ -194,7 +194,6 @@ async def test_no_login_in_a_frame_or_in_the_reason_of_an_end_is_handed_on() -> 
         '{"a":1e400}',
         '{"a":' + "[" * 300 + "]" * 300 + "}",
         '{"a":' * 3000 + "1" + "}" * 3000,
-        '{"a":[' + "[]," * 400_000 + "1]}",
     ],
     ids=lambda message: repr(message)[:20],
 )
@@ -207,6 +206,11 @@ async def test_a_bad_frame_is_skipped_and_counted(message: str | bytes) -> None:
     async with _pushed(_Evcc(send)) as (_, listener, _pause):
         assert [await listener.next() for _ in range(3)] == [_UP, {"good": 1}, {"good": 2}]
         assert listener.skipped == 10
+
+
+def test_a_frame_with_more_values_than_any_evcc_has_is_none() -> None:
+    with pytest.raises(Invalid, match="more values"):
+        parse_frame(b'{"a":[' + b"[]," * 400_000 + b"1]}")
 
 
 async def test_many_bad_frames_in_a_row_end_a_connection() -> None:

@@ -232,6 +232,7 @@ def test_nothing_has_changed_in_the_same_state(document: dict[str, Any]) -> None
         ({"loadpoints": [], "loadpoints.0": 5, "vehicles": None, "vehicles.new.minSoc": 5}, {}),
         ({"": 1, ".": 2, "k" * 257: 1, "pvPower.x": 1}, {}),
         ({".".join("a" * 20): 1}, {}),
+        ({"new.": 1, "interval.x": 1}, {}),
         ({"interval": True}, {("site", "interval", ""): (10, True)}),
     ],
 )  # fmt: skip
