@@ -8,7 +8,7 @@ import orjson
 
 from bridge.evcc.reader import Reader
 from bridge.state.known import KEYS, LEAVES
-from bridge.state.payload import text
+from bridge.state.values import text
 from bridge.util.slug import slug
 
 PUBLISHED = "bridge/published"
