@@ -16,7 +16,7 @@ from bridge.mqtt.mirror import Mirror
 from bridge.settable.offered import concerns, offered
 from bridge.settable.permission import Permission
 from bridge.settings import Settings
-from bridge.state.payload import text
+from bridge.state.values import text
 from bridge.util.diagnostics import Diagnostics
 
 _HEALTH_PERIOD = 60.0  # seconds between two `bridge/health`
