@@ -12,8 +12,9 @@ from bridge.export.nodered.flow import broker as broker_node
 from bridge.settings.urls import Address
 from tests.clients.house import House
 from tests.clients.node_red import NodeRed
+from tests.patience import PATIENCE
 
-pytestmark = [pytest.mark.client, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.client, pytest.mark.timeout(15 * PATIENCE)]
 
 LOADPOINT = Flow("evcc", "loadpoint_1")
 
