@@ -42,6 +42,16 @@ need_mosquitto() {
     command -v mosquitto >/dev/null || apt_install mosquitto
 }
 
+# what HiveMQ CE, mochi and aedes are built with
+need_broker_tools() {
+    local missing=()
+    command -v javac >/dev/null || missing+=(default-jdk-headless)
+    command -v mvn >/dev/null || missing+=(maven)
+    command -v go >/dev/null || missing+=(golang-go)
+    command -v npm >/dev/null || missing+=(nodejs npm)
+    [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
+}
+
 # a virtual environment with exactly what a lock names: environment DIRECTORY PYTHON [LOCK]
 environment() {
     local directory=$1 python=$2 lock=requirements/${3:-dev}.txt stamp
