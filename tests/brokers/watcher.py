@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,7 +12,7 @@ from aiomqtt import Client, MqttError, ProtocolVersion
 
 from tests.broker.mosquitto import HOST
 
-PATIENCE = 60.0  # seconds: for what never comes, not for a busy machine
+PATIENCE = float(os.environ.get("TESTS_PATIENCE", "60"))  # seconds: for what never comes, not for a busy machine
 _RECONNECT_PAUSE = 0.05
 _SHOWN_ON_TIMEOUT = 30
 
