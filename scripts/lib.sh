@@ -49,6 +49,9 @@ need() {
 
 need_mosquitto() { need mosquitto:mosquitto; }
 
+# what HiveMQ CE, mochi and aedes are built with
+need_broker_tools() { need javac:default-jdk-headless mvn:maven go:golang-go node:nodejs npm:npm; }
+
 # a virtual environment with exactly what a lock names: environment DIRECTORY PYTHON LOCK
 environment() {
     local directory=$1 python=$2 lock=requirements/$3.txt stamp
