@@ -5,9 +5,10 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 RUN python -m venv /opt/bridge
 COPY requirements/run.txt requirements/
-RUN /opt/bridge/bin/pip install --only-binary :all: --require-hashes -r requirements/run.txt
+RUN /opt/bridge/bin/pip install --only-binary :all: --no-deps --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY bridge bridge
+COPY evcc_simulator evcc_simulator
 RUN /opt/bridge/bin/pip install --no-deps . && /opt/bridge/bin/pip uninstall --yes pip
 
 FROM python:3.13-slim

@@ -37,14 +37,24 @@ apt_install() {
     "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >&2
 }
 
-need_mosquitto() {
+# install the Debian packages of the programs that are missing: need PROGRAM:PACKAGE...
+need() {
+    local one missing=()
     export PATH="$PATH:/usr/sbin:/usr/local/sbin"
-    command -v mosquitto >/dev/null || apt_install mosquitto
+    for one in "$@"; do
+        command -v "${one%%:*}" >/dev/null || missing+=("${one#*:}")
+    done
+    [ ${#missing[@]} = 0 ] || apt_install "${missing[@]}"
 }
 
-# a virtual environment with exactly what a lock names: environment DIRECTORY PYTHON [LOCK]
+need_mosquitto() { need mosquitto:mosquitto; }
+
+# what HiveMQ CE, mochi and aedes are built with
+need_broker_tools() { need javac:default-jdk-headless mvn:maven go:golang-go node:nodejs npm:npm; }
+
+# a virtual environment with exactly what a lock names: environment DIRECTORY PYTHON LOCK
 environment() {
-    local directory=$1 python=$2 lock=requirements/${3:-dev}.txt stamp
+    local directory=$1 python=$2 lock=requirements/$3.txt stamp
     stamp="$(sha256sum "$lock" | cut -d' ' -f1) $("$python" --version)"
     if [ "$(cat "$directory/.stamp" 2>/dev/null)" = "$stamp" ] && is_python "$directory/bin/python"; then
         return
@@ -54,8 +64,9 @@ environment() {
         "$python" -m venv --clear "$directory"
     fi
     say "installing the packages of $lock into $directory"
+    # a lock is complete: pip's resolver may take a newer version than the lock names, and then ends without its hash
     "$directory/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$lock"
     printf '%s' "$stamp" >"$directory/.stamp"
 }
 
-prepare() { environment .venv "$(find_python)"; }
+prepare() { environment .venv "$(find_python)" dev; }

@@ -18,6 +18,7 @@ from tests.broker.authority import Authority
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.proxy import Proxy
 from tests.broker.recorder import Recorder
+from tests.skips import NoSkips
 
 _LOG_SHOWN = 20_000  # characters
 
@@ -26,6 +27,16 @@ _LOG_SHOWN = 20_000  # characters
 _FUZZ = int(os.environ.get("FUZZ", "0"))
 hypothesis.settings.register_profile("bridge", deadline=None, max_examples=100 * max(_FUZZ, 1), derandomize=_FUZZ == 0)
 hypothesis.settings.load_profile("bridge")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--no-skips", action="store_true", help="fail when a test was skipped that should have run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # the workers of pytest-xdist report to the process that started them
+    if config.getoption("--no-skips") and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NoSkips())
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from bridge.evcc.document import parse as read_state
 from packaging.requirements import Requirement
 from packaging.version import Version
 
@@ -17,7 +18,6 @@ from bridge import __version__
 from bridge.cli.arguments import EXPORTS, parse
 from bridge.cli.topics import tree
 from bridge.settable import offered
-from bridge.evcc.document import parse as read_state
 from bridge.settings import Settings, table
 from tests.broker.client import client
 from tests.broker.mosquitto import Config, Mosquitto
@@ -43,7 +43,6 @@ WRITES = {
         "evcc/status": False,
     },
 }
-AUDIT = ROOT / "requirements/audit.in"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -86,20 +85,56 @@ class TestReadme:
         assert [path for path in (*linked, *scripts) if not (ROOT / path).exists()] == []
 
 
+def input_of(lock: str) -> list[str]:
+    """What a lock is made from that is not made from pyproject.toml."""
+    lines = (ROOT / f"requirements/{lock}.in").read_text().splitlines()
+    return [line for line in lines if not line.startswith("#")]
+
+
+def pinned(lock: str) -> dict[str, Version]:
+    """The versions that a lock names."""
+    text = (ROOT / f"requirements/{lock}.txt").read_text()
+    return {name: Version(version) for name, version in re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE)}
+
+
 @pytest.mark.parametrize(
     ("lock", "groups"),
     [
         ("run", [PROJECT["project"]["dependencies"]]),
+        ("demo", [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]),
         ("dev", [*PROJECT["project"]["optional-dependencies"].values(), PROJECT["dependency-groups"]["dev"]]),
-        ("audit", [[line for line in AUDIT.read_text().splitlines() if not line.startswith("#")]]),
+        ("audit", [input_of("audit")]),
+        ("home-assistant", [input_of("home-assistant")]),
     ],
 )
 def test_the_lock_has_what_the_project_asks_for(lock: str, groups: list[list[str]]) -> None:
-    text = (ROOT / f"requirements/{lock}.txt").read_text()
-    pinned = {name: Version(version) for name, version in re.findall(r"^([a-z0-9-]+)==([^\s;]+)", text, re.MULTILINE)}
+    versions = pinned(lock)
     asked = [Requirement(line) for group in groups for line in group]
-    assert [each for each in asked if pinned.get(each.name.lower(), Version("0")) not in each.specifier] == []
-    assert text.count("--hash=sha256:") >= len(pinned)
+    assert [each for each in asked if versions.get(each.name.lower(), Version("0")) not in each.specifier] == []
+    assert (ROOT / f"requirements/{lock}.txt").read_text().count("--hash=sha256:") >= len(versions)
+
+
+def test_the_lowest_versions_are_locked_as_pyproject_names_them() -> None:
+    """`uv` keeps a version that a lock has: after lowering a bound, remove requirements/lowest.txt first."""
+    lines = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["demo"]]
+    lowest = {each.name: min(Version(part.version) for part in each.specifier) for each in map(Requirement, lines)}
+    assert {name: pinned("lowest")[name] for name in lowest} == lowest
+
+
+INSTALLATIONS = ("scripts/lib.sh", "scripts/check", "Dockerfile", "packaging/deb/build", "tests/clients/programs.py")
+
+
+@pytest.mark.parametrize("path", INSTALLATIONS)
+def test_what_a_lock_names_is_installed_without_the_resolver(path: str) -> None:
+    text = (ROOT / path).read_text().replace("\\\n", " ")
+    commands = [line for line in text.splitlines() if "--require-hashes" in line]
+    assert commands
+    assert [line for line in commands if "--no-deps" not in line and "--disable-pip" not in line] == []
+    assert [
+        line
+        for line in text.splitlines()
+        if re.search(r"requirements/\S+\.txt", line) and "pip " in line and "--require-hashes" not in line
+    ] == []
 
 
 def test_scripts_are_sound_and_can_be_run() -> None:
@@ -167,7 +202,7 @@ class TestContainers:
 
     def test_the_image_holds_what_is_locked_and_no_tools(self) -> None:
         assert len(self.stages) == 2
-        assert "--only-binary :all: --require-hashes -r requirements/run.txt" in self.stages[0]
+        assert "--only-binary :all: --no-deps --require-hashes -r requirements/run.txt" in self.stages[0]
         assert "pip install" not in self.stages[1]
 
     def test_what_is_copied_into_the_image_is_not_ignored(self) -> None:

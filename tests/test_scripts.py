@@ -66,6 +66,16 @@ def test_others_install_by_sudo(machine: Path, tmp_path: Path) -> None:
     ]
 
 
+def test_only_what_is_missing_is_installed(machine: Path, tmp_path: Path) -> None:
+    program(machine, "apt-get", f'echo "$@" >> {tmp_path}/calls')
+    program(machine, "there", "exit 0")
+    assert lib(machine, "need there:one no-such-program:two no-other-program:three").returncode == 0
+    assert (tmp_path / "calls").read_text().splitlines()[-1].split()[-3:] == ["--no-install-recommends", "two", "three"]
+    (tmp_path / "calls").unlink()
+    assert lib(machine, "need there:one").returncode == 0
+    assert not (tmp_path / "calls").exists()
+
+
 def test_an_old_python_is_not_taken(machine: Path) -> None:
     program(machine, "python3", "exit 1")
     result = lib(machine, "find_python")
@@ -91,11 +101,11 @@ def test_an_environment_is_made_once(machine: Path, tmp_path: Path) -> None:
     )
     for tool in ("mkdir", "cp"):
         (machine / tool).symlink_to(shutil.which(tool) or tool)
-    environment = f"environment {tmp_path}/venv {machine}/python3"
+    environment = f"environment {tmp_path}/venv {machine}/python3 dev"
     assert lib(machine, environment).returncode == 0
     calls = (tmp_path / "calls").read_text()
     assert "pip install" in calls
-    assert "--require-hashes" in calls
+    assert "--no-deps --require-hashes" in calls
     (tmp_path / "calls").write_text("")
     assert lib(machine, environment).returncode == 0
     assert "pip install" not in (tmp_path / "calls").read_text()

@@ -13,8 +13,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from tests.broker.mosquitto import HOST, WATCHER, Mosquitto
+from tests.patience import PATIENCE
 
-TIMEOUT = 15.0  # seconds that anything here may take, on a machine that does much else
 MARKER = "$marker"  # topics below `$` are no business of `#`: nobody else sees them
 V5, V311 = ProtocolVersion.V5, ProtocolVersion.V311
 
@@ -75,7 +75,7 @@ def client(
     version: ProtocolVersion = V5,
     user: str | None = WATCHER,
     port: int | None = None,
-    timeout: float = TIMEOUT,
+    timeout: float = PATIENCE,
     **options: Any,
 ) -> Client:
     """A client of aiomqtt, not connected yet; `user` is one of the broker's, where it has users."""
@@ -115,7 +115,7 @@ async def plant(broker: Mosquitto, topics: Mapping[str, bytes | str]) -> None:
 async def retained(broker: Mosquitto, under: str = "#") -> dict[str, bytes]:
     """What the broker holds now, read by a fresh subscription."""
     found: dict[str, bytes] = {}
-    async with asyncio.timeout(TIMEOUT), client(broker) as connection:
+    async with asyncio.timeout(PATIENCE), client(broker) as connection:
         async for message in stored(connection, under):
             if message.retain:  # a live one comes without the flag
                 found[message.topic.value] = bytes(message.payload)
@@ -156,7 +156,7 @@ class Requester:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
-    async def ask(self, topic: str, payload: bytes | str, *, wait: float = TIMEOUT, **options: Any) -> bytes:
+    async def ask(self, topic: str, payload: bytes | str, *, wait: float = PATIENCE, **options: Any) -> bytes:
         """Publish and return the answer; TimeoutError when none comes. One question at a time."""
         self._asked += 1
         correlation = str(self._asked).encode()

@@ -14,13 +14,13 @@ from typing import Self
 
 from tests.broker.authority import Authority, Certificate
 from tests.broker.ports import free_port, listens
+from tests.patience import PATIENCE
 
 HOST = "127.0.0.1"
 WATCHER = "watcher"
 """The harness's own user on a broker with passwords: may do everything, whatever the ACL says."""
 _WATCHER_PASSWORD = "watching"
 _WATCHER_ACL = f"\nuser {WATCHER}\ntopic readwrite #\ntopic readwrite $marker/#\n"
-_START_TIMEOUT = 10.0  # seconds; it takes 10 ms on an idle machine
 _PROBE_INTERVAL = 0.003
 
 
@@ -148,7 +148,7 @@ class Mosquitto:
         if process and process.poll() is None:
             process.send_signal(number)
             process.send_signal(signal.SIGCONT)
-            process.wait(timeout=_START_TIMEOUT)
+            process.wait(timeout=PATIENCE)
 
     def _choose_ports(self) -> None:
         self.port = free_port()
@@ -176,7 +176,7 @@ class Mosquitto:
 
     async def _until_listening(self, process: subprocess.Popen[bytes]) -> None:
         """Wait until this very process takes connections (a stranger on the port does not count)."""
-        end = time.monotonic() + _START_TIMEOUT
+        end = time.monotonic() + PATIENCE
         while not listens(process.pid, self._last_port):
             if process.poll() is not None:
                 raise NotRunningError(f"mosquitto ended with {process.returncode}:\n{self.log}")

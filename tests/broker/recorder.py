@@ -10,8 +10,9 @@ from uuid import uuid4
 from aiomqtt import Client, MqttError
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from tests.broker.client import MARKER, TIMEOUT, Record, client, stored
+from tests.broker.client import MARKER, Record, client, stored
 from tests.broker.mosquitto import Mosquitto
+from tests.patience import PATIENCE
 
 _RECONNECT_PAUSE = 0.02
 _SHOWN_ON_TIMEOUT = 30
@@ -73,7 +74,7 @@ class Recorder:
         await self.until(lambda: self._rounds > rounds)
         self.records.clear()
 
-    async def until(self, predicate: Callable[[], object], wait: float = TIMEOUT) -> None:
+    async def until(self, predicate: Callable[[], object], wait: float = PATIENCE) -> None:
         """Return as soon as `predicate` holds; it is asked after each message and each reconnection."""
         try:
             async with asyncio.timeout(wait):
@@ -83,7 +84,7 @@ class Recorder:
         except TimeoutError:
             raise AssertionError(f"not within {wait} s; the last messages:\n{self._tail()}") from None
 
-    async def value(self, topic: str, payload: bytes | str, wait: float = TIMEOUT) -> None:
+    async def value(self, topic: str, payload: bytes | str, wait: float = PATIENCE) -> None:
         """Wait until a topic's last payload is this one."""
         expected = payload.encode() if isinstance(payload, str) else payload
         await self.until(lambda: self.last(topic) == expected, wait)
@@ -92,13 +93,13 @@ class Recorder:
         """The last payload on a topic, if there was one."""
         return next((record.payload for record in reversed(self.records) if record.topic == topic), None)
 
-    async def message(self, topic: str, wait: float = TIMEOUT) -> Record:
+    async def message(self, topic: str, wait: float = PATIENCE) -> Record:
         """The next message on a topic, not one that has come already."""
         seen = len(self.history(topic))
         await self.until(lambda: len(self.history(topic)) > seen, wait)
         return self.history(topic)[seen]
 
-    async def reconnected(self, than: int, wait: float = TIMEOUT) -> None:
+    async def reconnected(self, than: int, wait: float = PATIENCE) -> None:
         """Wait until there have been more than this many connections, and the store has been read."""
         await self.until(lambda: self.connections > than, wait)
 

@@ -11,6 +11,7 @@ from tests.broker.authority import Authority
 from tests.broker.client import client, plant, publish, retained
 from tests.broker.mosquitto import HOST, Config, Mosquitto, NotRunningError
 from tests.broker.ports import free_port, listens
+from tests.patience import PATIENCE
 
 StartBroker = Callable[[Config], Awaitable[Mosquitto]]
 HELD = {"home/a": b"1"}
@@ -73,7 +74,7 @@ async def test_a_paused_broker_accepts_and_is_silent(broker: Mosquitto) -> None:
         with pytest.raises(TimeoutError):
             connection.recv(4)
         broker.resume()
-        connection.settimeout(5)
+        connection.settimeout(PATIENCE)
         assert connection.recv(4) == b"\x20\x02\x00\x00"
 
 
@@ -119,7 +120,7 @@ async def test_an_expired_certificate(start_broker: StartBroker, authority: Auth
 
 async def test_a_packet_over_the_limit_ends_the_connection(start_broker: StartBroker) -> None:
     broker = await start_broker(Config(max_packet_size=100))
-    async with client(broker, timeout=0.5) as connection:
+    async with client(broker) as connection:
         await connection.publish("a", "x" * 50, qos=1)
         with pytest.raises(MqttError):
             await connection.publish("a", "x" * 200, qos=1)

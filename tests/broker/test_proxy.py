@@ -10,6 +10,7 @@ from tests.broker.client import V5, V311, client
 from tests.broker.mosquitto import HOST, Mosquitto
 from tests.broker.ports import free_port
 from tests.broker.proxy import Faults, Proxy
+from tests.patience import PATIENCE
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 SILENCE = 0.1  # seconds without an answer that show that none comes
@@ -73,7 +74,7 @@ async def test_it_forwards_and_closes(connect: Connect, echo: Echo, proxy: Proxy
     streams = await connect()
     assert await say(streams, b"x" * 300_000) == b"x" * 300_000
     streams[1].close()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         await echo.ended.wait()
 
 
@@ -82,7 +83,7 @@ async def test_cut(connect: Connect, echo: Echo, proxy: Proxy, reset: bool) -> N
     streams = await connect()
     await say(streams, b"hello")
     proxy.cut(reset=reset)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         await echo.ended.wait()
         if reset:
             with pytest.raises(ConnectionResetError):
@@ -104,7 +105,7 @@ async def test_half_open_swallows_all_even_the_end(connect: Connect, echo: Echo,
             await echo.ended.wait()
     assert echo.heard == b"hello"
     await proxy.heal()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         await echo.ended.wait()
     assert await say(await connect(), b"again") == b"again"
 
@@ -150,7 +151,7 @@ async def test_a_mute_listener(connect: Connect, proxy: Proxy, echo: Echo) -> No
 async def test_an_unreachable_target_closes(start_proxy: Callable[[int], Awaitable[Proxy]]) -> None:
     proxy = await start_proxy(free_port())
     reader, writer = await asyncio.open_connection(HOST, proxy.port)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         assert await reader.read() == b""
     writer.close()
 

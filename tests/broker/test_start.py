@@ -14,6 +14,7 @@ from aiomqtt import Client, MqttError
 
 from tests.broker.mosquitto import HOST
 from tests.broker.ports import free_port, listens
+from tests.patience import PATIENCE
 
 OURS = Path(__file__).parents[2] / "mosquitto"
 PASSWORDS = {"BRIDGE_PASSWORD": "b", "CONTROLLER_PASSWORD": "$c 'd\"", "READER_PASSWORD": ""}
@@ -36,7 +37,7 @@ async def started(directory: Path, within: Sequence[str] = (), seen_at: str | No
         *(*within, "/bin/sh", f"{run}/config/start"), env={"PATH": PATH, "RUN": run, **PASSWORDS}
     )
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while not listens(process.pid, port):
                 assert process.returncode is None
                 await asyncio.sleep(0.01)
@@ -58,7 +59,7 @@ def login(port: int, user: str | None, password: str | None) -> Client:
 
 async def test_who_has_a_password_may_what_the_acl_says(port: int) -> None:
     controller = login(port, "controller", PASSWORDS["CONTROLLER_PASSWORD"])
-    async with controller, login(port, "bridge", "b") as bridge, asyncio.timeout(10):
+    async with controller, login(port, "bridge", "b") as bridge, asyncio.timeout(PATIENCE):
         await controller.subscribe("evcc/#")
         await controller.publish("evcc/status", "by the controller", qos=1)
         await bridge.publish("evcc/status", "by the bridge", qos=1)
@@ -110,6 +111,6 @@ async def test_only_it_reads_the_passwords(port: int, tmp_path: Path) -> None:
 async def test_a_second_start_keeps_what_is_retained(tmp_path: Path) -> None:
     async with started(tmp_path) as port, login(port, "bridge", "b") as bridge:
         await bridge.publish("evcc/site/pvPower", "1234", qos=1, retain=True)
-    async with started(tmp_path) as port, login(port, "bridge", "b") as bridge, asyncio.timeout(10):
+    async with started(tmp_path) as port, login(port, "bridge", "b") as bridge, asyncio.timeout(PATIENCE):
         await bridge.subscribe("evcc/#")
         assert (await anext(bridge.messages)).payload == b"1234"

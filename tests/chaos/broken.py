@@ -1,6 +1,6 @@
 """What the bridge promises, and the error that says that it did not keep it."""
 
-import os
+from tests.patience import busyness
 
 KEEPALIVE = 2  # seconds, of the bridge's connection to the broker
 INTERVAL, PUSH_INTERVAL, TIMEOUT, DEADLINE = 0.5, 1.0, 1.0, 3.0  # the options evcc.* and commands.deadline of the runs
@@ -26,7 +26,7 @@ MARGIN = 12 * 2**20
 
 def patient(seconds: float) -> float:
     """A promise in seconds on a machine that has more to do than it can: times how many wait for each processor."""
-    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    return seconds * busyness()
 
 
 class Broken(AssertionError):

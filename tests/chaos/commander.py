@@ -14,9 +14,9 @@ from paho.mqtt.properties import Properties
 
 from tests.broker.client import client
 from tests.broker.mosquitto import Mosquitto
+from tests.patience import PATIENCE
 
 ANSWERS = "chaos/answers"
-_TIMEOUT = 20.0  # seconds: a frozen broker acknowledges late
 _FIRST = 1000  # so that numbers are no words, truths or per cent
 
 # settings whose values can be told apart, each with the call that it makes
@@ -93,7 +93,7 @@ class Commander:
         """Send until cancelled, over one connection after another."""
         while not _cancelled():
             with suppress(MqttError):
-                async with client(self._broker, timeout=_TIMEOUT) as connection:
+                async with client(self._broker, timeout=PATIENCE) as connection:
                     while not _cancelled():
                         await self._some(connection)
             await asyncio.sleep(0.1)

@@ -13,8 +13,7 @@ import orjson
 
 from tests.broker.mosquitto import HOST
 from tests.broker.ports import free_port, listens
-
-_PATIENCE = 10.0  # seconds for a process to start or to end
+from tests.patience import PATIENCE
 
 
 class Ended(AssertionError):
@@ -81,7 +80,7 @@ class Program:
             return
         process.send_signal(number)
         process.send_signal(SIGCONT)
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             await process.wait()
 
 
@@ -106,7 +105,7 @@ class Bridge(Program):
         assert process.stdin
         assert process.stdout
         process.stdin.write(orjson.dumps(changes) + b"\n")
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             return list(orjson.loads(await process.stdout.readline()))
 
     def memory(self) -> int:
@@ -128,12 +127,13 @@ class Simulator(Program):
         given = {"era": era, "port": self.port, "control": self._control_port, "diary": self.diary, **options}
         arguments = [text for name, value in given.items() for text in _option(name, value)]
         super().__init__(directory / "evcc.log", "tests.chaos.simulator", *arguments)
-        self._http = httpx.AsyncClient(base_url=f"http://{HOST}:{self._control_port}/demo", trust_env=False, timeout=5)
+        control = f"http://{HOST}:{self._control_port}/demo"
+        self._http = httpx.AsyncClient(base_url=control, trust_env=False, timeout=PATIENCE)
         self._file: BinaryIO | None = None
 
     async def start(self) -> None:
         await super().start()
-        async with asyncio.timeout(_PATIENCE):
+        async with asyncio.timeout(PATIENCE):
             while not listens(self.pid, self._control_port):  # noqa: ASYNC110 - another process's socket has no event
                 await asyncio.sleep(0.01)
 
@@ -146,7 +146,7 @@ class Simulator(Program):
 
     async def complete(self) -> None:
         """Wait until it has nothing to hide any more."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while await self.ask("stage") != "complete":  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
 

@@ -39,7 +39,7 @@ def main() -> int:
 
 async def _soak(directory: Path, seconds: float, era: str) -> int:
     async with _house(directory, era, _DAY / seconds) as (broker, evcc, bridge), Recorder(broker) as recorder:
-        await recorder.value("evcc/status", "online", wait=10)
+        await recorder.value("evcc/status", "online")
         await bridge.surround(speed=_DAY / seconds)
         commander = Commander(broker, Random(era), itertools.count(1))
         group = [asyncio.create_task(work) for work in (commander.run(), _come_and_go(evcc, seconds))]

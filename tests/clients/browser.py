@@ -15,8 +15,8 @@ import websockets
 from tests.broker.ports import free_port
 from tests.clients.process import Process
 from tests.clients.programs import MissingError
+from tests.patience import PATIENCE
 
-_START = 30.0  # seconds
 _PAUSE = 0.2
 
 
@@ -56,7 +56,7 @@ class Browser:
         answer = await self._ask("Runtime.evaluate", expression=script, returnByValue=True, awaitPromise=True)
         return answer["result"].get("value")
 
-    async def until(self, script: str, wait: float = 60) -> None:
+    async def until(self, script: str, wait: float = PATIENCE) -> None:
         """Wait until JavaScript in the page is true."""
         async with asyncio.timeout(wait):
             while not await self.run(f"Boolean({script})"):  # noqa: ASYNC110  the page cannot set an event here
@@ -69,7 +69,7 @@ class Browser:
         return base64.b64decode(answer["data"])
 
     async def _target(self) -> str:
-        async with asyncio.timeout(_START), httpx.AsyncClient() as http:
+        async with asyncio.timeout(PATIENCE), httpx.AsyncClient() as http:
             while True:
                 try:
                     pages = (await http.get(f"http://127.0.0.1:{self._port}/json")).json()

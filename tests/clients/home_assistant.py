@@ -12,8 +12,9 @@ import httpx
 from tests.broker.mosquitto import HOST, Mosquitto
 from tests.broker.ports import free_port
 from tests.clients.process import Process
+from tests.patience import PATIENCE
 
-_START = 180.0  # seconds, on a machine that does other things too
+_START = 3 * PATIENCE
 _PAUSE = 0.3
 _CONFIGURATION = """
 homeassistant:
@@ -68,7 +69,7 @@ class HomeAssistant:
         (directory / ".storage/core.config_entries").write_text(json.dumps(entries))
         command = [str(python), "-m", "homeassistant", "-c", str(directory), "--skip-pip", "--log-no-color"]
         self.process = Process(command, directory / "output.log", {"PYTHONWARNINGS": "ignore"})
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=30)
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=PATIENCE)
 
     async def __aenter__(self) -> Self:
         await self.process.start()
@@ -97,7 +98,7 @@ class HomeAssistant:
         reply = await self._http.post(f"/api/services/{service.replace('.', '/')}", json={"entity_id": entity, **data})
         assert reply.is_success, reply.text
 
-    async def until(self, entity: str, wanted: Callable[[str | None], object], wait: float = 20) -> None:
+    async def until(self, entity: str, wanted: Callable[[str | None], object], wait: float = PATIENCE) -> None:
         """Wait until an entity's state is wanted."""
         state: str | None = None
         try:

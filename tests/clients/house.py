@@ -13,8 +13,7 @@ from evcc_simulator.messages import Request
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder
 from tests.clients.process import Process
-
-_START = 20.0  # seconds
+from tests.patience import PATIENCE
 
 
 class House:
@@ -46,12 +45,12 @@ class House:
     async def start(self) -> None:
         """Start the bridge, and wait until Home Assistant would know everything."""
         await self.bridge.start()
-        await self.recorder.value("evcc/status", "online", _START)
+        await self.recorder.value("evcc/status", "online")
         wanted = HomeAssistant().configs(entities(from_document(self.evcc.state))).keys()
-        await self.recorder.until(lambda: wanted <= self.recorder.tree().keys(), _START)
+        await self.recorder.until(lambda: wanted <= self.recorder.tree().keys())
 
-    async def called(self, path: str, method: str = "POST", wait: float = 10) -> Request:
+    async def called(self, path: str, method: str = "POST") -> Request:
         """Wait for a call of evcc with this path, a regular expression; those before are not looked at again."""
-        found = await self.evcc.requests.find(method, path, timeout=wait)
+        found = await self.evcc.requests.find(method, path, timeout=PATIENCE)
         self.evcc.requests.clear()
         return found

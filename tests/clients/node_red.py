@@ -12,8 +12,8 @@ import websockets
 
 from tests.broker.ports import free_port
 from tests.clients.process import Process
+from tests.patience import PATIENCE
 
-_START = 60.0  # seconds
 _PAUSE = 0.2
 
 Event = dict[str, Any]
@@ -38,7 +38,7 @@ class NodeRed:
         (directory / "settings.js").write_text(f"module.exports = {json.dumps(settings)};")
         red = str(node_modules / "node-red/red.js")
         self.process = Process(["node", red, "--userDir", str(directory)], directory / "node-red.log")
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=30)
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=PATIENCE)
         self._listener: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -91,7 +91,7 @@ class NodeRed:
         told = [event["data"] for event in self.events if event["topic"] == "debug"]
         return [_decoded(one) for one in told]
 
-    async def until(self, predicate: Callable[[], object], wait: float = 15) -> None:
+    async def until(self, predicate: Callable[[], object], wait: float = PATIENCE) -> None:
         """Return as soon as `predicate` holds; it is asked after each event."""
         try:
             async with asyncio.timeout(wait):
@@ -104,11 +104,11 @@ class NodeRed:
     async def _until_started(self) -> None:
         """It listens, and answers 500, before it has its flows; nothing tells when a foreign program is ready."""
         try:
-            async with asyncio.timeout(_START):
+            async with asyncio.timeout(PATIENCE):
                 while not await self._has_flows():  # noqa: ASYNC110 - a foreign program has no event for us
                     await asyncio.sleep(_PAUSE)
         except TimeoutError:
-            raise AssertionError(f"not started within {_START} s:\n{self.process.log}") from None
+            raise AssertionError(f"not started within {PATIENCE} s:\n{self.process.log}") from None
 
     async def _has_flows(self) -> bool:
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_END = 20.0  # seconds to end by itself
+from tests.patience import PATIENCE
 
 
 class Process:
@@ -50,7 +50,7 @@ class Process:
             return
         process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), _END)
+            await asyncio.wait_for(process.wait(), PATIENCE)
         except TimeoutError:
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()

@@ -8,8 +8,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 NODE_PACKAGES = ("node-red@4.1.15", "@flowfuse/node-red-dashboard@1.30.2", "mqtt@5.16.0")
-HOME_ASSISTANT_PACKAGES = ("homeassistant==2025.4.4", "home-assistant-frontend==20250411.0", "paho-mqtt==2.1.0")
+HOME_ASSISTANT_LOCK = Path(__file__).parents[2] / "requirements/home-assistant.txt"
 _INSTALLATION = 900  # seconds; Home Assistant takes three minutes on a small machine
 # not below a directory like ~/.cache: the dashboard's web server finds no file whose path has a dot in front
 _CACHE = Path(os.environ.get("EVCC_BRIDGE_TESTS_CACHE") or f"/var/tmp/evcc-bridge-tests-{os.getuid()}")
@@ -25,7 +27,7 @@ def node_modules() -> Path:
     if int(_output([node, "-p", "process.versions.node.split('.')[0]"])) < 18:
         raise MissingError("Node-RED 4 needs Node 18 or newer")
     directory = _CACHE / "node"
-    with _installing(directory, NODE_PACKAGES) as needed:
+    with _installing(directory, "\n".join(NODE_PACKAGES)) as needed:
         if needed:
             (directory / "package.json").write_text('{"private": true}')
             _run([npm, "install", "--no-audit", "--no-fund", *NODE_PACKAGES], directory)
@@ -36,10 +38,11 @@ def home_assistant() -> Path:
     """The Python that has Home Assistant."""
     directory = _CACHE / "home-assistant"
     python = directory / "bin/python"
-    with _installing(directory, HOME_ASSISTANT_PACKAGES) as needed:
+    with _installing(directory, HOME_ASSISTANT_LOCK.read_text()) as needed:
         if needed:
             _run([_python_313(), "-m", "venv", str(directory)], directory)
-            _run([str(python), "-m", "pip", "install", "--quiet", *HOME_ASSISTANT_PACKAGES], directory)
+            install = ("install", "--quiet", "--no-deps", "--require-hashes", "-r", str(HOME_ASSISTANT_LOCK))
+            _run([str(python), "-m", "pip", *install], directory)
     return python
 
 
@@ -67,13 +70,12 @@ def _python_313() -> str:
 
 
 @contextmanager
-def _installing(directory: Path, packages: Sequence[str]) -> Iterator[bool]:
+def _installing(directory: Path, wanted: str) -> Iterator[bool]:
     """Whether an installation is needed, for one process at a time; what is half done is done again."""
     stamp = directory / ".installed"
     directory.mkdir(parents=True, exist_ok=True)
     with (directory.with_suffix(".lock")).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = "\n".join(packages)
         needed = not stamp.exists() or stamp.read_text() != wanted
         if needed:
             shutil.rmtree(directory)
@@ -92,5 +94,5 @@ def _run(command: Sequence[str], directory: Path) -> None:
 
 
 def _output(command: Sequence[str]) -> str:
-    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    found = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     return found.stdout.strip()

@@ -15,8 +15,9 @@ from tests.broker.client import publish
 from tests.clients.home_assistant import HomeAssistant
 from tests.clients.house import House
 from tests.contract.recordings import state_body
+from tests.patience import PATIENCE
 
-pytestmark = [pytest.mark.client, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.client, pytest.mark.timeout(15 * PATIENCE)]
 
 SERVICES: list[tuple[str, str, dict[str, Any], str]] = [
     ("number.set_value", "number.carport_sud_limit", {"value": 70}, "/api/loadpoints/1/limitsoc/70"),

@@ -13,8 +13,9 @@ from bridge.state.document import from_document
 from tests.clients.house import House
 from tests.clients.node_red import NodeRed
 from tests.export.exported import exported
+from tests.patience import PATIENCE
 
-pytestmark = [pytest.mark.client, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.client, pytest.mark.timeout(15 * PATIENCE)]
 
 LOADPOINT = Flow("evcc", "loadpoint_1")
 

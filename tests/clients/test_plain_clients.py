@@ -14,8 +14,9 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from tests.broker.mosquitto import HOST
 from tests.clients import programs
 from tests.clients.house import House
+from tests.patience import PATIENCE
 
-pytestmark = [pytest.mark.client, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.client, pytest.mark.timeout(15 * PATIENCE)]
 
 LIMIT = "evcc/loadpoints/1/limitSoc"
 
@@ -25,7 +26,7 @@ async def output(*command: str, env: Mapping[str, str] | None = None) -> str:
     process = await asyncio.create_subprocess_exec(
         *command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=os.environ | dict(env or {})
     )
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         written, complaint = await process.communicate()
     assert process.returncode == 0, complaint.decode()
     return written.decode()
@@ -46,7 +47,7 @@ async def test_paho_over_mqtt_3_1_1(house: House) -> None:
     client.connect(HOST, house.broker.port)
     client.loop_start()
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await values.get() == b"85"
             client.publish(f"{LIMIT}/set", "70")
             await house.called("/api/loadpoints/1/limitsoc/70")

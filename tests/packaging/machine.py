@@ -10,7 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_BOOT_TIMEOUT = 60.0  # seconds; half a second on an idle machine
+from tests.patience import PATIENCE
+
 _HALT = signal.SIGRTMIN + 4  # systemd's own: power off
 _INCLUDED = "ca-certificates,dbus,python3,systemd,systemd-sysv"
 _POLICY = "/usr/sbin/policy-rc.d"
@@ -107,7 +108,7 @@ class Machine:
         options = ("--boot", "--quiet", "--register=no", "--keep-unit", "--notify-ready=yes", "--console=pipe")
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notified, (self._directory / "log").open("wb") as log:
             notified.bind(str(address))
-            notified.settimeout(_BOOT_TIMEOUT)
+            notified.settimeout(PATIENCE)
             self._nspawn = subprocess.Popen(
                 ["systemd-nspawn", *options, f"--directory={self._root}"],
                 env={**os.environ, "NOTIFY_SOCKET": str(address)},
@@ -130,7 +131,7 @@ class Machine:
             os.kill(self._leader, _HALT)
         if self._nspawn:
             try:
-                self._nspawn.wait(_BOOT_TIMEOUT if self._leader else 0)
+                self._nspawn.wait(PATIENCE if self._leader else 0)
             except subprocess.TimeoutExpired:
                 self._nspawn.kill()
                 self._nspawn.wait()

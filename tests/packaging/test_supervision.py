@@ -15,10 +15,10 @@ from tests.broker.client import retained
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.ports import free_port
 from tests.broker.recorder import Recorder
+from tests.patience import PATIENCE, limit
 from tests.site.running import expected, state_topics
 
 WATCHDOG = 0.6  # seconds within which a sign of life is wanted
-PATIENCE = 20.0
 SIGNS = 3  # in one period
 
 # the bridge as it is, but for one thing: once a file is there, evcc's answer never comes, whatever the time limits
@@ -166,7 +166,7 @@ async def test_signs_of_life_come_in_time(supervise: Supervise, evcc: Evcc) -> N
         bridge.forget()
         begin = loop.time()
         await bridge.until(WATCHDOG="1")
-        assert loop.time() - begin < WATCHDOG
+        assert loop.time() - begin < limit(WATCHDOG)
 
 
 async def test_without_evcc_it_is_ready_all_the_same(supervise: Supervise) -> None:
@@ -222,6 +222,6 @@ async def test_the_end_is_announced_fast_and_clean(supervise: Supervise, evcc: E
     await bridge.start()
     await bridge.until(READY="1")
     bridge.process.send_signal(number)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(limit(2)):
         assert await bridge.process.wait() == 0
     await bridge.until(STOPPING="1")

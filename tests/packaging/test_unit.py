@@ -1,5 +1,6 @@
 """The systemd unit is hardened, and says nothing that systemd does not understand."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -35,6 +36,14 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     unit.write_text(text)
     ours = [line for line in analyze("verify", "--man=no", unit).splitlines() if UNIT.name in line]
     assert ours == []
+
+
+@pytest.mark.parametrize("line", ["Wants", "After"])
+@pytest.mark.parametrize("target", ["network-online.target", "time-sync.target"])
+def test_it_starts_once_there_is_a_network_and_the_time_is_known(line: str, target: str) -> None:
+    """A Raspberry Pi has no clock: its time may be months off until then."""
+    [units] = re.findall(rf"^{line}=(.*)$", UNIT.read_text(), re.MULTILINE)
+    assert target in units.split()
 
 
 def test_a_mistyped_line_would_be_seen(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from evcc_simulator import Evcc
 from tests.broker.client import retained
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder
+from tests.patience import PATIENCE
 
 ABOUT = ("evcc/bridge/", "homeassistant/")
 BESIDE = ("evcc/tariffs/", "evcc/sessions", "evcc/jq/", "evcc/site/telemetry")
@@ -41,7 +42,7 @@ def settings(evcc: Evcc | str, broker: Mosquitto | str, /, **sections: Mapping[s
 
 
 @asynccontextmanager
-async def running(options: Settings, wait: float = 30) -> AsyncIterator[Site]:
+async def running(options: Settings, wait: float = PATIENCE) -> AsyncIterator[Site]:
     """A site that has brought the whole tree to the broker; it ends as on SIGTERM."""
     async with Client(options.evcc) as client, TaskGroup() as group:
         site = Site(options, client)
@@ -72,7 +73,7 @@ def state_topics(tree: Mapping[str, bytes]) -> dict[str, bytes]:
     }
 
 
-async def until_equal(recorder: Recorder, evcc: Evcc, wait: float = 30.0) -> None:
+async def until_equal(recorder: Recorder, evcc: Evcc, wait: float = PATIENCE) -> None:
     """Wait until a subscriber's tree is evcc's state, which may move on meanwhile: no more and no less."""
     async with asyncio.timeout(wait):
         while True:
@@ -148,5 +149,5 @@ class Bridge:
     async def _end(self, number: Signals) -> int:
         self.signal(number)
         assert self.process is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return await self.process.wait()

@@ -45,7 +45,7 @@ async def test_texts_of_10_megabytes(broker: Mosquitto, recorder: Recorder) -> N
     async with Evcc(still=True) as evcc:
         evcc.set("siteTitle", "x" * 10_000_000)
         evcc.set("loadpoints.0.title", "y" * 10_000_000)
-        async with running(settings(evcc, broker, evcc=_POLLED), wait=30):
+        async with running(settings(evcc, broker, evcc=_POLLED)):
             await recorder.until(lambda: any(one.topic.startswith("homeassistant/text/") for one in recorder.records))
             evcc.set("homePower", 17)
             await recorder.value("evcc/site/homePower", "17")
@@ -60,7 +60,7 @@ async def test_names_that_are_too_long_for_a_topic(broker: Mosquitto, recorder: 
         state["loadpoints"][0]["title"] = "l" * 70_000
         state["k" * 70_000] = 1
         evcc.replace(orjson.dumps(state))
-        async with running(settings(evcc, broker, evcc=_POLLED, topics={"by_title": True}), wait=30):
+        async with running(settings(evcc, broker, evcc=_POLLED, topics={"by_title": True})):
             await recorder.until(lambda: any(one.topic.startswith("homeassistant/text/") for one in recorder.records))
             await recorder.value("evcc/vehicles", str(len(state["vehicles"])))
             await recorder.value("evcc/status", "online")

@@ -15,6 +15,7 @@ from tests.broker.client import client, plant, retained
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.proxy import Faults, Proxy
 from tests.broker.recorder import Recorder
+from tests.patience import PATIENCE, limit
 from tests.site.running import Bridge, expected, running, settings, state_topics, stored_state, until_equal
 
 pytestmark = pytest.mark.broker
@@ -37,7 +38,7 @@ async def test_evcc_restarts(broker: Mosquitto, recorder: Recorder, era: str, pu
         async with running(options) as site:
             await until_equal(recorder, evcc)
             await recorder.value("evcc/status", "online")
-            async with asyncio.timeout(20):  # the first start, too, is not known to be none
+            async with asyncio.timeout(PATIENCE):  # the first start, too, is not known to be none
                 while not site._settled(""):  # noqa: ASYNC110 - time is what it waits for
                     await asyncio.sleep(0.05)
             await recorder.fresh()
@@ -142,7 +143,7 @@ async def test_evccs_own_mqtt_publishes_too(
             await recorder.fresh()
             await evccs.publish("evcc/site/homePower", "815", qos=1, retain=True)
             evcc.set("tariffGrid", 0.9)
-            await recorder.value("evcc/bridge/problem", b"", wait=10)
+            await recorder.value("evcc/bridge/problem", b"")
         await until_equal(recorder, evcc)
         assert recorder.payloads("evcc/site/homePower") == [b"815", b"0"]
 
@@ -157,7 +158,7 @@ async def test_a_slow_line_is_not_taken_for_somebody_who_publishes(
         await recorder.fresh()
         proxy.faults = Faults(rate=60_000)  # what is stored takes longer than a silent broker is waited for
         slow = f"mqtt://127.0.0.1:{proxy.port}"
-        async with running(settings(evcc, slow, mqtt={"version": version}), wait=60):
+        async with running(settings(evcc, slow, mqtt={"version": version})):
             evcc.set("homePower", 4321)
             await recorder.value("evcc/site/homePower", "4321")
             await until_equal(recorder, evcc)
@@ -181,18 +182,18 @@ async def test_the_process_ends_at_once_and_says_offline(
         await recorder.value("evcc/status", "online")
         began = time.monotonic()
         assert await bridge.stop(number) == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < limit(2)
         await recorder.value("evcc/status", "offline")
 
 
 async def test_the_process_ends_at_once_when_nobody_answers(tmp_path: Path) -> None:
     async with Bridge("http://127.0.0.1:9", "mqtt://no-such-host.invalid", tmp_path / "log") as bridge:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while "cannot be reached" not in bridge.text():  # noqa: ASYNC110 - a file has no event
                 await asyncio.sleep(0.02)
         began = time.monotonic()
         assert await bridge.stop() == 0
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < limit(2)
 
 
 async def test_the_configuration_is_read_again_without_losing_a_value(
@@ -214,7 +215,7 @@ async def test_the_configuration_is_read_again_without_losing_a_value(
         )
         config.write_text("[topics]\nno_such_option = 1\n")
         bridge.signal(SIGHUP)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while "no_such_option" not in bridge.text():  # noqa: ASYNC110 - a file has no event
                 await asyncio.sleep(0.02)
         evcc.set("homePower", 321)

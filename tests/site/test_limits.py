@@ -40,7 +40,7 @@ async def test_values_that_are_too_large_are_left_out_and_named(
         evcc.set("siteTitle", "x" * 2 * _LIMIT)
         evcc.set("loadpoints.0.title", "x" * 3 * _LIMIT)
         options = settings(evcc, broker, mqtt={"version": version}, discovery={"homeassistant": False})
-        async with running(options, wait=30) as site:
+        async with running(options) as site:
             await recorder.until(lambda: "evcc/loadpoints/1/title, evcc/site/siteTitle" in problem(recorder))
             assert "client id" not in problem(recorder)
             connects = site.copy.connects
@@ -97,7 +97,7 @@ async def test_without_the_right_to_read_everything_is_published_and_that_is_nam
     broker = await start_broker(Config(store=False, users={"bridge": "secret"}, acl=acl))
     recorder = await record(broker)
     login = {"user": "bridge", "password": "secret", "version": version}
-    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt=login), wait=30):
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt=login)):
         await until_equal(recorder, evcc)
         await recorder.until(lambda: "does not let us read evcc/#" in problem(recorder))
         await recorder.value("evcc/status", "online")
@@ -114,6 +114,6 @@ async def test_what_runs_wild_leaves_room_for_everything_else(start_broker: Star
         }
         evcc.set("circuits", {f"c{number}": {"power": number} for number in range(3000)})
         options = settings(evcc, broker, topics={"limit": 2000}, discovery={"homeassistant": False})
-        async with running(options, wait=30):
+        async with running(options):
             await recorder.until(lambda: "more topics than topics.limit (2000) allows" in problem(recorder))
             await recorder.until(lambda: usual.items() <= recorder.tree().items())

@@ -11,6 +11,7 @@ from evcc_simulator import Evcc
 from tests.broker.client import publish
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder
+from tests.patience import PATIENCE
 from tests.site.running import expected, running, settings, state_topics, stored_state, until_equal
 
 pytestmark = pytest.mark.broker
@@ -39,7 +40,7 @@ async def test_a_frame_publishes_its_own_topic_only(broker: Mosquitto, recorder:
     async with Evcc(still=True) as evcc, running(settings(evcc, broker, **options)) as site:
         await until_equal(recorder, evcc)
         await recorder.value("evcc/status", "online")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while not site.reader.push_alive:
                 evcc.set("homePower", evcc.get("homePower"))
                 await asyncio.sleep(0.01)

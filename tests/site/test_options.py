@@ -13,6 +13,7 @@ from tests.broker.authority import Authority
 from tests.broker.client import publish, retained
 from tests.broker.mosquitto import HOST, Config, Mosquitto
 from tests.broker.recorder import Recorder
+from tests.patience import PATIENCE
 from tests.site.running import expected, running, settings, state_topics, until_equal
 
 pytestmark = pytest.mark.broker
@@ -37,7 +38,7 @@ async def test_a_proxy_with_a_prefix_a_login_and_a_certificate_of_its_own(
         options = settings(evcc, broker, evcc={"url": url, "ca_file": authority.ca_file, "push_interval": 60})
         async with running(options) as site:
             await until_equal(recorder, evcc)
-            async with asyncio.timeout(15):
+            async with asyncio.timeout(PATIENCE):
                 while not site.reader.push_alive:
                     evcc.set("homePower", evcc.get("homePower") + 1)
                     await asyncio.sleep(0.01)
@@ -143,7 +144,7 @@ async def test_names_that_a_topic_cannot_hold(broker: Mosquitto, recorder: Recor
 
 async def test_5000_topics(broker: Mosquitto) -> None:
     """Seen in the store: a client that watches so many come in, one by one, is too slow for the broker's patience."""
-    async with Evcc(still=True, loadpoints=58) as evcc, running(settings(evcc, broker), wait=30):
+    async with Evcc(still=True, loadpoints=58) as evcc, running(settings(evcc, broker)):
         held = await retained(broker, "evcc/#")
         assert len(state_topics(held)) > 5000
         assert "evcc/bridge/problem" not in held
