@@ -1,19 +1,24 @@
 """What evcc's values really were, and when: read from the simulator's diary."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from bridge.mqtt.desired import Desired
+from bridge.state.document import from_document
+from bridge.state.flatten import Layout
 from bridge.state.names import Selection
-from bridge.state.tree import Tree
-from bridge.state.units import Topics, loadpoint_unit, topics, units, units_of
+from bridge.state.state import State, changes
 
 
 class Truth:
     """The topics below the root as evcc's state would have them, with their history."""
 
     def __init__(self) -> None:
-        self._tree = Tree()
+        self._layout = Layout(Selection(), aliases=True)
+        self._document: dict[str, Any] = {}
+        self._state = State()
+        self._tree = Desired()
         self._history: dict[str, list[tuple[float, bytes]]] = defaultdict(list)
 
     @property
@@ -24,10 +29,10 @@ class Truth:
         """Take entries of the diary."""
         for entry in entries:
             if "state" in entry:
-                self._whole(entry["state"], entry["at"])
+                self._document = dict(entry["state"])
             else:
-                for unit, value in _units(entry["key"], entry["value"]):
-                    self._take(unit, value, entry["at"])
+                _put(self._document, entry["key"].split("."), entry["value"])
+            self._take(from_document(self._document), entry["at"])
 
     def values(self, topic: str, since: float) -> set[bytes]:
         """Every payload that a topic has had at some moment from `since` on; b"" where there was no such value."""
@@ -45,24 +50,22 @@ class Truth:
             last = [change for change in changes if change[0] < before][-1:]
             self._history[topic] = last + [change for change in changes if change[0] >= before]
 
-    def _whole(self, state: Mapping[str, Any], at: float) -> None:
-        new = dict(units(state))
-        for unit in [*(gone for gone in self._tree.sources if gone not in new), *new]:
-            self._take(unit, new.get(unit), at)
-
-    def _take(self, unit: str, value: Any, at: float) -> None:
-        of_unit = Topics({}, {}) if value is None else topics(unit, value, Selection())
-        for topic in self._tree.replace(unit, *of_unit):
-            self._history[topic].append((at, self._tree.get(topic)))
+    def _take(self, state: State, at: float) -> None:
+        for change in changes(self._state, state):
+            for topic in self._tree.replace(change.source, *self._layout.topics(change)):
+                self._history[topic].append((at, self._tree.get(topic)))
+        self._state = state
 
 
-def _units(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """The units of a frame's key: `loadpoints.0.mode`, `forecast.solar`, or a whole key of the state."""
-    first, *below = key.split(".")
-    match first, below:
-        case "loadpoints", [index, name]:
-            yield loadpoint_unit(int(index), name, value)
-        case _, []:
-            yield from units_of(first, value)
-        case _:
-            yield from units_of(first, {".".join(below): value})
+def _put(document: dict[str, Any], path: list[str], value: Any) -> None:
+    """Put a value at the key of a frame (`loadpoints.0.mode`, `forecast.solar`); copies what it changes."""
+    first, *below = path
+    if not below:
+        document[first] = value
+    elif first == "loadpoints":
+        index, key = int(below[0]), below[1]
+        loadpoints = list(document["loadpoints"])
+        loadpoints[index] = {**loadpoints[index], key: value}
+        document["loadpoints"] = loadpoints
+    else:
+        document[first] = {**(document.get(first) or {}), ".".join(below): value}

@@ -12,17 +12,14 @@ from signal import SIGKILL, SIGTERM, Signals
 from types import TracebackType
 from typing import Any, Self
 
-from bridge.evcc.client import Client
 from bridge.settings import Settings
 from bridge.site import Site
-from bridge.state.names import Selection
-from bridge.state.tree import Tree
-from bridge.state.units import topics, units
 from evcc_simulator import Evcc
 from tests.broker.client import retained
 from tests.broker.mosquitto import Mosquitto
 from tests.broker.recorder import Recorder
 from tests.patience import PATIENCE
+from tests.state.whole import whole
 
 ABOUT = ("evcc/bridge/", "homeassistant/")
 BESIDE = ("evcc/tariffs/", "evcc/sessions", "evcc/jq/", "evcc/site/telemetry")
@@ -44,12 +41,12 @@ def settings(evcc: Evcc | str, broker: Mosquitto | str, /, **sections: Mapping[s
 @asynccontextmanager
 async def running(options: Settings, wait: float = PATIENCE) -> AsyncIterator[Site]:
     """A site that has brought the whole tree to the broker; it ends as on SIGTERM."""
-    async with Client(options.evcc) as client, TaskGroup() as group:
-        site = Site(options, client)
+    async with TaskGroup() as group:
+        site = Site(options)
         task = group.create_task(site.run())
         try:
             async with asyncio.timeout(wait):
-                await site.ready.wait()
+                await site.report.published()
             yield site
         finally:
             task.cancel()
@@ -57,10 +54,7 @@ async def running(options: Settings, wait: float = PATIENCE) -> AsyncIterator[Si
 
 def expected(state: Mapping[str, Any]) -> dict[str, bytes]:
     """The topics, below `evcc/`, that a state document must have given."""
-    tree = Tree()
-    for unit, value in units(state):
-        tree.replace(unit, *topics(unit, value, Selection()))
-    return state_topics({f"evcc/{topic}": payload for topic, payload in tree.topics.items()})
+    return state_topics({f"evcc/{topic}": payload.encode() for topic, payload in whole(state).items()})
 
 
 def state_topics(tree: Mapping[str, bytes]) -> dict[str, bytes]:
