@@ -15,10 +15,10 @@ from packaging.version import Version
 
 from bridge import __version__
 from bridge.cli.arguments import EXPORTS, parse
-from bridge.cli.topics import tree
+from bridge.cli.topics import published
 from bridge.settable import offered
-from bridge.evcc.document import parse as read_state
 from bridge.settings import Settings, table
+from bridge.state.document import parse as read_state
 from tests.broker.client import client
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
@@ -59,7 +59,7 @@ class TestReadme:
 
     def test_the_picture_has_values_of_real_evcc(self) -> None:
         state = read_state((ROOT / "tests/recordings/0.313.2/state.json").read_bytes())
-        topics = {topic: payload.decode() for topic, payload in tree(Settings(), state).items()}
+        topics = {topic: payload.decode() for topic, payload in published(Settings(), state).items()}
         scope, shown = "", {}
         for line in README.split("```")[1].splitlines():
             if heading := re.fullmatch(r"├── (\S+)/", line):

@@ -72,7 +72,7 @@ async def test_200_megabytes(broker: Mosquitto, recorder: Recorder) -> None:
         await until_equal(recorder, evcc)
         evcc.fault("huge", "/api/state")
         await recorder.value("evcc/bridge/evcc", "invalid")
-        assert b"evcc.max_body" in (recorder.last("evcc/bridge/problem") or b"")
+        assert b"larger than" in (recorder.last("evcc/bridge/problem") or b"")
         evcc.fault(None)
         await recorder.value("evcc/bridge/evcc", "online")
         await until_equal(recorder, evcc)
