@@ -195,7 +195,7 @@ async def test_the_process_ends_at_once_when_nobody_answers(tmp_path: Path) -> N
         assert time.monotonic() - began < 2
 
 
-async def test_the_configuration_is_read_again_without_losing_a_value(
+async def test_a_new_configuration_is_taken_without_losing_a_value(
     broker: Mosquitto, recorder: Recorder, tmp_path: Path
 ) -> None:
     config = tmp_path / "bridge.toml"
@@ -207,25 +207,18 @@ async def test_the_configuration_is_read_again_without_losing_a_value(
         config.write_text("[topics]\naliases = false\n[evcc]\ngrace = 0.3\n")
         bridge.signal(SIGHUP)
         await recorder.value("evcc/site/gridPower", b"")
-        assert not recorder.payloads("evcc/status")
+        await recorder.until(lambda: recorder.payloads("evcc/status") == [b"offline", b"online"])
         assert all(
             "grid" in topic or "batter" in topic or "Current" in topic or "phases" in topic
             for topic in erased(recorder)
         )
-        config.write_text("[topics]\nno_such_option = 1\n")
-        bridge.signal(SIGHUP)
-        async with asyncio.timeout(15):
-            while "no_such_option" not in bridge.text():  # noqa: ASYNC110 - a file has no event
-                await asyncio.sleep(0.02)
-        evcc.set("homePower", 321)
-        await recorder.value("evcc/site/homePower", "321")
 
 
 async def test_evcc_is_away_at_the_start(broker: Mosquitto, recorder: Recorder) -> None:
     await plant(broker, {"evcc/loadpoints/1/mode": "pv", "evcc/vehicles/gone/soc": "1", "evcc/status": "online"})
     async with Evcc(still=True) as evcc:
         await evcc.refuse()
-        async with running(settings(evcc, broker)):
+        async with running(settings(evcc, broker), published=False):
             await recorder.value("evcc/status", "offline")
             await recorder.value("evcc/bridge/evcc", "unreachable")
             held = await retained(broker, "evcc/#")

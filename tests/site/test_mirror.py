@@ -146,7 +146,7 @@ async def test_an_echo_is_not_answered_for_ever(broker: Mosquitto, recorder: Rec
         for _ in range(20):
             await publish(broker, "evcc/loadpoints/1/mode", "now", retain=True)
         await recorder.value("evcc/loadpoints/1/mode", "pv")
-        assert site.mirror.corrected < 10
+        assert site.mirror.tree.publisher.outcome.corrected < 10
 
 
 @pytest.mark.parametrize(
