@@ -41,7 +41,7 @@ class Report:
         self._facts: dict[str, Any] = {}
         self._missing: frozenset[Any] = frozenset()
         self._found = asyncio.Event()
-        self._word = ""
+        self._word = "starting"
         self._updated = 0
         self._log = structlog.get_logger()
 
@@ -86,7 +86,7 @@ class Report:
         while True:
             await self._diagnostics.changed.wait()
             self._diagnostics.changed.clear()
-            self._mirror.set("bridge/problem", {"bridge/problem": self._diagnostics.text.encode()})
+            self._publish_problem()
 
     async def _every_second(self) -> None:
         while True:
@@ -102,11 +102,15 @@ class Report:
             self._facts = {}  # `bridge/info` again, for its uptime
             await asyncio.sleep(_HEALTH_PERIOD)
 
+    def _publish_problem(self) -> None:
+        self._mirror.set("bridge/problem", {"bridge/problem": self._diagnostics.text.encode()})
+
     def _publish_health(self) -> None:
         """`status`, `updated`, `bridge/evcc`."""
         health = self._reader.health
         word = "starting" if health.word == "online" and self._mirror.orphans_waiting else health.word
         self._diagnostics.set("evcc", health.reason or None)
+        self._publish_problem()  # the reason comes before `offline`
         if word != self._word and not health.reason:  # a reason has been logged as a problem
             self._log.info(f"evcc is {word}")
         self._word = word

@@ -1,5 +1,6 @@
-"""One evcc below one root of one broker: builds the parts, and hands each change of evcc's state to those that use it."""
+"""One evcc below one root of one broker: builds the parts, and hands on each change of evcc's state."""
 
+import asyncio
 from asyncio import TaskGroup
 
 import structlog
@@ -55,11 +56,13 @@ class Site:
             parts.create_task(self.extras.run(), name="extras")
             parts.create_task(self.announcer.run(), name="discovery")
             parts.create_task(self.report.run(), name="report")
+            if self._settings.mqtt.refresh:
+                parts.create_task(self._refresh(self._settings.mqtt.refresh), name="refresh")
 
     async def _follow(self) -> None:
         """Hand on what changed: topics first, so that an event or an announcement never precedes its value."""
         async for update in self.reader.updates():
-            self.mirror.update({change.source: self._layout.topics(change) for change in update.changes})
+            self.mirror.tree.update({change.source: self._layout.topics(change) for change in update.changes})
             self.dispatcher.update(update)
             self.extras.update(update)
             self.announcer.update(update)
@@ -70,6 +73,12 @@ class Site:
         async for entry in self.dispatcher.journal.follow():
             if entry.found is not None and entry.ok:
                 self.extras.commanded(entry.found.target, entry.found.setting.leaf)
+
+    async def _refresh(self, seconds: float) -> None:
+        """Publish everything again now and then, for clients that let values expire."""
+        while True:
+            await asyncio.sleep(seconds)
+            self.mirror.tree.republish()
 
     def _warn_unverified(self) -> None:
         for name, section in (("evcc", self._settings.evcc), ("mqtt", self._settings.mqtt)):

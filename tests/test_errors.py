@@ -6,5 +6,5 @@ from bridge import errors
 
 
 @pytest.mark.parametrize("kind", [errors.Refused, errors.Unreachable, errors.BrokerError])
-def test_no_login_stays_in_an_error(kind: type[errors.Quoting]) -> None:
+def test_no_login_stays_in_an_error(kind: type[errors.RedactedError]) -> None:
     assert str(kind("no answer of tcp://me:pass@host")) == "no answer of tcp://***@host"

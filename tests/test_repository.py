@@ -2,9 +2,10 @@
 
 import json
 import re
+import shlex
 import subprocess
 import tomllib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,27 @@ from packaging.version import Version
 
 from bridge import __version__
 from bridge.cli.arguments import EXPORTS, parse
-from bridge.cli.topics import tree
+from bridge.cli.topics import published
+from bridge.commands.answer import Status
+from bridge.errors import EvccError, NotReady, Unreachable
+from bridge.evcc.reader import Fatal
+from bridge.extras.request_kinds import KINDS
 from bridge.settable import offered
 from bridge.settings import Settings, table
+from bridge.settings.model import fields
+from bridge.state.document import parse as read_state
 from tests.broker.client import client
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
 
 ROOT = Path(__file__).parent.parent
+DOCUMENTS = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *(ROOT / "docs").glob("*.md"),
+    *(ROOT / name / "README.md" for name in ("packaging", "mosquitto")),
+]
 README = (ROOT / "README.md").read_text()
+FILES = {"things", "items", "sitemap"}  # such as `evcc.things`, which looks like an option
 WRITES = {
     "bridge": {
         "evcc/site/pvPower": True,
@@ -47,18 +60,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
 def test_the_changelog_begins_with_this_version() -> None:
-    versions = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert versions[0] == __version__
+    headings = re.findall(r"^## (.+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert next(heading for heading in headings if "(unreleased)" not in heading) == __version__
 
 
 class TestReadme:
-    @pytest.mark.parametrize("content", [table.table(), offered.table()], ids=["options", "commands"])
-    def test_has_the_tables_made_from_the_code(self, content: str) -> None:
-        assert content in README, "run scripts/readme"
-
     def test_the_picture_has_values_of_real_evcc(self) -> None:
         state = read_state((ROOT / "tests/recordings/0.313.2/state.json").read_bytes())
-        topics = {topic: payload.decode() for topic, payload in tree(Settings(), state).items()}
+        topics = {topic: payload.decode() for topic, payload in published(Settings(), state).items()}
         scope, shown = "", {}
         for line in README.split("```")[1].splitlines():
             if heading := re.fullmatch(r"├── (\S+)/", line):
@@ -79,10 +88,72 @@ class TestReadme:
             parse(command.split())
         assert all(f"`{name}`" in README or f" {name}`" in README for name in EXPORTS)
 
-    def test_its_files_are_there(self) -> None:
-        linked = re.findall(r"\]\((?!http)([^)]+)\)", README)
-        scripts = re.findall(r"\bscripts/\w+", README + (ROOT / "CONTRIBUTING.md").read_text())
-        assert [path for path in (*linked, *scripts) if not (ROOT / path).exists()] == []
+
+class TestDocuments:
+    texts: Mapping[Path, str] = {path: path.read_text() for path in DOCUMENTS}
+
+    def test_there_are_some(self) -> None:
+        assert {path.name for path in self.texts} >= {"README.md", "CONTRIBUTING.md", "bridge.md", "options.md"}
+
+    @pytest.mark.parametrize(
+        ("name", "content"), [("options", table.table()), ("settings", offered.table())], ids=["options", "settings"]
+    )
+    def test_have_the_tables_made_from_the_code(self, name: str, content: str) -> None:
+        assert content in self.texts[ROOT / f"docs/{name}.md"], "run scripts/readme"
+
+    def test_their_links_and_scripts_are_there(self) -> None:
+        linked = [
+            path.parent / link.partition("#")[0]
+            for path, text in self.texts.items()
+            for link in re.findall(r"\]\((?!http)([^)]+)\)", text)
+        ]
+        scripts = [ROOT / name for text in self.texts.values() for name in re.findall(r"(?<![\w/])scripts/\w+", text)]
+        assert [str(path) for path in (*linked, *scripts) if not path.exists()] == []
+
+    def test_their_commands_are_understood(self) -> None:
+        lines = [
+            line for text in self.texts.values() for line in re.findall(r"^\$ evcc-bridge(.*)$", text, re.MULTILINE)
+        ]
+        assert len(lines) >= 4
+        for line in lines:
+            parse(shlex.split(line, comments=True))
+
+    def test_their_options_are_there(self) -> None:
+        sections = {section: fields(field) for section, field in Settings.model_fields.items()}
+        named = {
+            (section, option)
+            for path, text in self.texts.items()
+            if path.name != "CHANGELOG.md"  # it names those that were removed
+            for section, option in re.findall(r"`([a-z]+)\.([a-z_]+)(?: ?= ?\w+)?`", text)
+            if section in sections and option not in FILES
+        }
+        assert len(named) > 20
+        assert {(section, option) for section, option in named if option not in sections[section]} == set()
+
+    def test_every_request_and_word_is_described(self) -> None:
+        text = self.texts[ROOT / "docs/bridge.md"]
+        shown = set(re.findall(r"bridge/request/(\w+)", text))
+        assert shown == {kind.name for kind in KINDS}
+        words = {"online", "starting", "stale", *(kind.word for kind in (EvccError, Unreachable, NotReady, Fatal))}
+        statuses = {status.value for status in Status}
+        assert [word for word in (*shown, *words, *statuses) if f"`{word}`" not in text] == []
+
+    def test_the_functions_that_contributing_names_are_there(self) -> None:
+        code = {path: path.read_text() for path in (ROOT / "bridge").rglob("*.py")}
+        rows = re.findall(
+            r"^\|[^|]+\| (`[\w/]+\.py`.*?) \| (.+) \|$", self.texts[ROOT / "CONTRIBUTING.md"], re.MULTILINE
+        )
+        assert len(rows) >= 12
+        named = re.findall(r"`(?:bridge/)?([\w/]+/[\w/]*\w\.py)`", self.texts[ROOT / "CONTRIBUTING.md"])
+        assert [name for name in named if not any((ROOT / at / name).exists() for at in ("bridge", ""))] == []
+        for files, names in rows:
+            texts = "".join(code[ROOT / "bridge" / name] for name in re.findall(r"`([\w/]+\.py)`", files))
+            functions = [name.rpartition(".")[2] for name in re.findall(r"`([\w.]+)`", names)]
+            assert [name for name in functions if not re.search(rf"def {name}\b", texts)] == [], files
+        prose = re.findall(r"`(\w+)\.(\w+)`", self.texts[ROOT / "CONTRIBUTING.md"])
+        methods = [(kind, name) for kind, name in prose if kind[0].isupper()]
+        known = "".join(code.values())
+        assert [pair for pair in methods if f"class {pair[0]}" not in known or f"def {pair[1]}(" not in known] == []
 
 
 def input_of(lock: str) -> list[str]:

@@ -25,16 +25,16 @@ SIGNS = 3  # in one period
 STUCK = """
 import asyncio, os, sys
 from bridge.cli import main
-from bridge.evcc.client import Client
+from bridge.evcc.client import EvccClient
 
-answer = Client.state
+answer = EvccClient.state
 
 async def state(self):
     if os.path.exists(os.environ["STUCK"]):
         await asyncio.Event().wait()
     return await answer(self)
 
-Client.state = state
+EvccClient.state = state
 sys.exit(main())
 """
 
@@ -42,15 +42,15 @@ sys.exit(main())
 LATE = """
 import asyncio, sys
 from bridge.cli import main
-from bridge.evcc.client import Client
+from bridge.evcc.client import EvccClient
 
-answer = Client.state
+answer = EvccClient.state
 
 async def state(self):
     await asyncio.sleep(1)
     return await answer(self)
 
-Client.state = state
+EvccClient.state = state
 sys.exit(main())
 """
 

@@ -39,14 +39,15 @@ def settings(evcc: Evcc | str, broker: Mosquitto | str, /, **sections: Mapping[s
 
 
 @asynccontextmanager
-async def running(options: Settings, wait: float = PATIENCE) -> AsyncIterator[Site]:
-    """A site that has brought the whole tree to the broker; it ends as on SIGTERM."""
+async def running(options: Settings, wait: float = PATIENCE, *, published: bool = True) -> AsyncIterator[Site]:
+    """A site that has brought the whole tree to the broker (`published`), or has just begun; it ends as on SIGTERM."""
     async with TaskGroup() as group:
         site = Site(options)
         task = group.create_task(site.run())
         try:
-            async with asyncio.timeout(wait):
-                await site.report.published()
+            if published:
+                async with asyncio.timeout(wait):
+                    await site.report.published()
             yield site
         finally:
             task.cancel()

@@ -1,4 +1,4 @@
-"""A stop at any moment of start, connect and restart ends soon, with `offline` on `status` and an answer to every command."""
+"""A stop at any moment ends soon, with `offline` on `status` and an answer to every command."""
 
 import asyncio
 from collections import Counter

@@ -46,7 +46,7 @@ async def test_a_line_is_logged_when_something_changes_and_not_at_each_poll(
         assert log[3] == ("warning", "evcc.url answers a web page (text/html; charset=utf-8), not evcc's state")
         assert log[4:6] == [("info", "problem is over"), ("info", "evcc is online")]
         assert [level for level, _ in log[6:]] == ["warning", "info", "info", "info"]
-        assert [event for _, event in log[7:]] == ["broker found", "problem is over", "stopped"]
+        assert [event for _, event in log[7:]] == ["problem is over", "broker found", "stopped"]
 
 
 async def test_a_new_login_that_does_not_work_leaves_no_old_online(

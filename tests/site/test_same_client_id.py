@@ -34,5 +34,5 @@ async def test_another_client_with_our_client_id_is_named(
                 await recorder.value("evcc/status", "online")
                 with pytest.raises(MqttError):  # it was thrown out in its turn
                     await anext(aiter(other.messages))
-        await recorder.until(lambda: b"client id ours" in (recorder.last("evcc/bridge/problem") or b""))
+        await recorder.until(lambda: b"client id ours" in recorder.tree().get("evcc/bridge/problem", b""))
         assert pauses[-1] > pauses[0]
