@@ -226,10 +226,10 @@ class TestMosquitto311(Suite):
     kind = Kind("mosquitto 3.1.1", "mosquitto", version=V311, mqtt_version="3.1.1")
 
 
-class TestMosquittoDuplicates(Suite):
-    """A message comes once for each overlapping subscription, as it always does with mosquitto 2.1."""
+class TestMosquittoMerging(Suite):
+    """A message comes once for all overlapping subscriptions, which is not mosquitto's default."""
 
-    kind = Kind("mosquitto duplicates", "mosquitto", ("allow_duplicate_messages true",))
+    kind = Kind("mosquitto merging", "mosquitto", ("allow_duplicate_messages false",))
 
 
 class TestMochi(Suite):
