@@ -17,7 +17,8 @@ from paho.mqtt.properties import Properties
 from evcc_simulator import Evcc
 from tests.broker.mosquitto import HOST
 from tests.brokers.kinds import Broker, Kind
-from tests.brokers.watcher import PATIENCE, Watcher, state_topics
+from tests.brokers.watcher import Watcher, state_topics
+from tests.patience import PATIENCE
 from tests.site.running import Bridge
 
 PRIORITY = "loadpoints/1/priority"

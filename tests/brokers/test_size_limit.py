@@ -8,7 +8,7 @@ import pytest
 from tests.brokers.house import House
 from tests.brokers.kinds import V5, V311, Kind
 
-pytestmark = [pytest.mark.brokers, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.brokers
 
 LIMIT = "message_size_limit 2000"  # bytes; the longest values of the simulated evcc have more
 FEW = 20  # connections until the limit is known

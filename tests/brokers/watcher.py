@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -11,8 +10,8 @@ from typing import Self
 from aiomqtt import Client, MqttError, ProtocolVersion
 
 from tests.broker.mosquitto import HOST
+from tests.patience import PATIENCE
 
-PATIENCE = float(os.environ.get("TESTS_PATIENCE", "60"))  # seconds: for what never comes, not for a busy machine
 _RECONNECT_PAUSE = 0.05
 _SHOWN_ON_TIMEOUT = 30
 
