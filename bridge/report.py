@@ -65,12 +65,12 @@ class Report:
         """Wait until evcc has answered and the broker has acknowledged all topics."""
         await self._found.wait()
         await self._mirror.complete.wait()
-        await self._mirror.settled()
+        await self._mirror.tree.settled()
 
     def summary(self) -> str:
         """One line for `systemctl status`."""
         broker = "connected" if self._mirror.connected else "not connected"
-        return f"evcc {self._reader.health.word}, broker {broker}, {len(self._mirror.topics)} topics"
+        return f"evcc {self._reader.health.word}, broker {broker}, {len(self._mirror.tree.topics)} topics"
 
     def is_working(self) -> bool:
         """Whether polls come to an end and the broker acknowledges, for systemd's watchdog."""
@@ -103,18 +103,18 @@ class Report:
             await asyncio.sleep(_HEALTH_PERIOD)
 
     def _publish_problem(self) -> None:
-        self._mirror.set("bridge/problem", {"bridge/problem": self._diagnostics.text.encode()})
+        self._mirror.tree.set("bridge/problem", {"bridge/problem": self._diagnostics.text.encode()})
 
     def _publish_health(self) -> None:
         """`status`, `updated`, `bridge/evcc`."""
         health = self._reader.health
-        word = "starting" if health.word == "online" and self._mirror.orphans_waiting else health.word
+        word = "starting" if health.word == "online" and self._mirror.tree.orphans_waiting else health.word
         self._diagnostics.set("evcc", health.reason or None)
         self._publish_problem()  # the reason comes before `offline`
         if word != self._word and not health.reason:  # a reason has been logged as a problem
             self._log.info(f"evcc is {word}")
         self._word = word
-        self._mirror.set("bridge/evcc", {"bridge/evcc": word.encode()})
+        self._mirror.tree.set("bridge/evcc", {"bridge/evcc": word.encode()})
         self._mirror.set_fresh(health.fresh)
         self._publish_updated()
 
@@ -125,7 +125,7 @@ class Report:
         is_repeated = self._updated - _CLOCK_SET_BACK < seen <= self._updated
         if health.fresh and self._mirror.connected and not is_repeated:
             self._updated = seen
-            self._mirror.set("updated", {"updated": b"%d" % seen})
+            self._mirror.tree.set("updated", {"updated": b"%d" % seen})
 
     def _publish_info(self) -> None:
         """`bridge/info`: versions, push, poll interval, uptime, host, effective settings without secrets."""
@@ -154,8 +154,8 @@ class Report:
             "uptime": self._uptime(),
             "polls": self._reader.polls,
             "frames": self._reader.frames,
-            "messages": mirror.published,
-            "corrections": mirror.corrected,
+            "messages": mirror.tree.publisher.outcome.published,
+            "corrections": mirror.tree.publisher.outcome.corrected,
             "reconnects": mirror.reconnects,
             "commands": {status.value: count for status, count in self._dispatcher.counts.items()},
         }
@@ -164,7 +164,7 @@ class Report:
         return int(time.monotonic() - self._started)
 
     def _publish(self, topic: str, value: Any) -> None:
-        self._mirror.set(topic, {topic: text(value)})
+        self._mirror.tree.set(topic, {topic: text(value)})
 
 
 def resident_memory() -> int:

@@ -1,42 +1,92 @@
-"""The process by itself; with all its parts it is tested as a process, in tests/site and tests/packaging."""
+"""SIGHUP: a new configuration restarts the site, an unchanged or a wrong one leaves it alone."""
 
 import asyncio
-from typing import Any
+from collections.abc import AsyncIterator
+from pathlib import Path
+from signal import SIGHUP
 
-from bridge.daemon import Daemon
-from bridge.settings import Settings
+import pytest
 
+from evcc_simulator import Evcc
+from tests.broker.mosquitto import Mosquitto
+from tests.broker.recorder import Recorder
+from tests.site.running import Bridge
 
-class _Told(Daemon):
-    """A daemon whose sites do nothing but note their configuration; the first is told again while it ends."""
-
-    def __init__(self, *settings: Settings) -> None:
-        first, *self.others = settings
-        super().__init__(self._next, first)
-        self.ran: list[Settings] = []
-
-    def _next(self) -> Settings:
-        return self.others.pop(0)
-
-    async def _run_site(self, settings: Settings) -> None:
-        self.ran.append(settings)
-        if not self.others:
-            self._stop.set()
-        elif len(self.ran) == 1:
-            self._reload.set()
-        await self._until_told()
-        if len(self.ran) == 1:
-            self._reload.set()
+pytestmark = pytest.mark.broker
+WAIT = 60.0
 
 
-async def test_a_configuration_that_comes_while_a_site_ends_is_read_too() -> None:
-    configurations = [Settings(mqtt=_root(name)) for name in ("first", "second", "third")]
-    daemon = _Told(*configurations)
-    async with asyncio.timeout(5):
-        await daemon.run()
-
-    assert daemon.ran == configurations
+@pytest.fixture
+async def evcc() -> AsyncIterator[Evcc]:
+    async with Evcc(still=True) as simulated:
+        yield simulated
 
 
-def _root(name: str) -> Any:
-    return {"root": name}
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "bridge.toml"
+    path.write_text('[mqtt]\nroot = "first"\n')
+    return path
+
+
+@pytest.fixture
+async def bridge(evcc: Evcc, broker: Mosquitto, tmp_path: Path, config: Path) -> AsyncIterator[Bridge]:
+    async with Bridge(evcc, broker, tmp_path / "log", CONFIG=str(config)) as process:
+        yield process
+
+
+def configure(bridge: Bridge, config: Path, content: str) -> None:
+    """Let the bridge read another configuration."""
+    config.write_text(content)
+    bridge.signal(SIGHUP)
+
+
+async def until_logged(bridge: Bridge, text: str) -> None:
+    async with asyncio.timeout(WAIT):
+        while text not in bridge.text():  # noqa: ASYNC110 - a file has no event
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    ("content", "logged"),
+    [
+        pytest.param('[mqtt]\nroot = "first"\n', "nothing has changed", id="unchanged"),
+        pytest.param("# another comment\n[mqtt]\nroot='first'\n", "nothing has changed", id="unchanged-in-effect"),
+        pytest.param("[mqtt]\nno_such_option = 1\n", "no_such_option", id="unknown-option"),
+        pytest.param('[mqtt]\nroot = "a/#"\n', "mqtt.root", id="wrong-value"),
+        pytest.param("[mqtt\n", "no TOML file", id="no-toml"),
+    ],
+)
+async def test_the_site_is_left_alone(
+    bridge: Bridge, evcc: Evcc, recorder: Recorder, *, config: Path, content: str, logged: str
+) -> None:
+    await recorder.value("first/status", "online", WAIT)
+    await recorder.fresh()
+    configure(bridge, config, content)
+    await until_logged(bridge, logged)
+    evcc.set("homePower", 4711)
+    await recorder.value("first/site/homePower", "4711", WAIT)
+    assert not recorder.payloads("first/status")
+    assert bridge.text().count("broker found") == 1
+    assert await bridge.stop() == 0
+
+
+async def test_the_site_is_restarted(bridge: Bridge, recorder: Recorder, config: Path) -> None:
+    await recorder.value("first/status", "online", WAIT)
+    configure(bridge, config, '[mqtt]\nroot = "second"\n')
+    await recorder.value("second/status", "online", WAIT)
+    assert recorder.last("first/status") == b"offline"
+    assert await bridge.stop() == 0
+    await recorder.value("second/status", "offline", WAIT)
+
+
+async def test_a_configuration_that_comes_while_a_site_ends_is_taken_too(
+    bridge: Bridge, recorder: Recorder, config: Path
+) -> None:
+    await recorder.value("first/status", "online", WAIT)
+    configure(bridge, config, '[mqtt]\nroot = "second"\n')
+    await until_logged(bridge, "restarting the site")
+    configure(bridge, config, '[mqtt]\nroot = "third"\n')
+    await recorder.value("third/status", "online", WAIT)
+    assert recorder.last("second/status") in {None, b"offline"}
+    assert await bridge.stop() == 0

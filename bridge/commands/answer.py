@@ -156,7 +156,7 @@ class Answers:
         self.counts[outcome.status] += 1
         self._publish(message, answer)
         topic = message.topic.removesuffix("/set")[:_LONGEST_TOPIC]
-        self._mirror.set(LAST, {LAST: orjson.dumps({"topic": topic, **answer})})
+        self._mirror.tree.set(LAST, {LAST: orjson.dumps({"topic": topic, **answer})})
         self.journal.add(Entry(time.time(), topic, _shown(message.payload), command.found, answer))
         if self._throttle.allows(now):
             self._write(topic, answer)

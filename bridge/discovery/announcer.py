@@ -72,13 +72,13 @@ class Announcer:
             self._wake()
 
     def _wake(self) -> None:
-        if self._reader.complete and (self._outdated or self._shape != self._mirror.shape):
+        if self._reader.complete and (self._outdated or self._shape != self._mirror.tree.desired.shape):
             self._due.set()
 
     async def _announce(self) -> None:
-        self._outdated, self._shape = False, self._mirror.shape
+        self._outdated, self._shape = False, self._mirror.tree.desired.shape
         self._due.clear()
-        extra_topics = {topic: payload for topic, payload in self._mirror.topics.items() if not _is_state(topic)}
+        extra_topics = {topic: payload for topic, payload in self._mirror.tree.topics.items() if not _is_state(topic)}
         found = entities(self._reader.state, self._selection, {**USUAL_EXTRAS, **extra_topics}, self._permission)
         announcements = self._homeassistant.announcements(found)
         ignored = self._ignored(announcements)
@@ -86,7 +86,7 @@ class Announcer:
         if ignored:
             await self._mirror.discovery.settled()
             await asyncio.sleep(_PROCESSING)
-            self._mirror.republish(ignored)
+            self._mirror.tree.republish(ignored)
 
     def _ignored(self, announcements: list[Announcement]) -> set[str]:
         """Note the limits of every value; the topics of those whose configuration differs from the broker's."""

@@ -60,7 +60,7 @@ class Periodic(ABC):
         self._failures = 0
         self._log = structlog.get_logger()
         for topic in self.topics:
-            self._mirror.wait(topic)
+            self._mirror.tree.wait(topic)
 
     @classmethod
     def enabled(cls, settings: Settings) -> bool:  # noqa: ARG003  most are always on
@@ -93,7 +93,7 @@ class Periodic(ABC):
 
     def publish(self, topics: Mapping[str, bytes]) -> None:
         """Set the desired topics, all of them; those that the configuration excludes are left out."""
-        self._mirror.set(self.name, self.selected(topics))
+        self._mirror.tree.set(self.name, self.selected(topics))
 
     def selected(self, topics: Mapping[str, bytes]) -> dict[str, bytes]:
         """Those of the topics that the configuration publishes."""
@@ -125,7 +125,7 @@ class Periodic(ABC):
     def _release(self) -> None:
         """Let the mirror erase what is not published by now."""
         for topic in self.topics:
-            self._mirror.known(topic)
+            self._mirror.tree.known(topic)
 
     async def _pause(self, retry: float | None) -> None:
         """Wait until it is due or asked for; after a failure until `retry` seconds have passed, or it is asked for.

@@ -24,7 +24,7 @@ class Telemetry(Periodic):
         value = None if _KEY in self._reader.state.site else await self._value()
         found = {f"site/{_KEY}": payload(value)} if isinstance(value, bool) else {}
         # as an alias: it gives way to a topic of evcc's own state, which may appear when evcc is updated
-        self._mirror.update({self.name: Topics({}, self.selected(found), frozenset())})
+        self._mirror.tree.update({self.name: Topics({}, self.selected(found), frozenset())})
 
     def due_in(self) -> float:
         """It only changes when it is set."""

@@ -9,7 +9,8 @@ from bridge.state.names import DEEPEST_TOPIC, LONGEST_TOPIC
 
 OVERHEAD = 64
 """Bytes of a PUBLISH beside topic, payload and correlation data, at most."""
-
+ERASED = b""
+"""The payload that erases a retained message."""
 _MOST_MESSAGES = 1000
 _MOST_BYTES = 8 * 2**20
 _EXCESS_EVERY = 1.0  # seconds

@@ -2,25 +2,21 @@
 
 import asyncio
 from asyncio import TaskGroup
-from collections.abc import Iterable, Mapping
 from contextlib import aclosing, suppress
 
 from bridge.evcc.reader import Reader
 from bridge.mqtt.conflicts import Conflicts
 from bridge.mqtt.connection import Connection
-from bridge.mqtt.desired import ERASED, Desired
+from bridge.mqtt.desired import Discovery, Tree
 from bridge.mqtt.link import Link
-from bridge.mqtt.message import Message, may_respond
-from bridge.mqtt.ownership import PUBLISHED, DiscoveryOwnership, TreeOwnership
-from bridge.mqtt.prefix import Discovery, Prefix
+from bridge.mqtt.message import ERASED, Message, may_respond
+from bridge.mqtt.ownership import PUBLISHED
 from bridge.mqtt.presence import Presence
 from bridge.mqtt.protocol import ConnectionFailed
 from bridge.mqtt.receiver import Receiver
 from bridge.mqtt.subscriptions import Subscriptions
 from bridge.settings import Settings
-from bridge.state import by_title
 from bridge.state.flatten import Topics
-from bridge.state.known import KEYS
 from bridge.util.diagnostics import Diagnostics
 
 STATUS = "status"
@@ -36,20 +32,16 @@ class Mirror:
     def __init__(self, settings: Settings, reader: Reader, diagnostics: Diagnostics) -> None:
         mqtt = settings.mqtt
         self._root = mqtt.root
-        self._reader = reader
         self._diagnostics = diagnostics
-        self._ownership = TreeOwnership(reader)
-        self._tree = Prefix(mqtt.root, Desired.of_state(settings.topics.limit), self._ownership, qos=mqtt.qos)
-        self.discovery = Discovery(settings.discovery.prefix, DiscoveryOwnership(mqtt.root, reader), qos=mqtt.qos)
+        self.tree = Tree(settings, reader)
+        self.discovery = Discovery(settings, reader)
         will = Message(f"{mqtt.root}/{STATUS}", b"offline", retain=True)
         self._connection = Connection(mqtt, will, diagnostics)
         self._conflicts = Conflicts(mqtt.root, diagnostics)
         self._presence = Presence(mqtt.root)
-        self._titles: object = {} if settings.topics.by_title else None
         self._receiver = Receiver(
-            tree=self._tree,
+            tree=self.tree,
             discovery=self.discovery,
-            ownership=self._ownership,
             conflicts=self._conflicts,
             presence=self._presence,
             diagnostics=diagnostics,
@@ -61,7 +53,6 @@ class Mirror:
         self._link: Link | None = None
         self._read = asyncio.Event()
         self._to_erase: dict[str, None] = {}
-        self._listed: tuple[int, object] = (0, None)
         self._fresh = False
         self._closing = False
         self._scope: asyncio.Timeout | None = None
@@ -73,20 +64,8 @@ class Mirror:
         """Set whenever `connected` has changed; whoever waits for it clears it."""
         self.connected = False
         """Whether the broker is connected and has acknowledged what is desired, or was waited for long enough."""
-        self.orphans_waiting = 0
-        """Held topics of evcc's state that are kept until what evcc does not have by now is gone."""
 
     # what others read
-
-    @property
-    def topics(self) -> Mapping[str, bytes]:
-        """Every desired topic with its payload."""
-        return self._tree.desired.topics
-
-    @property
-    def shape(self) -> int:
-        """A number that grows whenever a desired topic comes or goes."""
-        return self._tree.desired.shape
 
     @property
     def silent(self) -> bool:
@@ -124,16 +103,6 @@ class Mirror:
         return self._link is not None and self._link.congested
 
     @property
-    def published(self) -> int:
-        """How many retained messages have been published."""
-        return self._tree.publisher.outcome.published
-
-    @property
-    def corrected(self) -> int:
-        """How many foreign writes have been corrected."""
-        return self._tree.publisher.outcome.corrected
-
-    @property
     def reconnects(self) -> int:
         """How many connections there have been after the first one."""
         return max(self._connection.count - 1, 0)
@@ -143,38 +112,12 @@ class Mirror:
         await self._read.wait()
         return self._receiver.stored.get(topic, b"")
 
-    async def settled(self) -> None:
-        """Wait until the broker has acknowledged everything that is desired."""
-        await self._tree.publisher.settled()
-
     # what others set
-
-    def update(self, sources: Mapping[str, Topics]) -> None:
-        """Set the topics of parts of evcc's state, each whole; with `topics.by_title` also their copies by title."""
-        changed = self._tree.replace({**sources, **self._copies(sources)})
-        self._remember(topic for topic in changed if topic in self.topics)
-
-    def set(self, source: str, topics: Mapping[str, bytes]) -> None:
-        """Set the topics of one source, whole: what it had before and has no more is erased."""
-        self.update({source: Topics(topics, {})})
 
     def set_fresh(self, fresh: bool) -> None:  # noqa: FBT001 - the one thing that it sets
         """Set whether evcc's data are fresh: `status` is `online` only while they are and the mirror is `connected`."""
         self._fresh = fresh
         self._set_status()
-
-    def wait(self, topic_filter: str) -> None:
-        """Keep held topics that match an MQTT topic filter until `known`: their source has not been read yet."""
-        self._ownership.wait(topic_filter)
-
-    def known(self, topic_filter: str) -> None:
-        """Note that the source of these topics has been read: what is held and not desired is gone."""
-        self._ownership.known(topic_filter)
-        self._tree.orphaned = True
-
-    def republish(self, topics: Iterable[str] | None = None) -> None:
-        """Publish desired topics again although they are held; all of them by default."""
-        self._tree.publisher.republish(self.topics if topics is None else topics)
 
     def send(self, topic: str, payload: bytes) -> bool:
         """Publish a message that is not retained; False where it was dropped, as without a connection."""
@@ -182,8 +125,8 @@ class Mirror:
 
     def respond(self, topic: str, payload: bytes, correlation: bytes | None) -> bool:
         """Publish an answer on the absolute topic that a client named; False where none may go, or it was dropped."""
-        below = self._tree.below(topic)
-        if not may_respond(topic) or (below is not None and below in self.topics):
+        below = self.tree.below(topic)
+        if not may_respond(topic) or (below is not None and below in self.tree.topics):
             return False
         return self._answer(Message(topic, payload, correlation=correlation))
 
@@ -219,8 +162,8 @@ class Mirror:
     async def _publish_offline(self, link: Link) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH):
-                await self._tree.publisher.idle()
-        self._tree.publisher.silence(silent=True)
+                await self.tree.publisher.idle()
+        self.tree.publisher.silence(silent=True)
         link.send_last(Message(f"{self._root}/{STATUS}", b"offline", retain=True))
         with suppress(TimeoutError):
             async with asyncio.timeout(_FLUSH):
@@ -234,7 +177,7 @@ class Mirror:
                     await self._mirror(link)
                 finally:
                     self._link = None
-                    if any([self._tree.publisher.detach(), self.discovery.publisher.detach()]):
+                    if any([self.tree.publisher.detach(), self.discovery.publisher.detach()]):
                         self._connection.explain()
                     self._set_connected(connected=False)
 
@@ -257,7 +200,7 @@ class Mirror:
         """Read what the broker holds, publish what differs, then `status`."""
         self._presence.begin(link)
         with suppress(ConnectionFailed):  # the events say so too
-            readable = await subscriptions.read(self._tree.publisher)
+            readable = await subscriptions.read(self.tree.publisher)
             self._name_refusals(subscriptions, readable=readable)
             link.unsubscribe(self.discovery.filter)
             await self._presence.decide(link, other_online=self._receiver.is_other_online)
@@ -277,19 +220,16 @@ class Mirror:
 
     def _adopt(self, link: Link) -> None:
         """Take what has been read for what is held."""
-        for prefix in (self._tree, self.discovery):
+        for prefix in (self.tree, self.discovery):
             prefix.publisher.silence(silent=self.silent)
-        if self._ownership.learn(self._receiver.stored.get(PUBLISHED, ERASED)):
-            self._write_published()
         self._read.set()
-        self._tree.attach(link)
+        self.tree.adopt(link, self._receiver.stored.get(PUBLISHED, ERASED))
         self.discovery.attach(link)
-        self._sweep()
 
     async def _settle(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_ACKNOWLEDGED_WITHIN):
-                await self._tree.publisher.settled()
+                await self.tree.settled()
 
     async def _maintain(self, link: Link, subscriptions: Subscriptions) -> None:
         while True:
@@ -305,22 +245,12 @@ class Mirror:
                 self._maintain_topics()
 
     def _maintain_topics(self) -> None:
-        self._sweep()
-        self.discovery.sweep()
-        for prefix in (self._tree, self.discovery):
+        for prefix in (self.tree, self.discovery):
+            prefix.sweep()
             prefix.publisher.tick()
         evcc = self._conflicts.is_evcc_publishing()
-        self._tree.publisher.pause(paused=evcc)
-        self._conflicts.tick(self._tree.desired, self._tree.publisher.outcome, evcc=evcc)
-
-    def _sweep(self) -> None:
-        state = self._reader.state
-        listed = len(state.loadpoints), state.vehicles.keys()
-        if listed != self._listed:
-            self._listed = listed
-            self._tree.orphaned = True
-        kept = self._tree.sweep()
-        self.orphans_waiting = sum(topic.partition("/")[0] in KEYS and self._ownership.is_ours(topic) for topic in kept)
+        self.tree.publisher.pause(paused=evcc)
+        self._conflicts.tick(self.tree.desired, self.tree.publisher.outcome, evcc=evcc)
 
     def _erase_commands(self, link: Link) -> None:
         for topic in self._to_erase:
@@ -334,29 +264,6 @@ class Mirror:
             link is not None and not self.silent and link.fits(message) and link.send(message, first=True) is not None
         )
 
-    def _copies(self, sources: Mapping[str, Topics]) -> Mapping[str, Topics]:
-        """The copies by title that go along with these sources; all of them when titles have changed."""
-        if self._titles is None:
-            return {}
-        titles = by_title.targets(self._reader.state)
-        whole = {} if titles == self._titles else self._tree.desired.sources
-        self._titles = titles
-        both = {name: Topics(own, {}) for name, own in whole.items()} | dict(sources)
-        return {
-            f"{by_title.ROOT}/{name}": Topics(by_title.copies(titles, {**topics.alias, **topics.own}), {})
-            for name, topics in both.items()
-            if not name.startswith(by_title.ROOT)
-        }
-
-    def _remember(self, topics: Iterable[str]) -> None:
-        """Remember what is published, before it is: a later run can erase it."""
-        if self._ownership.remember(topics):
-            self._ownership.shorten(self.topics, self._tree.publisher.orphans)
-            self._write_published()
-
-    def _write_published(self) -> None:
-        self._tree.replace({PUBLISHED: Topics({PUBLISHED: self._ownership.payload()}, {})})
-
     def _set_connected(self, *, connected: bool) -> None:
         if connected != self.connected:
             self.connected = connected
@@ -366,4 +273,4 @@ class Mirror:
     def _set_status(self) -> None:
         """What the will has published stands until the whole tree is there again."""
         payload = b"online" if self._fresh else b"offline"
-        self._tree.replace({STATUS: Topics({STATUS: payload} if self.connected else {}, {})})
+        self.tree.replace({STATUS: Topics({STATUS: payload} if self.connected else {}, {})})

@@ -10,17 +10,23 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bridge.mqtt.corrections import Corrections
-from bridge.mqtt.desired import ERASED
 from bridge.mqtt.link import Link
-from bridge.mqtt.message import Message
+from bridge.mqtt.message import ERASED, Message
 from bridge.mqtt.protocol import Acknowledged
-from bridge.mqtt.sizes import Sizes
 
 WINDOW = 20
 """Messages in flight at most."""
 ABOUT_BRIDGE = "bridge/"
 _MOST_HELD = 50_000  # topics; those beyond that are not desired may be anybody's, and are not remembered
+_PACKET_TOO_LARGE = 0x95
+_SMALLEST = 256  # bytes: no broker has a lower limit, and connections also end for other reasons
+_LOSSES = 2  # a connection may also end by chance
+_AFTER_REFUSAL = 1.0  # seconds in which the broker disconnects after its refusal
+_LEARNT_FOR = 86_400.0  # seconds; to try again means to be disconnected again
+_AT_ONCE = 3  # corrections of one topic
+_MOST_CORRECTED = 1000  # topics that are not desired
+_LONGEST_PAUSE = 600.0  # seconds
+_FORGOTTEN_AFTER = 3600.0  # seconds without a further foreign write
 
 
 @dataclass(slots=True)
@@ -260,6 +266,114 @@ class Publisher:
         elif not payload:
             self._held.pop(topic, None)
             self._sent.pop(topic, None)
+
+
+class Sizes:
+    """The largest payload that a broker takes, where it shows its limit only by refusing or disconnecting.
+
+    Once a connection has ended with a payload in flight that is larger than any acknowledged one, larger payloads are
+    sent alone. Two further losses with such a payload in flight, or one refusal, show the limit.
+    """
+
+    def __init__(self) -> None:
+        self._largest = _SMALLEST
+        self._suspect = math.inf
+        self._losses = 0
+        self._limit = math.inf
+        self._learnt = -math.inf
+
+    def is_refusal(self, code: int) -> bool:
+        """Whether a reason code of the broker means that a message is too large."""
+        return code == _PACKET_TOO_LARGE
+
+    def is_too_large(self, size: int) -> bool:
+        """Whether the broker is known not to take a payload of this size."""
+        return size >= self._limit
+
+    def goes_alone(self, size: int) -> bool:
+        """Whether a payload of this size must be the only message in flight."""
+        return self._losses > 0 and size > self._largest
+
+    def note(self, size: int, code: int) -> None:
+        """Take the broker's acknowledgement of a payload."""
+        if self.is_refusal(code):
+            self._learn(size)
+        elif not code:
+            self._largest = max(self._largest, size)
+            if size >= self._suspect:
+                self._suspect, self._losses = math.inf, 0
+
+    def note_loss(self, in_flight: Iterable[int]) -> bool:
+        """Take the end of a connection with these payloads in flight; whether their size explains it."""
+        if _now() - self._learnt < _AFTER_REFUSAL:
+            return True
+        suspects = [size for size in in_flight if size > self._largest]
+        if not suspects:
+            return False
+        self._losses += 1
+        self._suspect = min(*suspects, self._suspect)
+        if self._losses > _LOSSES:
+            self._learn(self._suspect)
+            return True
+        return False
+
+    def forget_old(self) -> None:
+        """Forget what was learnt long ago: the broker's configuration may have changed."""
+        if _now() - self._learnt > _LEARNT_FOR:
+            self._limit = math.inf
+
+    def _learn(self, size: float) -> None:
+        self._limit = min(self._limit, size)
+        self._learnt = _now()
+        self._suspect, self._losses = math.inf, 0
+
+
+@dataclass(slots=True)
+class _Correction:
+    """How often a topic was corrected lately, and from when on it may be again."""
+
+    count: int = 0
+    due: float = 0.0
+    last: float = 0.0
+
+
+class Corrections:
+    """The first few corrections of a topic are made at once, later ones after growing pauses.
+
+    Without these a client that echoes everything would be answered for ever.
+    """
+
+    def __init__(self) -> None:
+        self._topics: dict[str, _Correction] = {}
+
+    def note(self, topic: str, *, unlimited: bool) -> bool:
+        """Note that a topic is to be corrected; False where there are too many of those that are not `unlimited`."""
+        if not unlimited and topic not in self._topics and len(self._topics) >= _MOST_CORRECTED:
+            return False  # the next reconnect erases it; what is not desired may be without number
+        self._topics.setdefault(topic, _Correction()).last = _now()
+        return True
+
+    def is_due(self, topic: str) -> bool:
+        """Whether a topic that is to be corrected may be now."""
+        return self._topics[topic].due <= _now()
+
+    def must_wait(self, topic: str) -> bool:
+        """Whether a topic has been corrected so often that it must wait."""
+        correction = self._topics.get(topic)
+        return correction is not None and correction.due > _now()
+
+    def made(self, topic: str) -> None:
+        """Note that a correction is made."""
+        correction = self._topics[topic]
+        correction.count += 1
+        excess = correction.count - _AT_ONCE
+        correction.due = _now() + min(2.0**excess, _LONGEST_PAUSE) if excess >= 0 else 0.0
+
+    def due(self) -> list[str]:
+        """The topics that may be corrected now; forgets those of long ago."""
+        now = _now()
+        self._topics = {topic: one for topic, one in self._topics.items() if now - one.last <= _FORGOTTEN_AFTER}
+        return [topic for topic, one in self._topics.items() if one.due <= now]
 
 
 def _now() -> float:

@@ -3,10 +3,10 @@
 import orjson
 
 from bridge.mqtt.conflicts import Conflicts
+from bridge.mqtt.desired import Discovery, Tree
 from bridge.mqtt.link import Link
 from bridge.mqtt.message import Inbound, MessageQueue
-from bridge.mqtt.ownership import BESIDE_SCOPES, PUBLISHED, TreeOwnership, is_in_scope
-from bridge.mqtt.prefix import Discovery, Prefix
+from bridge.mqtt.ownership import BESIDE_SCOPES, PUBLISHED, is_in_scope
 from bridge.mqtt.presence import PRESENCE, Presence
 from bridge.mqtt.protocol import Acknowledged, Event, Skipped
 from bridge.mqtt.subscriptions import MARKER, Kind, Subscriptions
@@ -22,19 +22,17 @@ _COPY = 30.0  # seconds in which a copy of our own message may come back by anot
 class Receiver:
     """Takes the events of one connection after another."""
 
-    def __init__(  # noqa: PLR0913 - the parts of the mirror that a message may concern
+    def __init__(
         self,
         *,
-        tree: Prefix,
+        tree: Tree,
         discovery: Discovery,
-        ownership: TreeOwnership,
         conflicts: Conflicts,
         presence: Presence,
         diagnostics: Diagnostics,
     ) -> None:
         self._tree = tree
         self._discovery = discovery
-        self._ownership = ownership
         self._conflicts = conflicts
         self._presence = presence
         self._diagnostics = diagnostics
@@ -61,8 +59,8 @@ class Receiver:
         """Begin on a new connection."""
         self._link, self._subscriptions = link, subscriptions
         self.stored.clear()
-        self._tree.begin()
-        self._discovery.begin()
+        self._tree.publisher.begin()
+        self._discovery.publisher.begin()
 
     def stop(self) -> None:
         """Take no requests any more; a command that still comes has an answer from its queue."""
@@ -76,7 +74,7 @@ class Receiver:
         for event in events:
             match event:
                 case Acknowledged():
-                    self._tree.acknowledged(event) or self._discovery.acknowledged(event)
+                    self._tree.publisher.acknowledged(event) or self._discovery.publisher.acknowledged(event)
                     subscriptions.acknowledged(event)
                 case Inbound():
                     self._take_message(event, link, subscriptions)
@@ -122,9 +120,6 @@ class Receiver:
                 self._correct(topic, message.payload)
 
     def _correct(self, topic: str, payload: bytes) -> None:
-        erasable = self._ownership.erasable(topic)
-        ours = erasable or self._ownership.is_ours(topic)
-        self._tree.orphaned |= ours and not erasable
-        wrong = self._tree.publisher.observe(topic, payload, ours=ours, erasable=erasable)
+        wrong = self._tree.observe(topic, payload)
         if wrong and topic not in BESIDE_SCOPES and not self._tree.publisher.paused:
             self._conflicts.note_corrected(topic)

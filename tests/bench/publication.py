@@ -49,8 +49,8 @@ async def _ours(url: str, root: str, topics: dict[str, bytes]) -> float:
         group.create_task(mirror.run())
         await mirror.complete.wait()
         began = time.perf_counter()
-        mirror.set("bench", topics)
-        await mirror.settled()
+        mirror.tree.set("bench", topics)
+        await mirror.tree.settled()
         seconds = time.perf_counter() - began
         await mirror.close()
     return len(topics) / seconds

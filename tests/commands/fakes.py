@@ -116,6 +116,10 @@ class FakeMirror:
     retained: dict[str, bytes] = field(default_factory=dict)
     erased: list[str] = field(default_factory=list)
 
+    @property
+    def tree(self) -> "FakeMirror":
+        return self
+
     def send(self, topic: str, payload: bytes) -> bool:
         self.sent.append((topic.removesuffix("/result"), orjson.loads(payload)))
         return True

@@ -39,7 +39,7 @@ class FakeMirror:
         self.topics: dict[str, bytes] = {}
         self.shape = 0
         self.complete = asyncio.Event()
-        self.discovery = self
+        self.discovery = self.tree = self.desired = self
         self.held = dict(held)
         self.log: list[Any] = []
 

@@ -56,6 +56,7 @@ class FakeMirror:
         self.requests = MessageQueue()
         self.largest_packet: int | None = None
         self.congested = False
+        self.tree = self
 
     def set(self, source: str, topics: Mapping[str, bytes]) -> None:
         self.sources[source] = topics

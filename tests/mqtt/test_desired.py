@@ -3,7 +3,8 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.mqtt.desired import ERASED, Desired, Layer
+from bridge.mqtt.desired import Desired, Layer
+from bridge.mqtt.message import ERASED
 
 _TOPICS = st.dictionaries(st.sampled_from("abcde"), st.sampled_from([b"", b"1", b"2"]), max_size=4)
 _STEPS = st.lists(st.tuples(st.sampled_from("xyz"), _TOPICS, st.one_of(st.none(), _TOPICS)), max_size=12)
@@ -124,7 +125,7 @@ def test_one_source_without_bounds_leaves_room_for_the_others() -> None:
 
 
 def test_status_has_room_at_the_smallest_limit() -> None:
-    desired = Desired.of_state(1)
+    desired = Desired(1, 1)
     desired.replace("x", {"a": b"1", "b": b"1"})
     desired.replace("status", {"status": b"online"})
     assert set(desired.topics) == {"a", "status"}

@@ -44,7 +44,7 @@ class _House:
     @asynccontextmanager
     async def running(self, **topics: bytes) -> AsyncIterator[Mirror]:
         """The mirror, connected and complete."""
-        self.mirror.set("test", {topic.replace("__", "/"): payload for topic, payload in topics.items()})
+        self.mirror.tree.set("test", {topic.replace("__", "/"): payload for topic, payload in topics.items()})
         async with asyncio.timeout(_LIMIT), TaskGroup() as group:
             group.create_task(self.mirror.run())
             await self.mirror.complete.wait()
@@ -73,7 +73,7 @@ async def test_only_differences_are_published_after_a_restart(broker: Mosquitto,
         assert (await retained(broker))["evcc/status"] == b"online"
     assert (await retained(broker))["evcc/status"] == b"offline"
     async with _House(broker.url, version=version).running(**topics | {"site__x7": b"new"}) as mirror:
-        assert mirror.published == 2  # the value, and status
+        assert mirror.tree.publisher.outcome.published == 2  # the value, and status
         held = await retained(broker)
         assert (held["evcc/site/x7"], held["evcc/site/x8"]) == (b"new", b"8")
 
@@ -95,11 +95,11 @@ async def test_what_is_read_by_itself_is_kept_until_it_has_been(broker: Mosquitt
     async with _House(broker.url).running(tariffs__grid__now=b"1", site__x=b"1"):
         pass
     house = _House(broker.url)
-    house.mirror.wait("tariffs/#")
+    house.mirror.tree.wait("tariffs/#")
     async with house.running():
         held = await _until(broker, lambda held: "evcc/site/x" not in held)
         assert held["evcc/tariffs/grid/now"] == b"1"
-        house.mirror.known("tariffs/#")
+        house.mirror.tree.known("tariffs/#")
         await _until(broker, lambda held: "evcc/tariffs/grid/now" not in held)
 
 
@@ -112,7 +112,7 @@ async def test_leaves_wait_until_evcc_is_settled_and_what_it_does_not_list_does_
             broker, lambda held: not {"evcc/loadpoints/2/mode", "evcc/vehicles/bike/title"} & held.keys()
         )
         assert held["evcc/loadpoints/1/vehicleSoC"] == b"1"
-        assert mirror.orphans_waiting == 1
+        assert mirror.tree.orphans_waiting == 1
         house.reader.settled = True
         held = await _until(broker, lambda held: "evcc/loadpoints/1/vehicleSoC" not in held)
         assert held["evcc/site/somebodys"] == b"1"
@@ -141,11 +141,11 @@ async def test_foreign_writes_are_corrected(broker: Mosquitto, version: str) -> 
     house = _House(broker.url, version=version)
     async with house.running(site__x=b"1", loadpoints__1__mode=b"pv") as mirror:
         await publish(broker, "evcc/loadpoints/1/mode", b"off", retain=True)
-        await _until(broker, lambda held: held.get("evcc/loadpoints/1/mode") == b"pv" and mirror.corrected)
+        await _until(broker, lambda held: held.get("evcc/loadpoints/1/mode") == b"pv" and mirror.tree.publisher.outcome.corrected)
         assert "evcc/loadpoints/1/mode/set" in house.diagnostics.text
         await publish(broker, "evcc/status", b"offline", retain=True)
         await _until(broker, lambda held: held.get("evcc/status") == b"online")
-        assert mirror.corrected == 2
+        assert mirror.tree.publisher.outcome.corrected == 2
 
 
 @_VERSIONS
@@ -153,11 +153,11 @@ async def test_our_own_messages_are_not_foreign(broker: Mosquitto, version: str)
     house = _House(broker.url, version=version)
     async with house.running() as mirror:
         for number in range(500):
-            mirror.set("x", {"site/x": b"%d" % number, "site/y": b"%d" % (number % 3)})
+            mirror.tree.set("x", {"site/x": b"%d" % number, "site/y": b"%d" % (number % 3)})
             if number % 10 == 0:
-                await mirror.settled()
-        await mirror.settled()
-        assert mirror.corrected == 0
+                await mirror.tree.settled()
+        await mirror.tree.settled()
+        assert mirror.tree.publisher.outcome.corrected == 0
         assert house.diagnostics.text == ""
 
 
@@ -259,7 +259,7 @@ async def test_a_brokers_largest_message_is_learnt(start_broker: Start, version:
     async with house.running(site__x=b"1", **sizes) as mirror:
         held = await _until(broker, lambda held: held.get("evcc/status") == b"online")
         assert held["evcc/site/x"] == b"1"
-        await mirror.settled()
+        await mirror.tree.settled()
         assert "site/large0" in house.diagnostics.text or await _comes(house, "site/large0")
         assert mirror.reconnects <= 3
         assert "client id" not in house.diagnostics.text
@@ -301,7 +301,7 @@ async def second_running(house: _House) -> AsyncIterator[Callable[[], Awaitable[
     async with asyncio.timeout(_LIMIT), TaskGroup() as group:
 
         async def start() -> None:
-            house.mirror.set("test", {"site/x": b"2", "bridge/info": _info(house.mirror)})
+            house.mirror.tree.set("test", {"site/x": b"2", "bridge/info": _info(house.mirror)})
             group.create_task(house.mirror.run())
             await house.mirror.complete.wait()
 
@@ -322,7 +322,7 @@ async def test_a_stop_in_any_phase_is_quick_and_leaves_offline(broker: Mosquitto
         await publish(broker, f"evcc/site/somebodys/{number}", b"1", retain=True)
     await publish(broker, "evcc/status", b"online", retain=True)
     house = _House(broker.url)
-    house.mirror.set("test", {f"site/x{number}": b"1" for number in range(3000)})
+    house.mirror.tree.set("test", {f"site/x{number}": b"1" for number in range(3000)})
     async with TaskGroup() as group:
         group.create_task(house.mirror.run())
         await asyncio.sleep(after)
@@ -354,7 +354,7 @@ async def test_topics_by_title_are_copies(broker: Mosquitto) -> None:
         house.reader.reader,
         house.diagnostics,
     )
-    mirror.update({"mode": Topics({"loadpoints/1/mode": b"pv"}, {})})
-    assert mirror.topics["by-title/garage/mode"] == b"pv"
-    mirror.update({"mode": Topics({}, {})})
-    assert "by-title/garage/mode" not in mirror.topics
+    mirror.tree.update({"mode": Topics({"loadpoints/1/mode": b"pv"}, {})})
+    assert mirror.tree.topics["by-title/garage/mode"] == b"pv"
+    mirror.tree.update({"mode": Topics({}, {})})
+    assert "by-title/garage/mode" not in mirror.tree.topics
