@@ -135,6 +135,7 @@ class Connection:
         error = link.error
         self._ended_soon = 0 if self._explained or _now() - self._began > _HELD else self._ended_soon + 1
         if self._explained:
+            self._diagnostics.set("client id", None)
             return
         if self._ended_soon >= _SUSPICIOUS:
             self._diagnostics.set("client id", _shared(self._client_id))

@@ -63,6 +63,7 @@ class MessageQueue:
         self._bytes = 0
         self._arrival = asyncio.Event()
         self._next_excess = 0.0
+        self._held = False
         self.dropped = 0
         """Messages for which there was no room."""
 
@@ -81,6 +82,15 @@ class MessageQueue:
         self._bytes += message.size
         self._arrival.set()
 
+    def hold(self) -> None:
+        """Pass nothing on until `release`."""
+        self._held = True
+
+    def release(self) -> None:
+        """Pass on what waits, and what comes."""
+        self._held = False
+        self._arrival.set()
+
     def drain(self) -> list[Inbound]:
         """Take everything that waits."""
         messages = list(self._waiting)
@@ -92,7 +102,7 @@ class MessageQueue:
         return self
 
     async def __anext__(self) -> Inbound:
-        while not self._waiting:
+        while self._held or not self._waiting:
             self._arrival.clear()
             await self._arrival.wait()
         message = self._waiting.popleft()

@@ -154,7 +154,7 @@ class Mirror:
         self._receiver.stop()
         if self._link is not None and not self.silent:
             await self._publish_offline(self._link)
-        if self._scope is not None:
+        if self._scope is not None and not self._ended.is_set():
             self._scope.reschedule(asyncio.get_running_loop().time())
             await self._ended.wait()
         self._set_connected(connected=False)
@@ -205,6 +205,7 @@ class Mirror:
             link.unsubscribe(self.discovery.filter)
             await self._presence.decide(link, other_online=self._receiver.is_other_online)
             self._adopt(link)
+            self._receiver.decide()
             if not self.silent:
                 await self._settle()
                 self._set_connected(connected=not self._closing)

@@ -45,6 +45,8 @@ class Presence:
         self.host = socket.gethostname()
         self.silent = False
         """Whether another bridge is active, and this one therefore silent."""
+        self.decided = False
+        """Whether it is known on this connection which bridge is the active one."""
         self._topic = f"{root}/{PRESENCE}"
         self._root = root
         self._since = math.inf
@@ -57,6 +59,7 @@ class Presence:
 
     def begin(self, link: Link) -> None:
         """Begin on a new connection: whoever has become active meanwhile came first."""
+        self.decided = False
         self._since, self._heard = math.inf, -math.inf
         self.ask(link)
 
@@ -74,7 +77,7 @@ class Presence:
                     await self._answer.wait()
             except TimeoutError:
                 pass
-        self.silent = self._is_heard()
+        self.silent, self.decided = self._is_heard(), True
         if not self.silent:
             self._since = min(self._since, time.time())
             self._present(link, active=True)

@@ -304,7 +304,7 @@ class Sizes:
                 self._suspect, self._losses = math.inf, 0
 
     def note_loss(self, in_flight: Iterable[int]) -> bool:
-        """Take the end of a connection with these payloads in flight; whether their size explains it."""
+        """Take the end of a connection with these payloads in flight; whether their size may explain it."""
         if _now() - self._learnt < _AFTER_REFUSAL:
             return True
         suspects = [size for size in in_flight if size > self._largest]
@@ -314,8 +314,7 @@ class Sizes:
         self._suspect = min(*suspects, self._suspect)
         if self._losses > _LOSSES:
             self._learn(self._suspect)
-            return True
-        return False
+        return True
 
     def forget_old(self) -> None:
         """Forget what was learnt long ago: the broker's configuration may have changed."""

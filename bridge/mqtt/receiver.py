@@ -59,8 +59,17 @@ class Receiver:
         """Begin on a new connection."""
         self._link, self._subscriptions = link, subscriptions
         self.stored.clear()
+        for queue in (self.commands, self.requests):
+            queue.hold()  # it is not decided yet whether this bridge or another one takes them
         self._tree.publisher.begin()
         self._discovery.publisher.begin()
+
+    def decide(self) -> None:
+        """Pass on what has come since the connection began, or drop it where another bridge takes it."""
+        for queue in (self.commands, self.requests):
+            if self._presence.silent:
+                queue.drain()
+            queue.release()
 
     def stop(self) -> None:
         """Take no requests any more; a command that still comes has an answer from its queue."""
@@ -85,9 +94,9 @@ class Receiver:
     def _take_message(self, message: Inbound, link: Link, subscriptions: Subscriptions) -> None:
         kind, message = subscriptions.kind(message)
         match kind:
-            case Kind.COMMAND if not self._presence.silent and message.payload:
+            case Kind.COMMAND if message.payload and not (self._presence.decided and self._presence.silent):
                 self.commands.put(message)
-            case Kind.REQUEST if not self._presence.silent and not self._stopped:
+            case Kind.REQUEST if not self._stopped and not (self._presence.decided and self._presence.silent):
                 self.requests.put(message)
             case Kind.STORED | Kind.LIVE if self._tree.below(message.topic) == PRESENCE:
                 if not message.retain and self._presence.take(message.payload, link):
@@ -114,6 +123,8 @@ class Receiver:
         elif self._presence.silent:
             if topic == _STATUS and message.payload == b"offline":
                 self._presence.note_offline(link)
+        elif not self._presence.decided:
+            self._tree.note_stored(topic, message.payload)
         elif is_in_scope(topic):
             self._conflicts.note(topic, copy=self._tree.publisher.sent_within(topic, _COPY))
             if not topic.startswith((MARKER, CHECK)):

@@ -267,13 +267,14 @@ def test_what_is_no_more_wanted_is_not_too_large() -> None:
 def test_the_largest_payload_is_learnt_where_the_broker_disconnects(*, v5: bool) -> None:
     world = _World()
     world.desired.update({f"large{number}": b"x" * (1000 + number) for number in range(10)}, small=b"x", other=b"yy")
-    for learnt in (False, False, True):
+    for losses in range(3):
         world.link = FakeLink(v5=v5)
         world.attach()
+        assert world.link.waiting, f"learnt after {losses} losses"
         while world.link.waiting and len(world.link.waiting[0][1].payload) < 1000:
             world.acknowledge()
         world.publisher.tick()
-        assert world.publisher.detach() is learnt
+        assert world.publisher.detach()  # its size may explain it: nobody else is suspected
     world.link = FakeLink(v5=v5)
     world.attach({"small": b"x", "other": b"yy"})
 
