@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import yaml
-from bridge.evcc.document import parse as read_state
 from packaging.requirements import Requirement
 from packaging.version import Version
 

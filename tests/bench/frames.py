@@ -4,10 +4,10 @@ import time
 from typing import Any
 
 import orjson
+from bridge.state.units import loadpoint_unit, topics, units_of
 from websockets.sync.client import connect
 
 from bridge.state.names import Selection
-from bridge.state.units import loadpoint_unit, topics, units_of
 from tests.bench.figures import Figure
 from tests.bench.observers import Observer, mqtt, push
 from tests.bench.programs import Evcc, cpu_seconds, house
