@@ -30,6 +30,10 @@ LAYERS: Mapping[str, str] = {
     "errors": "one tree of errors",
     "util": "backoff, redact, json, sd_notify, logging",
 }
+_MARKER = (
+    '<defs><marker id="end" markerWidth="7" markerHeight="7" refX="6" refY="3" orient="auto">'
+    '<path d="M0,0 L6,3 L0,6 z" fill="#567"/></marker></defs>'
+)
 _ROW, _WIDTH, _BOX, _LEFT = 44, 980, 430, 270
 
 
@@ -75,8 +79,7 @@ def picture() -> str:
     return "\n".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{height}" font-family="sans-serif">',
-            '<defs><marker id="end" markerWidth="7" markerHeight="7" refX="6" refY="3" orient="auto">'
-            '<path d="M0,0 L6,3 L0,6 z" fill="#567"/></marker></defs>',
+            _MARKER,
             f'<rect width="{_WIDTH}" height="{height}" fill="#fff"/>',
             *arrows,
             *boxes,

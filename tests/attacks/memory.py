@@ -22,8 +22,8 @@ async def until_returned(pid: int, before: int, seconds: float = 60.0) -> int:
     """Wait until memory is within 20 MB of `before`, at most so many seconds; what it is then, in bytes."""
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
-    while (now := resident(pid)) > before + RETURNED and loop.time() < end:
-        await asyncio.sleep(_LOOK)  # the kernel has no event for it
+    while (now := resident(pid)) > before + RETURNED and loop.time() < end:  # noqa: ASYNC110 - the kernel has no event
+        await asyncio.sleep(_LOOK)
     return now
 
 

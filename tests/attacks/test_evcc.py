@@ -21,8 +21,8 @@ pytestmark = pytest.mark.broker
 STATE = (Path(__file__).parents[1] / "recordings/0.313.2/state.json").read_bytes()
 WAIT = 60.0
 LOCATIONS = (
-    "evcc:7070/login", "localhost:login", "a:b", "http:x", "mailto:a", "http://[::1", "//", "http://evcc:99999/", "\xff",
-    "https://user:pa ss@host/", "javascript:alert(1)", "http://\u2603/", "x" * 7000,
+    "evcc:7070/login", "localhost:login", "a:b", "http:x", "mailto:a", "http://[::1", "//", "http://evcc:99999/",
+    "\xff", "https://user:pa ss@host/", "javascript:alert(1)", "http://\u2603/", "x" * 7000,
 )  # fmt: skip
 
 

@@ -85,7 +85,7 @@ async def _round(evcc: Evcc, site: Site, client: EvccClient, bare: httpx.AsyncCl
     async def poll_and_publish() -> None:
         await poll()
         await asyncio.sleep(0)  # the update is handed on in the loop's next round
-        await site.mirror.settled()
+        await site.mirror.tree.publisher.settled()
 
     await get()
     changed = await _cost(poll_and_publish)
