@@ -141,7 +141,9 @@ async def test_foreign_writes_are_corrected(broker: Mosquitto, version: str) -> 
     house = _House(broker.url, version=version)
     async with house.running(site__x=b"1", loadpoints__1__mode=b"pv") as mirror:
         await publish(broker, "evcc/loadpoints/1/mode", b"off", retain=True)
-        await _until(broker, lambda held: held.get("evcc/loadpoints/1/mode") == b"pv" and mirror.tree.publisher.outcome.corrected)
+        await _until(
+            broker, lambda held: held.get("evcc/loadpoints/1/mode") == b"pv" and mirror.tree.publisher.outcome.corrected
+        )
         assert "evcc/loadpoints/1/mode/set" in house.diagnostics.text
         await publish(broker, "evcc/status", b"offline", retain=True)
         await _until(broker, lambda held: held.get("evcc/status") == b"online")
