@@ -6,8 +6,10 @@ from typing import Any
 import orjson
 from websockets.sync.client import connect
 
+from bridge.state.document import from_document
+from bridge.state.flatten import Layout
 from bridge.state.names import Selection
-from bridge.state.units import loadpoint_unit, topics, units_of
+from bridge.state.state import changes
 from tests.bench.figures import Figure
 from tests.bench.observers import Observer, mqtt, push
 from tests.bench.programs import Evcc, cpu_seconds, house
@@ -16,6 +18,7 @@ _CALM = 0.5  # seconds after the last frame
 _START = 5.0  # seconds in which a bridge reads tariffs and sessions, and announces all to Home Assistant
 _REPEATS = 9  # frames in ten that repeat the last value
 _END = "end"
+_OWN = Layout(Selection(), aliases=False)
 
 
 def cost_figures(count: int) -> list[Figure]:
@@ -91,12 +94,16 @@ def _own_messages(evcc: Evcc, seconds: float) -> int:
 
 
 def _topics_of(item: tuple[str, Any]) -> int:
+    """How many topics the value of one key of a frame has."""
     key, value = item
     first, *below = key.split(".")
     if first == "loadpoints" and len(below) == 2:
-        units = dict([loadpoint_unit(int(below[0]), below[1], value)])
+        others: list[dict[str, Any]] = [{}] * int(below[0])
+        before, after = {"loadpoints": [*others, {}]}, {"loadpoints": [*others, {below[1]: value}]}
     else:
         for level in reversed(below):
             value = {level: value}
-        units = dict(units_of(first, value))
-    return sum(len(topics(unit, content, Selection(), aliases=False).own) for unit, content in units.items())
+        before = {"loadpoints": []}
+        after = {**before, first: value}
+    found = changes(from_document(before), from_document(after))
+    return sum(len(_OWN.topics(change).own) for change in found)
