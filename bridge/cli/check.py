@@ -12,9 +12,8 @@ from bridge.cli.client import connected
 from bridge.errors import BrokerError, EvccError
 from bridge.evcc.client import EvccClient
 from bridge.evcc.push import Push
-from bridge.mqtt.link import Link
-from bridge.mqtt.message import Inbound, Message
-from bridge.mqtt.protocol import Acknowledged
+from bridge.mqtt.client import Link
+from bridge.mqtt.message import Acknowledged, Inbound, Message
 from bridge.settings import Evcc, Mqtt, Settings
 from bridge.state.document import fatal, parse
 from bridge.state.state import State

@@ -4,8 +4,8 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from bridge.mqtt.client import Link
 from bridge.mqtt.connection import Connection
-from bridge.mqtt.link import Link
 from bridge.settings import Mqtt
 from bridge.util.diagnostics import Diagnostics
 

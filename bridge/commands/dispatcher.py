@@ -176,7 +176,7 @@ class Dispatcher:
             datetime.fromtimestamp(time.time(), UTC),
             self._zone,
             state,
-            state.find(found.target) or state.site,
+            found.target,
             None if queue is None else queue.asked(setting),
             found.entry,
         )

@@ -130,8 +130,9 @@ class Queue:
         self._backoff, self._problem = None, ""
         if outcome.status is Status.OK:
             self._done[_found(command).setting.path] = command.value, asyncio.get_running_loop().time() + _UNSEEN
-            self._reader.after_command()
         self._answers.give(command, outcome)
+        if outcome.status is Status.OK:
+            self._reader.after_command()
 
     def _hindrance(self, command: Command) -> Outcome | None:
         """Why a command that evcc did not answer is not tried again; None where it is."""

@@ -1,8 +1,7 @@
-"""The adapter over aiomqtt: the only module that sees it and paho, and what is private of them.
+"""One connection to the broker: messages out with a token each, subscriptions, and what comes back in batches.
 
 aiomqtt waits for every publish by itself and does not look at the reason in the broker's acknowledgement; here a
 message has a token, and what comes from the broker (messages, acknowledgements) is read in batches, in its order.
-Nothing that either of them raises gets past this module.
 """
 
 import asyncio
@@ -10,12 +9,12 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from itertools import count
 from typing import Any
 
-import aiomqtt
 import paho.mqtt.client as paho
-from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt import MQTTException
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
@@ -23,104 +22,97 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from bridge.mqtt.echoes import Echoes
-from bridge.mqtt.message import Inbound, Message
-from bridge.mqtt.packets import PUBLISH, MalformedLength, Packet, PacketReader
-from bridge.mqtt.protocol import Acknowledged, ConnectionFailed, ConnectOptions, Event, Limits, Skipped, VersionRefused
+from bridge.mqtt.adapter import Adapter, ConnectOptions, value_of
+from bridge.mqtt.message import (
+    PUBLISH,
+    Acknowledged,
+    Echoes,
+    Event,
+    Inbound,
+    MalformedLength,
+    Message,
+    Packet,
+    PacketReader,
+    Skipped,
+)
 
-_UNSUPPORTED_VERSION = 0x84
 FAILURE = 0x80  # reason codes from here on are failures (MQTT 5, 2.4), as is the return code of a refused SUBSCRIBE
 _SILENCE = 5.0  # seconds in which nothing comes, after which a confirmation is not waited for any more
-_CONNECT_WITHIN = 10.0
 _CHUNK = 65_536
 _PUBACK, _PLAIN_PUBACK = 0x40, 2  # packet type; length where only the packet identifier is in it
 _MALFORMED = (MQTTException, struct.error, LookupError, ValueError)  # what paho raises for it
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
+_LONGEST_TOPIC = 65_535  # bytes
+_MOST_UNACKNOWLEDGED = 1000  # messages, answers above all, that the broker has not acknowledged
+_MOST_BYTES = 4 * 2**20  # of answers among them
 
 
-class Client(aiomqtt.Client):
-    """aiomqtt's client with the parts of the protocol that it swallows, and without its queue."""
+class Link(Adapter):
+    """A connection and its messages. Topics are absolute. `subscribe` and `unsubscribe` replace aiomqtt's."""
 
     def __init__(self, options: ConnectOptions, *, v5: bool) -> None:
-        self.limits = Limits()
-        self.waiting: dict[int, tuple[int, int]] = {}
-        self.bytes_waiting = 0
-        self._awaited: dict[int, asyncio.Future[str | None]] = {}
-        self.echoes = Echoes()
-        self._v5 = v5
+        self._unacknowledged: dict[int, tuple[int, int]] = {}
+        self._bytes = 0
+        self._tokens = count()
+        self._urgent: deque[tuple[int, Message, bool]] = deque()
+        self._outbox: deque[tuple[int, Message, bool]] = deque()
+        self._echoes = Echoes()
         self._over_tcp = options.transport == "tcp"
         self._reader = PacketReader(options.max_packet)
         self._events: list[Event] = []
         self._arrival = asyncio.Event()
         self._acknowledgement = asyncio.Event()
         self._subscriptions: dict[int, asyncio.Future[Sequence[Any]]] = {}
-        self._disposed = False
-        self._farewell: Any = None
-        super().__init__(**_keywords(options, v5=v5))
+        super().__init__(options, v5=v5)
         self.last_acknowledgement = self._last_chunk = self._loop.time()
+        """Loop time of the broker's last acknowledgement, at first of the connection."""
         # paho's own keeps a packet of any size whole, and makes three system calls for each acknowledgement
         self._client.loop_read = self._read  # type: ignore[method-assign]
 
     @property
-    def ended(self) -> bool:
-        return self._disconnected.done()
+    def in_flight(self) -> int:
+        """How many messages the broker has not acknowledged, those that wait to be sent included."""
+        return len(self._unacknowledged) + len(self._urgent) + len(self._outbox)
 
-    async def enter(self) -> ConnectionFailed | None:
-        """Connect; returns the error instead of raising it, for a TaskGroup would wrap it."""
-        try:
-            await self.__aenter__()
-        except MqttConnectError as error:
-            code = value_of(error.rc)
-            kind = VersionRefused if code == _UNSUPPORTED_VERSION else ConnectionFailed
-            return kind(str(error), code)
-        except _ClosedAtOnce as error:
-            return VersionRefused(str(error))
-        except (aiomqtt.MqttError, ValueError, LookupError) as error:
-            # the last two: of paho, which does not expect every answer to a WebSocket's handshake
-            return ConnectionFailed(str(error) if isinstance(error, aiomqtt.MqttError) else f"no broker: {error}")
-        if self._farewell is not None:  # it came together with the CONNACK, and aiomqtt has forgotten it
-            super()._on_disconnect(self._client, None, None, self._farewell)  # type: ignore[arg-type]
-        self._disconnected.add_done_callback(self._notice_end)
-        if self._disconnected.done():
-            self._notice_end(self._disconnected)
-        return None
+    @property
+    def congested(self) -> bool:
+        """Whether so much waits for the broker that no further answer is sent."""
+        return self.in_flight >= _MOST_UNACKNOWLEDGED or self._bytes > _MOST_BYTES
 
-    async def leave(self) -> None:
-        """Send DISCONNECT behind all that waits to be written, and wait for it to be on its way."""
-        if not self._disconnected.done() and self._client.disconnect() == paho.MQTT_ERR_SUCCESS:
-            await asyncio.wait((self._disconnected,))
+    def fits(self, message: Message) -> bool:
+        """Whether a message is within the broker's Maximum Packet Size, and its topic within MQTT's."""
+        limit = self.limits.maximum_packet
+        return len(message.topic.encode()) <= _LONGEST_TOPIC and (limit is None or message.size <= limit)
 
-    def dispose(self) -> None:
-        """Close the socket whatever state the connection is in: aiomqtt leaves it open after a failed attempt."""
-        self._disposed = True
-        # behind what a connecting thread has asked of the loop: a reader or writer on a closed socket is an error,
-        # and perhaps on another's socket. paho has no public way to close without a DISCONNECT
-        self._loop.call_soon(self._client._sock_close)  # noqa: SLF001
-        for future in (self._connected, self._disconnected):
-            future.cancel()
-            if not future.cancelled():
-                future.exception()  # seen: nobody may be waiting any more
+    def send(self, message: Message, *, first: bool = False, returns: bool = False) -> int | None:
+        """Publish; the token comes back in an `Acknowledged`, unless the connection ends before.
 
-    async def next_events(self) -> list[Event]:
-        while not self._events:
-            if self._disconnected.done():
-                raise self.reason()
-            self._arrival.clear()
-            await self._arrival.wait()
-        events, self._events = self._events, []
-        return events
+        More than the broker's Receive Maximum wait their turn here; `first` puts an answer before state, and there
+        the result is None where too many wait. `returns`: the message is wanted back from our own subscription.
+        """
+        if first and self.congested:
+            return None
+        token = next(self._tokens)
+        (self._urgent if first else self._outbox).append((token, message, returns))
+        self._pump()
+        return token
 
-    async def acknowledgement(self) -> None:
-        self._acknowledgement.clear()
-        await self._acknowledgement.wait()
+    def send_last(self, message: Message) -> None:
+        """Publish a message in place of all that waits for its turn; what has been sent stands before it."""
+        self._outbox.clear()
+        self.send(message)
 
-    async def subscribe_all(self, filters: Sequence[str]) -> dict[str, str]:
-        """Subscribe with one packet; returns the filters that the broker refuses, with its reasons."""
-        topics: Any = [(name, SubscribeOptions(0) if self._v5 else 0) for name in filters]
+    async def subscribe(self, filters: Sequence[str]) -> dict[str, str]:  # type: ignore[override]
+        """Subscribe with one packet; returns the filters that the broker refuses, with its reasons.
+
+        With QoS 0: as much waits in sockets as the broker would queue, and what is retained is not cut off at the
+        broker's limit for queued messages. The retain flag is not taken as published, so that it means `stored`.
+        """
+        topics: Any = [(name, SubscribeOptions(0) if self.v5 else 0) for name in filters]
         self._last_chunk = self._loop.time()
         rc, mid = self._client.subscribe(topics)
         if rc != paho.MQTT_ERR_SUCCESS or mid is None:
-            raise self.reason()
+            raise self.error
         confirmed = self._subscriptions[mid] = self._loop.create_future()
         try:
             while not confirmed.done() and self._loop.time() - self._last_chunk < _SILENCE:
@@ -130,24 +122,38 @@ class Client(aiomqtt.Client):
             self._subscriptions.pop(mid, None)
         return {name: str(code) for name, code in zip(filters, codes, strict=False) if value_of(code) >= FAILURE}
 
-    async def outcome(self, token: int) -> str | None:
-        """Wait for the acknowledgement of a message that has just been sent; with QoS 0 it is there already."""
-        for event in self._events:
-            if isinstance(event, Acknowledged) and event.token == token:
-                return event.reason or None
-        self._awaited[token] = self._loop.create_future()
-        try:
-            return await self._awaited[token]
-        finally:
-            del self._awaited[token]
+    def expect_echoes(self, root: str) -> None:
+        """Note that all below a root is subscribed to: our own messages come back from there, and are left out."""
+        self._echoes.expect_below(root)
 
-    def end(self) -> None:
-        self._client.disconnect()
-
-    def unsubscribe_soon(self, topic_filter: str) -> None:
+    def unsubscribe(self, topic_filter: str) -> None:  # type: ignore[override]
+        """End a subscription; its confirmation is not waited for."""
         self._client.unsubscribe(topic_filter)
 
-    def transmit(self, token: int, message: Message, returns: bool) -> None:  # noqa: FBT001 - from a queue
+    async def events(self) -> AsyncIterator[list[Event]]:
+        """What comes from the broker, in batches; ConnectionFailed when the connection has ended."""
+        while True:
+            while not self._events:
+                if self._disconnected.done():
+                    raise self.error
+                self._arrival.clear()
+                await self._arrival.wait()
+            events, self._events = self._events, []
+            self._pump()
+            yield events
+
+    async def drained(self) -> None:
+        """Wait until the broker has acknowledged everything that was sent, or the connection has ended."""
+        while self.in_flight and not self.ended:
+            self._acknowledgement.clear()
+            await self._acknowledgement.wait()
+            self._pump()
+
+    def _pump(self) -> None:
+        while (queue := self._urgent or self._outbox) and len(self._unacknowledged) < self.limits.receive_maximum:
+            self._transmit(*queue.popleft())
+
+    def _transmit(self, token: int, message: Message, returns: bool) -> None:  # noqa: FBT001 - from a queue
         qos = min(message.qos, self.limits.maximum_qos)
         try:
             info = self._client.publish(
@@ -155,20 +161,28 @@ class Client(aiomqtt.Client):
                 message.payload,
                 qos,
                 retain=message.retain and self.limits.retain_available,
-                properties=_properties(message) if self._v5 else None,
+                properties=_properties(message) if self.v5 else None,
             )
         except ValueError as error:  # a topic that MQTT does not take
             self._acknowledge(Acknowledged(token, FAILURE, str(error)))
             return
         if not returns:
-            self.echoes.sent(message.topic, message.payload)
+            self._echoes.sent(message.topic, message.payload)
         if qos and info.rc in {paho.MQTT_ERR_SUCCESS, paho.MQTT_ERR_NO_CONN}:
-            self.waiting[info.mid] = token, message.size
-            self.bytes_waiting += message.size
+            self._unacknowledged[info.mid] = token, message.size
+            self._bytes += message.size
         elif info.rc == paho.MQTT_ERR_SUCCESS:
             self._acknowledge(Acknowledged(token))
         else:
             self._acknowledge(Acknowledged(token, FAILURE, paho.error_string(info.rc)))
+
+    def _add(self, event: Event) -> None:
+        self._events.append(event)
+        self._arrival.set()
+
+    def _acknowledge(self, acknowledged: Acknowledged) -> None:
+        self._add(acknowledged)
+        self._acknowledgement.set()
 
     # what paho and aiomqtt call
 
@@ -243,16 +257,16 @@ class Client(aiomqtt.Client):
 
     def _message(self, packet: Packet, topic: str, start: int, now: float) -> Inbound | None:
         properties, body = None, packet.body
-        if self._v5 and body[start]:
+        if self.v5 and body[start]:
             try:
                 properties, length = Properties(PacketTypes.PUBLISH).unpack(body[start:])  # type: ignore[no-untyped-call]
             except _MALFORMED:  # so does paho call a byte order mark
                 return None
             start += length
-        elif self._v5:
+        elif self.v5:
             start += 1
         payload = body[start:]
-        if self.echoes.came_back(topic, payload):
+        if self._echoes.came_back(topic, payload):
             return None
         return Inbound(
             topic,
@@ -265,28 +279,6 @@ class Client(aiomqtt.Client):
             arrived=now,
         )
 
-    def _add(self, event: Event) -> None:
-        self._events.append(event)
-        self._arrival.set()
-
-    def _acknowledge(self, acknowledged: Acknowledged) -> None:
-        if (awaited := self._awaited.get(acknowledged.token)) is not None and not awaited.done():
-            awaited.set_result(acknowledged.reason or None)
-        self._add(acknowledged)
-        self._acknowledgement.set()
-
-    def reason(self) -> ConnectionFailed:
-        error = self._disconnected.exception() if self.ended and not self._disconnected.cancelled() else None
-        return ConnectionFailed(str(error or "it was closed"), value_of(self._farewell))
-
-    def _notice_end(self, _: asyncio.Future[None]) -> None:
-        self._arrival.set()
-        self._acknowledgement.set()
-        futures: list[asyncio.Future[Any]] = [*self._subscriptions.values(), *self._awaited.values()]
-        for future in futures:
-            if not future.done():
-                future.set_exception(self.reason())
-
     def _confirm_receipt(self) -> None:
         """Let the kernel confirm at once what came.
 
@@ -298,11 +290,12 @@ class Client(aiomqtt.Client):
             with contextlib.suppress(OSError):
                 connected.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
 
-    def _on_socket_open(self, client: Any, userdata: Any, sock: Any) -> None:
-        if self._disposed:  # the thread that connects was still at it when the attempt was given up
-            sock.close()
-            raise ConnectionAbortedError("the attempt was given up")
-        super()._on_socket_open(client, userdata, sock)
+    def _notice_end(self, _: asyncio.Future[None]) -> None:
+        self._arrival.set()
+        self._acknowledgement.set()
+        for future in self._subscriptions.values():
+            if not future.done():
+                future.set_exception(self.error)
 
     def _on_socket_register_write(self, client: Any, _userdata: Any, sock: Any) -> None:
         # aiomqtt adds the writer later, when the socket may be closed and its number another's
@@ -312,26 +305,13 @@ class Client(aiomqtt.Client):
         if client.socket() is sock:
             self._loop.add_writer(sock.fileno(), client.loop_write)
 
-    def _on_connect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
-        if properties is not None:
-            self.limits = Limits.of(properties)
-        super()._on_connect(client, userdata, flags, reason_code, properties)
-
-    def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
-        self._farewell = reason_code
-        if not self._connected.done():  # aiomqtt would wait for its whole timeout
-            self._connected.set_exception(_ClosedAtOnce("it closed the connection without an answer"))
-        super()._on_disconnect(client, userdata, flags, reason_code, properties)
-        if self._disconnected.done():
-            self._disconnected.exception()  # seen: aiomqtt may put another future in its place
-
     def _on_publish(self, _client: Any, _userdata: Any, mid: int, reason_code: ReasonCode, _properties: Any) -> None:
         # aiomqtt drops the reason
         self.last_acknowledgement = self._loop.time()
-        if (waiting := self.waiting.pop(mid, None)) is not None:
+        if (waiting := self._unacknowledged.pop(mid, None)) is not None:
             token, size = waiting
-            self.bytes_waiting -= size
-            code = value_of(reason_code)
+            self._bytes -= size
+            code = value_of(reason_code) if reason_code else 0
             self._acknowledge(Acknowledged(token, code, str(reason_code)) if code >= FAILURE else Acknowledged(token))
 
     def _on_subscribe(self, _client: Any, _userdata: Any, mid: int, codes: Any, _properties: Any = None) -> None:
@@ -341,37 +321,6 @@ class Client(aiomqtt.Client):
 
     def _on_unsubscribe(self, *_: Any) -> None:
         """Nobody waits for it."""
-
-
-class _ClosedAtOnce(aiomqtt.MqttError):
-    """The broker closed the connection in place of a CONNACK."""
-
-
-def _keywords(options: ConnectOptions, *, v5: bool) -> dict[str, Any]:
-    will = options.will
-    properties: Any = Properties(PacketTypes.CONNECT) if v5 else None  # type: ignore[no-untyped-call]
-    if v5:
-        properties.MaximumPacketSize = options.max_packet
-    keywords: dict[str, Any] = {
-        "hostname": options.hostname,
-        "port": options.port,
-        "identifier": options.identifier,
-        "username": options.user,
-        "password": options.password,
-        "keepalive": options.keepalive,
-        "timeout": _CONNECT_WITHIN,
-        "will": aiomqtt.Will(will.topic, will.payload, will.qos, will.retain) if will else None,
-        "tls_context": options.tls,
-        "protocol": aiomqtt.ProtocolVersion.V5 if v5 else aiomqtt.ProtocolVersion.V311,
-        "properties": properties,
-        "max_inflight_messages": 0,  # the broker's limit is kept by Link
-        "transport": options.transport,
-    }
-    transports: dict[str, dict[str, Any]] = {
-        "websockets": {"websocket_path": options.path or "/mqtt"},
-        "tcp": {"socket_options": [(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)]},
-    }
-    return keywords | transports.get(options.transport, {})
 
 
 def _properties(message: Message) -> Any:
@@ -385,9 +334,3 @@ def _properties(message: Message) -> Any:
     if message.expiry is not None:
         properties.MessageExpiryInterval = message.expiry
     return properties
-
-
-def value_of(code: Any) -> int:
-    """A reason code as a number; what paho has in place of one without MQTT 5 counts as none unless it is a number."""
-    found = getattr(code, "value", code)
-    return found if isinstance(found, int) else 0

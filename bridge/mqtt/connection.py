@@ -12,9 +12,9 @@ from typing import Any
 import structlog
 
 from bridge.errors import BrokerError
-from bridge.mqtt.link import Link
+from bridge.mqtt.adapter import ConnectionFailed, ConnectOptions, VersionRefused
+from bridge.mqtt.client import Link
 from bridge.mqtt.message import Message
-from bridge.mqtt.protocol import ConnectionFailed, ConnectOptions, VersionRefused
 from bridge.settings import Mqtt
 from bridge.util.backoff import Backoff
 from bridge.util.diagnostics import Diagnostics

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 from bridge.evcc.reader import Reader
-from bridge.mqtt.link import Link
+from bridge.mqtt.client import Link
 from bridge.mqtt.message import ERASED
 from bridge.mqtt.ownership import PUBLISHED, DiscoveryOwnership, Ownership, TreeOwnership
 from bridge.mqtt.publisher import Publisher

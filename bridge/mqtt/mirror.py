@@ -5,16 +5,15 @@ from asyncio import TaskGroup
 from contextlib import aclosing, suppress
 
 from bridge.evcc.reader import Reader
+from bridge.mqtt.adapter import ConnectionFailed
+from bridge.mqtt.client import Link
 from bridge.mqtt.conflicts import Conflicts
 from bridge.mqtt.connection import Connection
 from bridge.mqtt.desired import Discovery, Tree
-from bridge.mqtt.link import Link
 from bridge.mqtt.message import ERASED, Message, may_respond
 from bridge.mqtt.ownership import PUBLISHED
 from bridge.mqtt.presence import Presence
-from bridge.mqtt.protocol import ConnectionFailed
-from bridge.mqtt.receiver import Receiver
-from bridge.mqtt.subscriptions import Subscriptions
+from bridge.mqtt.subscriptions import Receiver, Subscriptions
 from bridge.settings import Settings
 from bridge.state.flatten import Topics
 from bridge.util.diagnostics import Diagnostics

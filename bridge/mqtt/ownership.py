@@ -14,6 +14,8 @@ from bridge.util.slug import slug
 PUBLISHED = "bridge/published"
 """The topics that were published, remembered in the broker itself: the list is lost together with them."""
 PROBLEM = "bridge/problem"
+MARKER = "bridge/marker/"
+"""Below it the bridge publishes what it wants back, or what other bridges are to see; nothing there is retained."""
 SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "jq", "by-title", "bridge"})
 BESIDE_SCOPES = frozenset({"status", "updated"})
 # what the bridge publishes about itself; its last command, its journal and the last changes stay over a restart

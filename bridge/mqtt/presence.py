@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from bridge.mqtt.link import Link
+from bridge.mqtt.client import Link
 from bridge.mqtt.message import Message
-from bridge.mqtt.subscriptions import MARKER
+from bridge.mqtt.ownership import MARKER
 
 PRESENCE = f"{MARKER}present"
 _ASK_EVERY = 4.0  # seconds between two questions of a silent bridge

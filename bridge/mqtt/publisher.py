@@ -10,9 +10,8 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bridge.mqtt.link import Link
-from bridge.mqtt.message import ERASED, Message
-from bridge.mqtt.protocol import Acknowledged
+from bridge.mqtt.client import Link
+from bridge.mqtt.message import ERASED, Acknowledged, Message
 
 WINDOW = 20
 """Messages in flight at most."""

@@ -130,11 +130,11 @@ def _target(levels: list[str], state: State) -> tuple[Target, list[str]]:
 
 
 def _loadpoint(number: str, state: State) -> Target:
-    target = Target(Scope.LOADPOINT, number)
-    if not _NUMBER.fullmatch(number) or (state and state.find(target) is None):
-        known = f"evcc has {len(state.loadpoints)}, counted from 1" if state else "they are counted from 1"
+    count = len(state.loadpoints)
+    if not _NUMBER.fullmatch(number) or (int(number) > count and state):
+        known = f"evcc has {count}, counted from 1" if state else "they are counted from 1"
         raise Refused(f"there is no loadpoint {shown(number)}: {known}")
-    return target
+    return Target(Scope.LOADPOINT, number)
 
 
 def _vehicle(level: str, state: State) -> Target:

@@ -5,8 +5,8 @@ from typing import Any
 
 from bridge.settable import setting as kinds
 from bridge.settable.lookup import ANYWHERE, OUTSIDE, Found, leaf_of
-from bridge.settable.numbers import range_of
 from bridge.settable.permission import FREE, Permission
+from bridge.settable.read import range_of
 from bridge.settable.setting import Setting, filled, release, unit_of
 from bridge.settable.table import COST, PRICE, SETTINGS
 from bridge.state.state import ABSENT, Change, Part, Scope, State

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from enum import Enum
 from typing import Any, Final
 
-from bridge.state.state import SITE, Part, State
+from bridge.state.state import SITE, Part, State, Target
 from bridge.util.redact import sanitize
 
 _LONGEST_SHOWN = 60
@@ -38,16 +38,21 @@ class Value:
 class Context:
     """What values depend on: the moment (aware), the zone of times that name none, evcc's state.
 
-    `part` is the target's part of the state; `asked` is what the newest command of the same setting asks for that
+    `target` is whose value it is; `asked` is what the newest command of the same setting asks for that
     evcc's state may not show yet; `entry` is the number of the list's entry that is set.
     """
 
     now: datetime
     zone: tzinfo
     state: State = field(default_factory=State)
-    part: Part = field(default_factory=lambda: Part(SITE))
+    target: Target = SITE
     asked: Value | Clear | None = None
     entry: int = 0
+
+    @property
+    def part(self) -> Part:
+        """The target's part of the state; empty where evcc does not list it."""
+        return self.state.find(self.target) or Part(self.target)
 
 
 def shown(text: str) -> str:

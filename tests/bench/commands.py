@@ -22,6 +22,7 @@ from tests.broker.mosquitto import HOST
 _TOPIC, _PATH = "evcc/site/residualPower", "/api/residualpower"
 _ANSWERS, _HOP = "answers/bench", "bench/hop"
 _LOADPOINTS = 16
+_UNLIMITED = "tests.bench.unlimited"
 _LEAVES = ("limitSoc", "minCurrent", "priority")
 _PAUSE = 0.02
 
@@ -38,7 +39,7 @@ class Trip(NamedTuple):
 def delay_figures(count: int) -> list[Figure]:
     """The delays of single commands; the reference is a blocking POST of the same, in turn with them."""
     with (
-        house("--still", COMMANDS_RATE="10000") as (evcc, broker, _),
+        house("--still", module=_UNLIMITED) as (evcc, broker, _),
         Observer(mqtt, broker.port, [_TOPIC]) as state,
         Observer(mqtt, broker.port, [_ANSWERS]) as answers,
         Observer(mqtt, broker.port, [_HOP]) as hops,
@@ -114,7 +115,7 @@ def _arrival(evcc: Evcc, before: int) -> float:
 
 def rate_figures(count: int) -> list[Figure]:
     """Many commands, each topic's next one when it has been answered, against httpx one after another."""
-    with house("--still", "--loadpoints", str(_LOADPOINTS), COMMANDS_RATE="10000") as (evcc, broker, bridge):
+    with house("--still", "--loadpoints", str(_LOADPOINTS), module=_UNLIMITED) as (evcc, broker, bridge):
         bare = count / _loop(evcc, count)
         began = time.monotonic()
         statuses = _flood(broker.port, count)

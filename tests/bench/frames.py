@@ -9,7 +9,7 @@ from websockets.sync.client import connect
 from bridge.state.document import from_document
 from bridge.state.flatten import Layout
 from bridge.state.names import Selection
-from bridge.state.state import Change, Scope, State, Target, changes
+from bridge.state.state import changes
 from tests.bench.figures import Figure
 from tests.bench.observers import Observer, mqtt, push
 from tests.bench.programs import Evcc, cpu_seconds, house
@@ -18,7 +18,7 @@ _CALM = 0.5  # seconds after the last frame
 _START = 5.0  # seconds in which a bridge reads tariffs and sessions, and announces all to Home Assistant
 _REPEATS = 9  # frames in ten that repeat the last value
 _END = "end"
-_LAYOUT = Layout(Selection(), aliases=False)
+_OWN = Layout(Selection(), aliases=False)
 
 
 def cost_figures(count: int) -> list[Figure]:
@@ -94,13 +94,16 @@ def _own_messages(evcc: Evcc, seconds: float) -> int:
 
 
 def _topics_of(item: tuple[str, Any]) -> int:
-    """How many topics evcc's own MQTT has for a frame's key."""
+    """How many topics the value of one key of a frame has."""
     key, value = item
     first, *below = key.split(".")
     if first == "loadpoints" and len(below) == 2:
-        found = [Change(Target(Scope.LOADPOINT, str(int(below[0]) + 1)), below[1], None, value)]
+        others: list[dict[str, Any]] = [{}] * int(below[0])
+        before, after = {"loadpoints": [*others, {}]}, {"loadpoints": [*others, {below[1]: value}]}
     else:
         for level in reversed(below):
             value = {level: value}
-        found = list(changes(State(), from_document({"loadpoints": [], first: value})))
-    return sum(len(_LAYOUT.topics(change).own) for change in found)
+        before = {"loadpoints": []}
+        after = {**before, first: value}
+    found = changes(from_document(before), from_document(after))
+    return sum(len(_OWN.topics(change).own) for change in found)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import httpx
 import orjson
 
-from bridge.evcc.client import EvccClient
 from bridge.site import Site
 from tests.bench.figures import Figure
 from tests.bench.programs import Evcc, broker
@@ -66,26 +65,27 @@ def measure(rounds: int, *options: str) -> tuple[Cost, int]:
         async def measured() -> list[Cost]:
             gc.collect()
             gc.freeze()  # as the daemon does
-            async with running(environment) as site, EvccClient(environment.evcc) as client, _bare() as bare:
-                return [await _round(evcc, site, client, bare, bodies[number % 2]) for number in range(rounds)]
+            async with running(environment) as site, _bare() as bare:
+                return [await _round(evcc, site, bare, bodies[number % 2]) for number in range(rounds)]
 
         costs = asyncio.run(measured())[2:]
     return Cost(*map(median, zip(*costs, strict=True))), len(bodies[0])
 
 
-async def _round(evcc: Evcc, site: Site, client: EvccClient, bare: httpx.AsyncClient, body: str) -> Cost:
+async def _round(evcc: Evcc, site: Site, bare: httpx.AsyncClient, body: str) -> Cost:
     evcc.act("replace", body=body)
 
     async def get() -> None:
         await bare.get(f"{evcc.url}/api/state")
 
     async def poll() -> None:
-        site.reader._take_answer(await client.state())
+        await site.reader._poll_once()
 
     async def poll_and_publish() -> None:
         await poll()
-        await asyncio.sleep(0)  # the update is handed on in the loop's next round
-        await site.mirror.tree.publisher.settled()
+        while site.reader._given is not site.reader.state:  # noqa: ASYNC110 - what follows the reader has its turn
+            await asyncio.sleep(0)
+        await site.mirror.tree.settled()
 
     await get()
     changed = await _cost(poll_and_publish)

@@ -91,11 +91,18 @@ class Bridge(Program):
     """The bridge as a user starts it; it has published everything when its context begins."""
 
     def __init__(
-        self, evcc: Evcc, broker: Mosquitto, root: str = "evcc", *, python: str = sys.executable, **more: str
+        self,
+        evcc: Evcc,
+        broker: Mosquitto,
+        root: str = "evcc",
+        *,
+        python: str = sys.executable,
+        module: str = "bridge",
+        **more: str,
     ) -> None:
         self._ready = Observer(mqtt, broker.port, [f"{root}/status"])
         environment = {"EVCC_URL": evcc.url, "MQTT_URL": broker.url, "MQTT_ROOT": root, "LOG_LEVEL": "error"}
-        super().__init__("-m", "bridge", "run", python=python, **environment, **more)
+        super().__init__("-m", module, "run", python=python, **environment, **more)
 
     def __enter__(self) -> Self:
         with self._ready:
@@ -116,9 +123,9 @@ def broker() -> Iterator[Mosquitto]:
 
 
 @contextmanager
-def house(*options: str, **environment: str) -> Iterator[tuple[Evcc, Mosquitto, Bridge]]:
-    """Evcc, broker and bridge, all up."""
+def house(*options: str, module: str = "bridge", **environment: str) -> Iterator[tuple[Evcc, Mosquitto, Bridge]]:
+    """Evcc, broker and bridge (`python -m module run`), all up."""
     with ExitStack() as stack:
         evcc = stack.enter_context(Evcc(*options))
         mosquitto = stack.enter_context(broker())
-        yield evcc, mosquitto, stack.enter_context(Bridge(evcc, mosquitto, **environment))
+        yield evcc, mosquitto, stack.enter_context(Bridge(evcc, mosquitto, module=module, **environment))

@@ -1,5 +1,6 @@
 """Every fault that a run can inject: what it hits, how it begins and how it ends."""
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 Run = Callable[["World", Random], AbstractAsyncContextManager[None]]
 _HOUR = 3600.0
+_START = 2.0  # seconds: within them a bridge has imported, connected, read, published, and is online
 _NO_STATE = [name for name in FAULTS if name != "types"]  # that one is a state, and some of its values are believed
 
 
@@ -40,6 +42,8 @@ class Fault:
     """Whether the bridge neither reads nor notices anything meanwhile."""
     lies: bool = False
     """Whether bytes become other bytes, which nobody can see."""
+    starts: bool = False
+    """Whether it starts the bridge first, so that `status` may be online until the bridge is away."""
     family: str = ""
     """What it shares its weight with; by default everything in its place."""
 
@@ -65,6 +69,23 @@ async def _bridge_restarted(world: "World", _: Random) -> AsyncIterator[None]:
     await world.bridge.stop()
     yield
     await world.bridge.start()
+
+
+@asynccontextmanager
+async def _bridge_stopped_at_its_start(world: "World", random: Random) -> AsyncIterator[None]:
+    await world.bridge.stop()
+    await world.bridge.start()
+    await asyncio.sleep(random.uniform(0, _START))
+    await world.bridge.stop()
+    yield
+    await world.bridge.start()
+
+
+@asynccontextmanager
+async def _log_not_read(world: "World", _: Random) -> AsyncIterator[None]:
+    world.bridge.stall_log()
+    yield
+    world.bridge.read_log()
 
 
 @asynccontextmanager
@@ -272,6 +293,15 @@ _CERTIFICATE = Fault("broker's certificate expired", "broker", _certificate_expi
 _BRIDGE = [
     Fault("bridge killed", "bridge", _bridge_killed, OFFLINE_BRIDGE, ALONE_ENDED),
     Fault("bridge restarted", "bridge", _bridge_restarted, OFFLINE_BRIDGE, ALONE_ENDED),
+    Fault(
+        "bridge stopped at its start",
+        "bridge",
+        _bridge_stopped_at_its_start,
+        OFFLINE_BRIDGE,
+        ALONE_ENDED,
+        starts=True,
+    ),
+    Fault("log not read", "log", _log_not_read, harmless=True, family="bridge"),
     Fault("bridge frozen", "bridge", _bridge_frozen, OFFLINE_BRIDGE, OFFLINE_BRIDGE, freezes=True),
     Fault("configuration read again", "bridge", _configuration_read),
     Fault("configuration wrong", "bridge", _configuration_wrong),

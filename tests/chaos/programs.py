@@ -1,9 +1,12 @@
 """The bridge and the simulated evcc as processes that can be killed, frozen and asked."""
 
 import asyncio
+import fcntl
+import os
 import sys
 from asyncio.subprocess import PIPE, Process, create_subprocess_exec
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGCONT, SIGHUP, SIGKILL, SIGSTOP, SIGTERM, Signals
 from typing import Any, BinaryIO
@@ -14,6 +17,8 @@ import orjson
 from tests.broker.mosquitto import HOST
 from tests.broker.ports import free_port, listens
 from tests.patience import PATIENCE
+
+_PIPE = 4096  # bytes of the pipe that the log goes into: the smallest that Linux has
 
 
 class Ended(AssertionError):
@@ -42,11 +47,14 @@ class Program:
 
     async def start(self) -> None:
         """Start the process; it may not be ready yet."""
-        self.starts += 1
         with self.log.open("ab") as log:
-            self._process = await create_subprocess_exec(
-                sys.executable, "-m", *self._command, stdin=PIPE, stdout=PIPE, stderr=log, env=self._environment
-            )
+            await self._start(log.fileno())
+
+    async def _start(self, stderr: int) -> None:
+        self.starts += 1
+        self._process = await create_subprocess_exec(
+            sys.executable, "-m", *self._command, stdin=PIPE, stdout=PIPE, stderr=stderr, env=self._environment
+        )
 
     def check(self) -> None:
         """Ended is raised when it has ended by itself."""
@@ -85,10 +93,60 @@ class Program:
 
 
 class Bridge(Program):
-    """The daemon, in surroundings that can be put wrong."""
+    """The daemon, in surroundings that can be put wrong. It logs into a pipe, whose reader can stall."""
 
     def __init__(self, log: Path, environment: Mapping[str, str]) -> None:
         super().__init__(log, "tests.chaos.disturbed", "run", environment=environment)
+        self._pipes: list[int] = []
+        self._stalled = False
+
+    async def start(self) -> None:
+        reader, writer = os.pipe()
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, _PIPE)
+        os.set_blocking(reader, False)
+        self._pipes.append(reader)
+        try:
+            await self._start(writer)
+            if self._stalled:
+                _fill(writer)
+            else:
+                asyncio.get_running_loop().add_reader(reader, self._copy, reader)
+        finally:
+            os.close(writer)
+
+    async def close(self) -> None:
+        """End it, and its log."""
+        await self.kill()
+        self.read_log()
+
+    def stall_log(self) -> None:
+        """Read nothing more of its log, which is full: not one byte can be written."""
+        self._stalled = True
+        for reader in self._pipes:
+            asyncio.get_running_loop().remove_reader(reader)
+            _fill(reader)
+
+    def read_log(self) -> None:
+        """Read its log again."""
+        self._stalled = False
+        for reader in [*self._pipes]:
+            asyncio.get_running_loop().add_reader(reader, self._copy, reader)
+            self._copy(reader)
+
+    def text(self) -> str:
+        if not self._stalled:
+            for reader in [*self._pipes]:
+                self._copy(reader)
+        return super().text()
+
+    def _copy(self, reader: int) -> None:
+        """Bring what has been logged to the file; at its end the pipe is closed."""
+        with suppress(BlockingIOError), self.log.open("ab") as log:
+            while text := os.read(reader, _PIPE):
+                log.write(text)
+            asyncio.get_running_loop().remove_reader(reader)
+            os.close(reader)
+            self._pipes.remove(reader)
 
     def check(self) -> None:
         """Ended is raised also when it has logged an error that nobody foresaw."""
@@ -166,6 +224,15 @@ class Simulator(Program):
         await self._http.aclose()
         if self._file:
             self._file.close()
+
+
+def _fill(end: int) -> None:
+    """Fill a pipe to the last byte, through a description of its own: that of the process must go on to block."""
+    writer = os.open(f"/proc/self/fd/{end}", os.O_WRONLY | os.O_NONBLOCK)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"\n")
+    os.close(writer)
 
 
 def _option(name: str, value: object) -> tuple[str, ...]:

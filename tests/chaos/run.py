@@ -181,7 +181,9 @@ class Run:
         await asyncio.sleep(planned.begin)
         async with self._noted(fault) as began, fault.run(self._world, Random(planned.seed)):
             self.report.faults[fault.name] += 1
-            if planned.alone:
+            if planned.alone and fault.starts:
+                await self._stays_offline(fault, planned.seconds)
+            elif planned.alone:
                 await self._offline(fault, began, planned.seconds)
             else:
                 await asyncio.sleep(planned.seconds)
@@ -197,6 +199,18 @@ class Run:
         self.report.offline[fault.name].append(delay)
         await asyncio.sleep(seconds)
         verdict.offline(recorder.records, fault.name, began, limit)
+
+    async def _stays_offline(self, fault: Fault, seconds: float) -> None:
+        """The same where the bridge may have been online for a moment: its end counts, which has just been."""
+        ended, recorder = time.monotonic(), self._world.recorder
+        self._checked = (fault.name, ended)
+        with suppress(AssertionError):  # not in time: see below
+            await recorder.value("evcc/status", b"offline", patient(fault.alone or 0))
+        self.report.offline[fault.name].append(time.monotonic() - ended)
+        for wait in (0.0, seconds):
+            await asyncio.sleep(wait)
+            if (status := recorder.tree().get("evcc/status")) != b"offline":
+                raise Broken(4, f"status is {status!r} {time.monotonic() - ended:.2f} s after: {fault.name}")
 
     @asynccontextmanager
     async def _noted(self, fault: Fault) -> AsyncIterator[float]:

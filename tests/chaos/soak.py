@@ -60,13 +60,13 @@ async def _house(directory: Path, era: str, speed: float) -> AsyncIterator[tuple
     evcc = Simulator(directory, era, interval=_CYCLE, speed=speed)
     async with Mosquitto(directory / "broker", Config(store=False, lines=("log_type none",))) as broker:
         address = {"EVCC_URL": f"http://{HOST}:{evcc.port}", "MQTT_URL": broker.url, "EVCC_PUSH_INTERVAL": "2"}
-        bridge = Bridge(directory / "bridge.util.logging", os.environ | address | {"LOG_LEVEL": "warning"})
+        bridge = Bridge(directory / "bridge.log", os.environ | address | {"LOG_LEVEL": "warning"})
         await evcc.start()
         await bridge.start()
         try:
             yield broker, evcc, bridge
         finally:
-            await bridge.kill()
+            await bridge.close()
             await evcc.close()
 
 

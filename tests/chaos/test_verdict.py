@@ -29,7 +29,10 @@ def _record(topic: str, payload: bytes, *, at: float = 10.0, correlation: bytes 
 
 def _truth(*values: tuple[float, float | None]) -> Truth:
     truth = Truth()
-    truth.read({"at": at, "state": {} if value is None else {"homePower": value}} for at, value in values)
+    truth.read(
+        {"at": at, "state": {"loadpoints": []} | ({} if value is None else {"homePower": value})}
+        for at, value in values
+    )
     return truth
 
 

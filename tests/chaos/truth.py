@@ -47,8 +47,8 @@ class Truth:
     def forget(self, before: float) -> None:
         """Forget history that is asked for no more."""
         for topic, history in self._history.items():
-            last = [change for change in history if change[0] < before][-1:]
-            self._history[topic] = last + [change for change in history if change[0] >= before]
+            last = [entry for entry in history if entry[0] < before][-1:]
+            self._history[topic] = last + [entry for entry in history if entry[0] >= before]
 
     def _take(self, state: State, at: float) -> None:
         for change in changes(self._state, state):

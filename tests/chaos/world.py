@@ -85,8 +85,8 @@ class World:
         self.recorder = await self._stack.enter_async_context(
             _Watcher(self.broker, self.broker_link, v5=self.variant.version == "5")
         )
-        self.bridge = Bridge(self._directory / "bridge.util.logging", self._environment())
-        self._stack.push_async_callback(self.bridge.kill)
+        self.bridge = Bridge(self._directory / "bridge.log", self._environment())
+        self._stack.push_async_callback(self.bridge.close)
         await self.bridge.start()
         return self
 
@@ -117,8 +117,9 @@ class World:
         await self.broker.start()
 
     async def reload(self, *, good: bool) -> None:
-        """Let the bridge read its configuration again."""
-        self._config.write_text("" if good else "[mqtt]\nno_such_option = 1\n")
+        """Let the bridge read its configuration again: with an option that has changed, or with a wrong one."""
+        limit = self.random.randrange(20_000, 30_000)
+        self._config.write_text(f"[topics]\nlimit = {limit}\n" if good else "[mqtt]\nno_such_option = 1\n")
         self.bridge.reload()
 
     def read_diary(self) -> None:

@@ -15,8 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from bridge.evcc.startup import Startup
 from bridge.mqtt.desired import Desired
-from bridge.mqtt.message import Message
-from bridge.mqtt.protocol import Acknowledged
+from bridge.mqtt.message import Acknowledged, Message
 from bridge.mqtt.publisher import Publisher
 from bridge.state.document import from_document, parse
 from bridge.state.flatten import Layout

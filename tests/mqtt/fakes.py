@@ -6,14 +6,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from bridge.mqtt.message import Message
-from bridge.mqtt.protocol import Acknowledged, Limits
+from bridge.mqtt.message import Acknowledged, Limits, Message
 from bridge.state.document import from_document
 from bridge.state.state import State
 
 if TYPE_CHECKING:
     from bridge.evcc.reader import Reader
-    from bridge.mqtt.link import Link
+    from bridge.mqtt.client import Link
     from bridge.mqtt.publisher import Publisher
 
 

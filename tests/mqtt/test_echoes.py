@@ -1,5 +1,5 @@
-from bridge.mqtt import echoes as module
-from bridge.mqtt.echoes import Echoes
+from bridge.mqtt import message as module
+from bridge.mqtt.message import Echoes
 
 
 def _expecting() -> Echoes:

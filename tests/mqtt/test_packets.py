@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.mqtt.packets import MalformedLength, Packet, PacketReader
+from bridge.mqtt.message import MalformedLength, Packet, PacketReader
 
 _LIMIT = 1000
 

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bridge.mqtt import publisher as module
-from bridge.mqtt.message import Message
-from bridge.mqtt.protocol import Acknowledged
+from bridge.mqtt.message import Acknowledged, Message
 from bridge.mqtt.publisher import Publisher
 from tests.mqtt.fakes import Clock, FakeLink, Timed, everything
 

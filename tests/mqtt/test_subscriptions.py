@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bridge.mqtt.message import Inbound, Message
-from bridge.mqtt.protocol import Acknowledged
+from bridge.mqtt.message import Acknowledged, Inbound, Message
 from bridge.mqtt.publisher import Publisher
 from bridge.mqtt.subscriptions import Kind, Subscriptions
 from tests.mqtt.fakes import FakeLink

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.errors import Refused
 from bridge.settable import table
-from bridge.settable.numbers import range_of, read_choice, read_duration, read_number
+from bridge.settable.read import range_of, read_choice, read_duration, read_number
 from bridge.settable.setting import Choice, Duration, Number
 from bridge.state.state import State
 from tests.settable.house import today

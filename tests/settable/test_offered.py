@@ -144,9 +144,8 @@ def examples(entry: dict[str, Any]) -> list[Any]:  # noqa: PLR0911 - one line a 
 def test_what_the_schema_takes_is_read(state: State) -> None:
     for entry in offered(state):
         found = find(entry["topic"], state)
-        part = state.find(found.target)
-        assert part is not None
-        context = Context(NOW, UTC, state, part, entry=found.entry)
+        assert state.find(found.target) is not None
+        context = Context(NOW, UTC, state, found.target, entry=found.entry)
         nullable = "null" in entry["schema"].get("type", ())
         assert nullable is bool(found.setting.clear) is ("clear" in entry)
         for value in [*examples(entry), *[None] * nullable]:

@@ -11,23 +11,25 @@ from hypothesis import strategies as st
 from bridge.errors import Refused
 from bridge.settable import setting as kinds
 from bridge.settable import table
-from bridge.settable.plans import read_item, read_json, read_plan
+from bridge.settable.read import read_item, read_json, read_plan
 from bridge.settable.value import CLEAR, Context, Value
 from bridge.state.document import from_document
-from bridge.state.state import Part, Scope, State, Target, Vehicle
+from bridge.state.state import Scope, State, Target, Vehicle
 
-CONTEXT = Context(datetime(2026, 11, 25, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"))
+ZOE = Target(Scope.VEHICLE, "zoe")
+CONTEXT = Context(datetime(2026, 11, 25, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"), target=ZOE)
 TIME = "2026-11-26T06:00:00Z"
 
 
-def part_of(values: dict[str, Any]) -> Part:
-    return Vehicle(Target(Scope.VEHICLE, "zoe"), values)
+def having(values: dict[str, Any]) -> State:
+    """A state in which the vehicle has these values."""
+    return State(vehicles={"zoe": Vehicle(ZOE, values)})
 
 
 def running(version: str, values: dict[str, Any] | None = None) -> Context:
     """A context of a release of evcc."""
-    state: State = from_document({"version": version, "loadpoints": []})
-    return replace(CONTEXT, state=state, part=part_of(values or {}))
+    document = {"version": version, "loadpoints": [], "vehicles": {"zoe": values or {}}}
+    return replace(CONTEXT, state=from_document(document))
 
 
 @pytest.mark.parametrize(
@@ -119,12 +121,12 @@ LOADPOINT = {"planEnergy": 12.5, "planTime": "2026-11-26T06:30:00Z"}
 def test_half_a_plan_keeps_the_other_half(
     kind: kinds.Plan, part: dict[str, Any], text: str, expected: dict[str, str]
 ) -> None:
-    assert read_plan(kind, text, replace(CONTEXT, part=part_of(part))).fields == expected
+    assert read_plan(kind, text, replace(CONTEXT, state=having(part))).fields == expected
 
 
 def test_a_half_that_evcc_is_just_being_told_counts_before_it_has_it() -> None:
     asked = read_plan(table.ENERGY_PLAN, '{"energy":20,"time":"08:00"}', CONTEXT)
-    context = replace(CONTEXT, part=part_of(LOADPOINT), asked=asked)
+    context = replace(CONTEXT, state=having(LOADPOINT), asked=asked)
     later = read_plan(table.ENERGY_PLAN, '{"time":"09:00","or":{"energy":5}}', context)
     assert later.fields == {"energy": "20", "time": "2026-11-26T08:00:00Z"}
     cleared = replace(context, asked=CLEAR)
@@ -144,7 +146,7 @@ def test_a_half_that_evcc_is_just_being_told_counts_before_it_has_it() -> None:
 )
 def test_a_plan_that_is_none_or_past_has_no_half_to_keep(kind: kinds.Plan, part: dict[str, Any]) -> None:
     with pytest.raises(Refused, match="while there is no plan to change"):
-        read_plan(kind, '{"time":"09:00"}', replace(CONTEXT, part=part_of(part)))
+        read_plan(kind, '{"time":"09:00"}', replace(CONTEXT, state=having(part)))
 
 
 def test_json_is_handed_on_as_it_is() -> None:
@@ -260,4 +262,4 @@ def test_what_is_no_entry_cannot_be_changed() -> None:
     broken: list[dict[str, Any]] = [{}, {"repeatingPlans": None}, {"repeatingPlans": {}}, {"repeatingPlans": [5]}]
     for values in broken:
         with pytest.raises(Refused, match="is not there"):
-            read_item(item, Value(True), replace(CONTEXT, part=part_of(values), entry=1))
+            read_item(item, Value(True), replace(CONTEXT, state=having(values), entry=1))

@@ -18,7 +18,7 @@ from bridge.state.state import State
 from tests.settable.house import TODAY
 
 PART = TODAY.vehicles["my.car_2"]
-CONTEXT = Context(datetime(2026, 11, 25, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"), TODAY, PART, entry=1)
+CONTEXT = Context(datetime(2026, 11, 25, 12, tzinfo=UTC), ZoneInfo("Europe/Berlin"), TODAY, PART.target, entry=1)
 ROWS = {f"{row.scope}/{row.leaf}": row for row in SETTINGS}
 
 

@@ -73,7 +73,7 @@ async def test_a_command_passes_at_most_ten_files(broker: Mosquitto, recorder: R
     topic = "evcc/loadpoints/1/limitSoc"
     async with (
         Evcc(still=True) as evcc,
-        running(settings(evcc, broker, evcc={"interval": 60, "push": "off"}, discovery={"homeassistant": False})),
+        running(settings(evcc, broker, evcc={"interval": 60, "push_interval": 60}, discovery={"homeassistant": False})),
         client(broker) as sender,
     ):
         await recorder.value("evcc/status", "online")
