@@ -60,9 +60,9 @@ class Journal(list[Request]):
         return [request for request in self[after:] if request.matches(method, path)]
 
     async def find(
-        self, method: str | None = None, path: str | None = None, *, after: int = 0, timeout: float = 5
+        self, method: str | None = None, path: str | None = None, *, after: int = 0, timeout: float | None = None
     ) -> Request:
-        """The first such request, waited for if it has not come; TimeoutError after `timeout` seconds."""
+        """The first such request, waited for if it has not come; TimeoutError after `timeout` seconds, where given."""
         async with asyncio.timeout(timeout):
             while not (found := self.matching(method, path, after)):
                 await self._arrival.wait()

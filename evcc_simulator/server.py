@@ -172,7 +172,7 @@ class Evcc:
             await self.accept()
         return stage
 
-    async def complete(self, timeout: float = 30) -> None:
+    async def complete(self, timeout: float | None = None) -> None:
         """Wait until a restarted evcc has published everything. Needs cycles that run by themselves."""
         async with asyncio.timeout(timeout):
             while self.stage is not Stage.COMPLETE:

@@ -22,4 +22,4 @@ os.environ.setdefault("PYTEST_TIMEOUT", f"{_TESTS * PATIENCE:.0f}")
 
 def limit(seconds: float) -> float:
     """What a limit of the product is judged by in a test: generous, and more so on a busy machine."""
-    return seconds * _TOLERANCE * PATIENCE / _LEAST
+    return seconds * _TOLERANCE * busyness()

@@ -109,3 +109,21 @@ def test_an_environment_is_made_once(machine: Path, tmp_path: Path) -> None:
     (tmp_path / "calls").write_text("")
     assert lib(machine, environment).returncode == 0
     assert "pip install" not in (tmp_path / "calls").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "called"), [((), "-m bridge demo"), (("check", "--quick"), "-m bridge check --quick")]
+)
+def test_run_installs_what_running_needs_and_nothing_else(
+    tmp_path: Path, arguments: tuple[str, ...], called: str
+) -> None:
+    (tmp_path / "scripts").mkdir()
+    shutil.copy(ROOT / "scripts/run", tmp_path / "scripts")
+    notes = 'need() { :; }\nfind_python() { echo python3; }\nenvironment() { echo "$@"; }\n'
+    (tmp_path / "scripts/lib.sh").write_text((ROOT / "scripts/lib.sh").read_text() + notes)
+    (tmp_path / ".venv-run/bin").mkdir(parents=True)
+    program(tmp_path / ".venv-run/bin", "python", 'echo "$@"')
+    environment = {"PATH": os.environ["PATH"]}
+    command = [str(tmp_path / "scripts/run"), *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [".venv-run python3 demo", called]

@@ -1,4 +1,4 @@
-"""The real client programs: installed once a machine, in pinned versions, outside the repository."""
+"""The real client programs: installed once a machine, exactly as locked, outside the repository."""
 
 import fcntl
 import os
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from tests.patience import PATIENCE
 
-NODE_PACKAGES = ("node-red@4.1.15", "@flowfuse/node-red-dashboard@1.30.2", "mqtt@5.16.0")
+# made by `npm install --package-lock-only --omit-lockfile-registry-resolved`
+NODE_FILES = tuple(Path(__file__).with_name("node") / name for name in ("package.json", "package-lock.json"))
 HOME_ASSISTANT_LOCK = Path(__file__).parents[2] / "requirements/home-assistant.txt"
 _INSTALLATION = 900  # seconds; Home Assistant takes three minutes on a small machine
 # not below a directory like ~/.cache: the dashboard's web server finds no file whose path has a dot in front
@@ -27,10 +28,11 @@ def node_modules() -> Path:
     if int(_output([node, "-p", "process.versions.node.split('.')[0]"])) < 18:
         raise MissingError("Node-RED 4 needs Node 18 or newer")
     directory = _CACHE / "node"
-    with _installing(directory, "\n".join(NODE_PACKAGES)) as needed:
+    with _installing(directory, "".join(file.read_text() for file in NODE_FILES)) as needed:
         if needed:
-            (directory / "package.json").write_text('{"private": true}')
-            _run([npm, "install", "--no-audit", "--no-fund", *NODE_PACKAGES], directory)
+            for file in NODE_FILES:
+                shutil.copy(file, directory)
+            _run([npm, "ci", "--no-audit", "--no-fund"], directory)
     return directory / "node_modules"
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = "https://pypi.org/simple/"
 VULNERABILITIES = "https://pypi.org/pypi/"
-PROGRAMS = (".venv/bin/python", ".venv/bin/ruff", ".venv/bin/mypy", ".venv-audit/bin/pip-audit", "scripts/lock")
+PROGRAMS = (
+    ".venv/bin/python",
+    ".venv/bin/ruff",
+    ".venv/bin/mypy",
+    ".venv-audit/bin/pip-audit",
+    ".venv-lowest/bin/python",
+    "scripts/lock",
+)
 AUDITED = ["run", "demo", "dev", "audit"]
 BUILT_FOR = ["x86_64", "aarch64", "armv7l"]
 
@@ -43,15 +51,14 @@ def repository(tmp_path: Path) -> Path:
     (repository / "scripts").mkdir(parents=True)
     shutil.copy(ROOT / "scripts/check", repository / "scripts")
     shutil.copy(ROOT / "Dockerfile", repository)
-    installs_nothing = "\nprepare() { :; }\nfind_python() { echo python3; }\nenvironment() { :; }\n"
+    installs_nothing = """
+prepare() { :; }
+need() { :; }
+find_python() { echo python3; }
+environment() { echo "environment $*" >> "$CALLS"; }
+"""
     (repository / "scripts/lib.sh").write_text((ROOT / "scripts/lib.sh").read_text() + installs_nothing)
-    for program in (
-        ".venv/bin/python",
-        ".venv/bin/ruff",
-        ".venv/bin/mypy",
-        ".venv-audit/bin/pip-audit",
-        "scripts/lock",
-    ):
+    for program in PROGRAMS:
         file = repository / program
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(STAND_IN)
@@ -59,11 +66,11 @@ def repository(tmp_path: Path) -> Path:
     return repository
 
 
-def check(repository: Path, *reached: str, wrong: str = "nothing at all") -> Checked:
+def check(repository: Path, *reached: str, wrong: str = "nothing at all", options: Sequence[str] = ()) -> Checked:
     calls = repository / "calls"
     environment = {"PATH": os.environ["PATH"], "CALLS": str(calls), "REACHED": " ".join(reached), "WRONG": wrong}
     done = subprocess.run(
-        [repository / "scripts/check"], env=environment, stderr=subprocess.PIPE, text=True, check=False
+        [repository / "scripts/check", *options], env=environment, stderr=subprocess.PIPE, text=True, check=False
     )
     return Checked(done.returncode, done.stderr.splitlines(), calls.read_text().splitlines())
 
@@ -111,3 +118,17 @@ def test_what_was_not_looked_at_is_said_loudly_and_again_at_the_end(
 def test_what_is_not_well_is_named_at_the_end(repository: Path, wrong: str, named: str) -> None:
     checked = check(repository, PACKAGES, VULNERABILITIES, wrong=wrong)
     assert (checked.code, checked.said[-1]) == (1, f"failed: {named}")
+
+
+def test_the_lowest_versions_are_installed_and_run_the_tests_that_start_the_daemon(repository: Path) -> None:
+    environment, pytest_call = check(repository, options=("--lowest", "-x")).calls
+    assert environment == "environment .venv-lowest python3 lowest"
+    assert pytest_call.startswith("python -m pytest ")
+    assert pytest_call.endswith(" -x")
+    named = [word for word in pytest_call.split() if word.startswith("tests/")]
+    assert {"tests/site/test_process.py", "tests/cli"} <= set(named)
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_tests_that_fail_with_the_lowest_versions_are_a_failure(repository: Path) -> None:
+    assert check(repository, wrong="pytest", options=("--lowest",)).code == 1
