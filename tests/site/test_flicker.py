@@ -9,7 +9,7 @@ from signal import SIGHUP, SIGINT, SIGTERM, Signals
 import orjson
 import pytest
 
-from bridge.mqtt import conflicts
+from bridge.mqtt import conflicts, subscriptions
 from evcc_simulator import Evcc, Stage
 from tests.broker.client import client, plant, retained
 from tests.broker.mosquitto import Mosquitto
