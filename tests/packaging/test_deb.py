@@ -44,7 +44,7 @@ def build(source: Path, out: Path) -> Path:
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the package is made of, as it is now."""
     copy = tmp_path_factory.mktemp("source")
-    for name in ("bridge", "evcc_simulator", "packaging", "requirements"):
+    for name in ("bridge", "docs", "evcc_simulator", "packaging", "requirements"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "CHANGELOG.md", "LICENSE"):
         shutil.copy(ROOT / name, copy)
