@@ -9,7 +9,7 @@ from signal import SIGHUP, SIGINT, SIGTERM, Signals
 import orjson
 import pytest
 
-from bridge.mqtt import conflicts, receiver
+from bridge.mqtt import conflicts, subscriptions
 from evcc_simulator import Evcc, Stage
 from tests.broker.client import client, plant, retained
 from tests.broker.mosquitto import Mosquitto
@@ -133,7 +133,7 @@ async def test_evccs_own_mqtt_publishes_too(
     monkeypatch.setattr(conflicts, "_GONE_AFTER", 2.0)
     async with Evcc(still=True) as evcc, running(settings(evcc, broker, evcc={"grace": 0.5})):
         await until_equal(recorder, evcc)
-        monkeypatch.setattr(receiver, "_COPY", -1.0)  # as half a minute after the start
+        monkeypatch.setattr(subscriptions, "_COPY", -1.0)  # as half a minute after the start
         async with client(broker) as evccs:
             for _ in range(2):
                 for topic, payload in own.items():
