@@ -39,11 +39,11 @@ class Connection:
 
     def __init__(self, settings: Mqtt, will: Message | None, diagnostics: Diagnostics) -> None:
         self._settings = settings
-        self._will = will
         self._diagnostics = diagnostics
         self._log = structlog.get_logger()
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
-        self._client_id = settings.client_id or client_id(settings.root)
+        self._options = _options(settings, will)
+        self._over_tls = settings.address.tls
         self._refused = False
         self._explained = False
         self._ended_soon = 0
@@ -110,14 +110,16 @@ class Connection:
             self._ended_soon = 0  # the broker was away, or refuses us: nobody takes our place
             self._diagnostics.set("client id", None)
             self._refused = error.code > 0
-            if self._will is not None:
-                self._will = replace(self._will, **_WILLS.get(error.code, {}))
+            if (will := self._options.will) is not None:
+                self._options = replace(self._options, will=replace(will, **_WILLS.get(error.code, {})))
             raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
         except TimeoutError:
             raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
 
     async def _connect_by_version(self) -> Link:
-        options = self._options()
+        # the files were fine when the settings were read: they may be just being renewed
+        tls = _tls_context(self._settings) if self._over_tls else None
+        options = replace(self._options, tls=tls)
         refusal: VersionRefused | None = None
         for v5 in _VERSIONS[self._settings.version]:
             link = Link(options, v5=v5)
@@ -137,32 +139,32 @@ class Connection:
         if self._explained:
             return
         if self._ended_soon >= _SUSPICIOUS:
-            self._diagnostics.set("client id", _shared(self._client_id))
+            self._diagnostics.set("client id", _shared(self._options.identifier))
         else:
             reason = f"the connection to the broker was lost: {error}"
             self._diagnostics.set("broker", _ENDINGS.get(error.code, reason))
-
-    def _options(self) -> ConnectOptions:
-        settings, address = self._settings, self._settings.address
-        unix = address.scheme == "unix"
-        return ConnectOptions(
-            hostname=address.path if unix else address.host,
-            port=address.port or 1,
-            identifier=self._client_id,
-            user=settings.user,
-            password=settings.password.get_secret_value() if settings.password else None,
-            keepalive=settings.keepalive,
-            will=self._will,
-            max_packet=settings.max_packet,
-            transport="unix" if unix else "websockets" if address.websockets else "tcp",
-            path=address.path,
-            tls=_tls_context(settings) if address.tls else None,
-        )
 
 
 def client_id(root: str) -> str:
     """The client id of this host for this root: the same at every start, at most 23 characters (MQTT 3.1.1)."""
     return "evcc-bridge-" + hashlib.sha256(f"{socket.gethostname()}\0{root}".encode()).hexdigest()[:10]
+
+
+def _options(settings: Mqtt, will: Message | None) -> ConnectOptions:
+    address = settings.address
+    unix = address.scheme == "unix"
+    return ConnectOptions(
+        hostname=address.path if unix else address.host,
+        port=address.port or 1,
+        identifier=settings.client_id or client_id(settings.root),
+        user=settings.user,
+        password=settings.password.get_secret_value() if settings.password else None,
+        keepalive=settings.keepalive,
+        will=will,
+        max_packet=settings.max_packet,
+        transport="unix" if unix else "websockets" if address.websockets else "tcp",
+        path=address.path,
+    )
 
 
 def _now() -> float:
@@ -182,7 +184,6 @@ def _tls_context(settings: Mqtt) -> ssl.SSLContext:
         if settings.cert_file:
             context.load_cert_chain(settings.cert_file, settings.key_file)
     except (OSError, ssl.SSLError) as error:
-        # they were fine when the settings were read: they may be just being renewed
         raise BrokerError(f"mqtt.ca_file, mqtt.cert_file or mqtt.key_file cannot be used: {error}") from None
     if not settings.verify:
         context.check_hostname = False

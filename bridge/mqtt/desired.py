@@ -255,7 +255,7 @@ class Tree(Prefix):
 
     def adopt(self, link: Link, published: bytes) -> None:
         """Take what has been read for what is held, and `published` for an earlier run's list of topics."""
-        if self._made.learn(published):
+        if published != self.topics.get(PUBLISHED) and self._made.learn(published):
             self.publish_list()
         self.attach(link)
         self.sweep()

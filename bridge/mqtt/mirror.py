@@ -59,8 +59,6 @@ class Mirror:
         self.complete = asyncio.Event()
         """Set once the broker has acknowledged everything for the first time, `status` included; also where another
         bridge is active."""
-        self.changed = asyncio.Event()
-        """Set whenever `connected` has changed; whoever waits for it clears it."""
         self.connected = False
         """Whether the broker is connected and has acknowledged what is desired, or was waited for long enough."""
 
@@ -264,9 +262,7 @@ class Mirror:
         )
 
     def _set_connected(self, *, connected: bool) -> None:
-        if connected != self.connected:
-            self.connected = connected
-            self.changed.set()
+        self.connected = connected
         self._set_status()
 
     def _set_status(self) -> None:
