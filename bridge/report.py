@@ -78,9 +78,9 @@ class Report:
         if now - reader.last_attempt > 2 * reader.interval + self._settings.evcc.timeout + 1:
             return False
         # while evcc is away only `bridge/health` is published; a dead connection is noticed after two keepalives
-        patience = _HEALTH_PERIOD + 2 * self._settings.mqtt.keepalive + _SLACK
+        limit = _HEALTH_PERIOD + 2 * self._settings.mqtt.keepalive + _SLACK
         acknowledged = self._mirror.acknowledged
-        return acknowledged is None or now - acknowledged <= patience
+        return acknowledged is None or now - acknowledged <= limit
 
     async def _problems(self) -> None:
         while True:

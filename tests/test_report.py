@@ -21,7 +21,7 @@ from tests.commands.fakes import virtual
 from tests.virtual import jump, now
 
 if TYPE_CHECKING:
-    from bridge.mqtt.link import Link
+    from bridge.mqtt.client import Link
 
 UNIT = Path(__file__).parents[1] / "packaging/evcc-bridge.service"
 NOTHING: Mapping[str, Any] = {}

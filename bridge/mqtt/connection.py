@@ -20,14 +20,17 @@ from bridge.util.backoff import Backoff
 from bridge.util.diagnostics import Diagnostics
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # seconds: a broker that is back is found at once
-_PATIENT_PAUSE = 30.0  # where the broker refuses us, or connections end soon again and again
+_LONG_PAUSE = 30.0  # where the broker refuses us, or connections end soon again and again
 _HELD = 20.0  # seconds a connection must hold before the next pause is short again
 _TIMEOUT = 12.0  # seconds for an attempt, beyond the adapter's own limit
-_SUSPICIOUS = 3  # so many connections in a row that ended soon, without a failed attempt between them
+_MOST_SHORT = 3  # so many connections in a row that ended soon, without a failed attempt between them
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _SESSION_TAKEN_OVER = 0x8E
 _PACKET_TOO_LARGE = 0x95
-_WILLS: dict[int, dict[str, Any]] = {0x9A: {"retain": False}, 0x9B: {"qos": 0}}  # refused by -> taken perhaps
+_WILLS: dict[int, dict[str, Any]] = {
+    0x9A: {"retain": False},
+    0x9B: {"qos": 0},
+}  # reason code of the refusal -> change of the will
 _ENDINGS = {
     _SESSION_TAKEN_OVER: "another client connected with our client id: give one of the two its own mqtt.client_id",
     _PACKET_TOO_LARGE: "the broker does not take a message as large as we sent",
@@ -46,7 +49,7 @@ class Connection:
         self._over_tls = settings.address.tls
         self._refused = False
         self._explained = False
-        self._ended_soon = 0
+        self._short = 0
         self._began = 0.0
         self.count = 0
         """How many connections there have been."""
@@ -66,8 +69,8 @@ class Connection:
                 finally:
                     await link.close()
                 self._note_end(link)
-            patient = self._refused or self._ended_soon >= _SUSPICIOUS
-            await asyncio.sleep(self._backoff.next(_PATIENT_PAUSE if patient else None))
+            is_long = self._refused or self._short >= _MOST_SHORT
+            await asyncio.sleep(self._backoff.next(_LONG_PAUSE if is_long else None))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Link]:
@@ -81,7 +84,7 @@ class Connection:
     def confirm(self) -> None:
         """Note that the present connection works."""
         self._diagnostics.set("broker", None)
-        if self._ended_soon < _SUSPICIOUS:
+        if self._short < _MOST_SHORT:
             self._log.info("broker found", url=self._settings.url)
 
     def explain(self) -> None:
@@ -91,7 +94,7 @@ class Connection:
     def check_held(self) -> None:
         """Note that the present connection is still there: after a while pauses are short again."""
         if _now() - self._began > _HELD:
-            self._ended_soon = 0
+            self._short = 0
             self._backoff.reset()
             self._diagnostics.set("client id", None)
 
@@ -107,7 +110,7 @@ class Connection:
         try:
             return await self._connect_by_version()
         except ConnectionFailed as error:
-            self._ended_soon = 0  # the broker was away, or refuses us: nobody takes our place
+            self._short = 0  # the broker was away, or refuses us: no other client has our client id
             self._diagnostics.set("client id", None)
             self._refused = error.code > 0
             if (will := self._options.will) is not None:
@@ -135,10 +138,10 @@ class Connection:
     def _note_end(self, link: Link) -> None:
         """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason."""
         error = link.error
-        self._ended_soon = 0 if self._explained or _now() - self._began > _HELD else self._ended_soon + 1
+        self._short = 0 if self._explained or _now() - self._began > _HELD else self._short + 1
         if self._explained:
             return
-        if self._ended_soon >= _SUSPICIOUS:
+        if self._short >= _MOST_SHORT:
             self._diagnostics.set("client id", _shared(self._options.identifier))
         else:
             reason = f"the connection to the broker was lost: {error}"

@@ -26,7 +26,7 @@ _MOST_TO_ERASE = 1000
 
 
 class Mirror:
-    """Desired topics against held ones. Topics are below the root, if not said otherwise."""
+    """Desired topics against held ones. Topics are below the root, unless noted otherwise."""
 
     def __init__(self, settings: Settings, reader: Reader, diagnostics: Diagnostics) -> None:
         mqtt = settings.mqtt
@@ -71,7 +71,7 @@ class Mirror:
 
     @property
     def instance(self) -> str:
-        """What tells this run of the bridge from all others, for `bridge/info`."""
+        """Distinguishes this run of the bridge from all others, in `bridge/info`."""
         return self._presence.instance
 
     @property
@@ -196,7 +196,7 @@ class Mirror:
     async def _establish(self, link: Link, subscriptions: Subscriptions) -> None:
         """Read what the broker holds, publish what differs, then `status`."""
         self._presence.begin(link)
-        with suppress(ConnectionFailed):  # the events say so too
+        with suppress(ConnectionFailed):  # the events end for the same reason
             readable = await subscriptions.read(self.tree.publisher)
             self._name_refusals(subscriptions, readable=readable)
             link.unsubscribe(self.discovery.filter)

@@ -183,7 +183,7 @@ class Receiver:
 
     @property
     def is_other_online(self) -> bool:
-        """Whether what was stored says that another bridge is online."""
+        """Whether another bridge is online, by the stored `status` and `bridge/info`."""
         if self.stored.get(_STATUS) != b"online":
             return False
         try:

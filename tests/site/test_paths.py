@@ -95,7 +95,7 @@ async def test_a_reconnect_passes_at_most_thirteen_files(
     broker: Mosquitto, recorder: Recorder, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.01)  # what happens every second is not in every round then
-    monkeypatch.setattr(connection, "_PATIENT_PAUSE", 0.01)
+    monkeypatch.setattr(connection, "_LONG_PAUSE", 0.01)
     options = {"interval": 60, "push_interval": 60}
     async with Evcc(still=True) as evcc, running(settings(evcc, f"mqtt://{HOST}:{proxy.port}", evcc=options)):
         await recorder.value("evcc/status", "online")
