@@ -3,7 +3,7 @@
 import asyncio
 import gzip
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import orjson
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.broker
 
 STATE = (Path(__file__).parents[1] / "recordings/0.313.2/state.json").read_bytes()
 WAIT = 60.0
+STATUS, RESULT, PROBLEM = "evcc/status", "evcc/site/prioritySoc/result", "evcc/bridge/problem"
 LOCATIONS = (
     "evcc:7070/login", "localhost:login", "a:b", "http:x", "mailto:a", "http://[::1", "//", "http://evcc:99999/",
     "\xff", "https://user:pa ss@host/", "javascript:alert(1)", "http://\u2603/", "x" * 7000,
@@ -162,25 +163,27 @@ async def test_cookies_are_neither_kept_nor_sent(broker: Mosquitto, recorder: Re
 )
 async def test_a_state_beyond_all_bounds_is_cut_and_commands_are_answered(
     broker: Mosquitto,
-    recorder: Recorder,
+    record: Callable[..., Awaitable[Recorder]],
     tmp_path: Path,
     request: pytest.FixtureRequest,
     start: Callable[[], bytes],
 ) -> None:
     body = start()
+    # each by itself: a recorder of everything would be slower than the bridge
+    status, result, problem = [await record(broker, topic) for topic in (STATUS, RESULT, PROBLEM)]
 
     async def evcc(asked: Request, writer: asyncio.StreamWriter) -> None:
         whole = asked.target.startswith("/api/state") and asked.method == "GET"
         await answer(body=body if whole else b'{"result":1}')(asked, writer)
 
     async with server(evcc) as listening, Bridge(listening.url(), broker, tmp_path / "log", EVCC_PUSH="off") as bridge:
-        await recorder.value("evcc/status", "online", wait=WAIT)
+        await status.value(STATUS, "online", wait=WAIT)
         assert bridge.process is not None
         async with client(broker) as sender:
             await sender.publish("evcc/site/prioritySoc/set", "50", qos=1)
-        await recorder.until(lambda: recorder.last("evcc/site/prioritySoc/result") is not None, WAIT)
+        await result.until(lambda: result.last(RESULT), WAIT)
         pid = bridge.process.pid
         show(f"evcc's state: {request.node.callspec.id}", 0, highest(pid), resident(pid), cpu_seconds(pid))
         assert highest(pid) < 250 * MEGABYTE
-        assert recorder.last("evcc/bridge/problem") is not None
+        assert problem.last(PROBLEM)
         assert await bridge.stop() == 0
