@@ -84,7 +84,7 @@ async def test_any_frame_leaves_the_daemon_running_and_small(
     status, power = [await record(broker, topic) for topic in (STATUS, POWER)]
     async with (
         Pushing(FRAMES[name]).listening() as evcc,
-        Bridge(evcc.url, broker, tmp_path / "log", EVCC_PUSH_INTERVAL="60") as bridge,
+        Bridge(evcc.url, broker, tmp_path / "log", EVCC_PUSH_INTERVAL="5") as bridge,
     ):
         await status.value(STATUS, "online", wait=WAIT)
         assert bridge.process is not None

@@ -49,9 +49,10 @@ def test_every_fault_that_takes_somebody_away_comes_alone_too() -> None:
 
 def test_a_seed_begins_with_a_lone_fault_and_another_than_the_next_seed() -> None:
     assert all(next(bursts(seed, faults(tls=False, push=True), long=0))[0].alone for seed in range(20))
-    assert {_alone(seed, tls=False, long=0, count=1)[0] for seed in range(6)} == {
+    assert {_alone(seed, tls=False, long=0, count=1)[0] for seed in range(7)} == {
         "bridge killed",
         "bridge restarted",
+        "bridge stopped at its start",
         "evcc killed",
         "link to broker refused",
         "link to broker mute",
