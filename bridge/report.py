@@ -19,6 +19,7 @@ from bridge.settings import Settings
 from bridge.state.values import text
 from bridge.util.diagnostics import Diagnostics
 
+_TICK = 1.0  # seconds
 _HEALTH_PERIOD = 60.0  # seconds between two `bridge/health`
 _SLACK = 5.0  # seconds by which a poll or an acknowledgement may be late
 _CLOCK_SET_BACK = 5  # seconds; less is rounding
@@ -78,9 +79,9 @@ class Report:
         if now - reader.last_attempt > 2 * reader.interval + self._settings.evcc.timeout + 1:
             return False
         # while evcc is away only `bridge/health` is published; a dead connection is noticed after two keepalives
-        patience = _HEALTH_PERIOD + 2 * self._settings.mqtt.keepalive + _SLACK
+        limit = _HEALTH_PERIOD + 2 * self._settings.mqtt.keepalive + _SLACK
         acknowledged = self._mirror.acknowledged
-        return acknowledged is None or now - acknowledged <= patience
+        return acknowledged is None or now - acknowledged <= limit
 
     async def _problems(self) -> None:
         while True:
@@ -94,7 +95,7 @@ class Report:
             self._publish_health()
             if self._dispatcher.missing != self._missing:
                 self._publish_commands()
-            await asyncio.sleep(1)
+            await asyncio.sleep(_TICK)
 
     async def _every_minute(self) -> None:
         while True:

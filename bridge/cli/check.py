@@ -209,7 +209,7 @@ def _check_stored(probe: _Probe, root: str, findings: Findings) -> None:
 
 
 def _check_evccs_mqtt(root: str, state: State, findings: Findings) -> None:
-    """Compare roots only: evcc may know the same broker by another name."""
+    """Compare roots only: evcc may have another name for the same broker."""
     own = state.site.get("mqtt")
     broker, topic = (own.get("broker"), own.get("topic")) if isinstance(own, dict) else (None, None)
     if not broker:

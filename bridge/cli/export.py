@@ -1,4 +1,4 @@
-"""`evcc-bridge export`: files that make another program know every topic."""
+"""`evcc-bridge export`: files that give another program every topic."""
 
 import asyncio
 import sys

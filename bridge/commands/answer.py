@@ -76,7 +76,7 @@ class Call:
 class Command:
     """A command: as it came, as it was read, and what became of it. Times are those of the event loop.
 
-    `message` is None for one that the bridge sends by itself, which nobody waits for. `found`, `value` and `call` are
+    `message` is None for one of the bridge's own, without an answer. `found`, `value` and `call` are
     None as long as it has not been read. `outcome` is None as long as it has no answer.
     """
 
@@ -117,7 +117,7 @@ class Journal:
         self._added = asyncio.Event()
 
     def add(self, entry: Entry) -> None:
-        """Add an entry, and wake all that follow."""
+        """Add an entry, and resume all that follow."""
         self.entries.append(entry)
         self.total += 1
         self._added.set()

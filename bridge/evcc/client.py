@@ -37,7 +37,7 @@ class Verdict(StrEnum):
 
     OK = "ok"
     REFUSED = "refused"
-    """evcc said no, with a reason (4xx)."""
+    """evcc refused, with a reason (4xx)."""
     UNAVAILABLE = "unavailable"
     """evcc, or a proxy before it, cannot answer now (5xx)."""
     NO_ROUTE = "no such route"
@@ -247,7 +247,9 @@ def _no_state(reply: Reply) -> EvccError:
     if reply.status >= 500:
         return Unreachable(f"evcc, or a proxy before it, answers {reply.status}: {reply.reason}")
     if reply.status in {401, 403}:
-        return Invalid(f"evcc, or a proxy before it, wants a login ({reply.status}): set user and password in evcc.url")
+        return Invalid(
+            f"evcc, or a proxy before it, requires a login ({reply.status}): set user and password in evcc.url"
+        )
     if 300 <= reply.status < 400:
         return Invalid(f"evcc.url answers with a redirect ({reply.status}), not followed: set the final address")
     return Invalid(f"evcc answers {reply.status}: {reply.reason}")

@@ -13,7 +13,7 @@ _FAILURES = 2
 class Health:
     """What polls and frames show of evcc.
 
-    `word` is the payload of `bridge/evcc`, `reason` says why it is neither online nor starting, and `seen` is the
+    `word` is the payload of `bridge/evcc`, `reason` is why it is neither online nor starting, and `seen` is the
     loop time at which evcc was last known to be fresh.
     """
 

@@ -117,7 +117,7 @@ def parse_frame(message: bytes) -> dict[str, Any]:
 
 
 class _Connect(connect):
-    """A connection to the address given, and to no other; it surely ends."""
+    """A connection to the address given, and to no other, that always ends."""
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

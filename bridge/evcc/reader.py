@@ -205,7 +205,7 @@ class Reader:
     def _fail(self, error: EvccError) -> None:
         self._restarted = self._restarted or not self.health.failures
         if self.state:
-            self._startup.suspect()
+            self._startup.note_sign()
         self.health.failed(error)
 
     async def _follow_push(self) -> None:
@@ -230,7 +230,7 @@ class Reader:
         if self._connected:  # else it was never there
             self._restarted = True
             if self.state:
-                self._startup.suspect(away=False)
+                self._startup.note_sign(away=False)
             self._wanted.set()
         self._connected = self.push_alive = False
         self._push_reason = str(reason)
@@ -239,7 +239,7 @@ class Reader:
 
     def _take_frame(self, frame: Mapping[str, Any]) -> None:
         if not self.state:
-            return  # the first state comes by REST: it alone says what there is
+            return  # the first state comes by REST: only it lists what there is
         self.frames += 1
         self.push_alive = True
         self._last_frame = asyncio.get_running_loop().time()
@@ -260,6 +260,6 @@ class Reader:
     def _name_problems(self) -> None:
         names = "; ".join(sorted(self.state.left_out))
         self._diagnostics.set("bounds", f"evcc sends more than is read, left out: {names}" if names else None)
-        # without the user's wish for push, polling is good enough; without evcc, its own problem says more
+        # unless push was asked for, polling is good enough; while evcc is away, that is the problem
         wanted = self._settings.push == "on" and self.health.fresh
         self._diagnostics.set("push", self._push_reason if wanted else None)

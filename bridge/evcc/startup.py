@@ -30,7 +30,7 @@ class Startup:
         """The seconds until evcc is taken as it is; infinite while that is not known."""
         return max(self._deadline - asyncio.get_running_loop().time(), 0.0) if self.starting else math.inf
 
-    def suspect(self, *, away: bool = True) -> None:
+    def note_sign(self, *, away: bool = True) -> None:
         """Note a sign of a restart.
 
         `away`: evcc does not answer, so the grace period begins when it does again. A `/ws` that is closed again
@@ -44,7 +44,7 @@ class Startup:
         """The state after an answer: `new`, or, while evcc starts, what is known with `new` over it."""
         new = shared(known, new)
         if known and not self.starting and lost(known, new) >= _LOST_AT_ONCE:
-            self.suspect()
+            self.note_sign()
         self.starting = self.starting and self._is_incomplete(known, new)
         return shared(known, filled(known, new)) if self.starting else new
 

@@ -1,4 +1,4 @@
-"""Files that make another program know every topic, for `evcc-bridge export`."""
+"""Files that give another program every topic, for `evcc-bridge export`."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -18,7 +18,7 @@ from bridge.util.redact import sanitize
 PREFIX = "bridge/request/"
 _RESPONSE = "bridge/response/"
 _AT_ONCE = 4
-_PATIENCE = 60.0  # seconds that a request may wait for its turn
+_LONGEST_WAIT = 60.0  # seconds that a request may wait for its turn
 _PAUSE = 0.05
 _LONGEST_ROOT = 256
 _LONGEST_SHOWN = 60
@@ -59,7 +59,7 @@ class Requests:
         """Take a message below `bridge/request/`.
 
         An empty one is a request without fields, unless it erases a retained one: with MQTT 3.1.1 the two cannot be
-        told apart, nor when it is replayed.
+        distinguished, nor when it is replayed.
         """
         erases = not message.payload and not message.excess and (message.retain or message.stale)
         if erases or not message.topic.startswith(PREFIX):
@@ -125,9 +125,9 @@ class Requests:
 
 
 async def _answer_of(message: Inbound, kind: Request, fields: Mapping[str, Any]) -> Answer:
-    patience = _PATIENCE if message.expiry is None else min(message.expiry, _PATIENCE)
-    if asyncio.get_running_loop().time() > message.arrived + patience:
-        return _without("refused", f"its turn did not come within {patience:.0f} s")
+    limit = _LONGEST_WAIT if message.expiry is None else min(message.expiry, _LONGEST_WAIT)
+    if asyncio.get_running_loop().time() > message.arrived + limit:
+        return _without("refused", f"its turn did not come within {limit:.0f} s")
     try:
         return {"status": "ok", "data": await kind.answer(fields), "error": None}
     except Refused as error:

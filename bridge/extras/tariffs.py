@@ -25,7 +25,7 @@ _LONGEST_SLEEP = 20.0
 class Tariffs(Periodic):
     """Reads `GET /api/tariff/<type>` every quarter of an hour, unless evcc's state shows the same rates already.
 
-    The figures of this moment follow the wall clock by themselves, also while evcc is away.
+    The figures of this moment follow the wall clock, also while evcc is away.
     """
 
     name = "tariffs"

@@ -1,4 +1,4 @@
-"""The adapter over aiomqtt: connects, ends, and closes sockets surely.
+"""The adapter over aiomqtt: connects, disconnects, and always closes the socket.
 
 Together with `client.py`, which sends and receives, the only module that sees aiomqtt and paho, and what is private of
 them. Nothing that either of them raises gets past the two.
@@ -52,7 +52,7 @@ class ConnectionFailed(BrokerError):
 
 
 class VersionRefused(ConnectionFailed):
-    """The broker does not speak the MQTT version that was tried, or closed the connection as if it did not."""
+    """The broker does not support the MQTT version that was tried, or closed the connection as if it did not."""
 
 
 class Adapter(aiomqtt.Client):
@@ -64,7 +64,7 @@ class Adapter(aiomqtt.Client):
         self.limits = Limits()
         """What the broker announced."""
         self._disposed = False
-        self._farewell: Any = None
+        self._disconnect_code: Any = None
         super().__init__(**_keywords(options, v5=v5))
 
     @property
@@ -75,10 +75,10 @@ class Adapter(aiomqtt.Client):
     def error(self) -> ConnectionFailed:
         """Why the connection has ended."""
         error = self._disconnected.exception() if self.ended and not self._disconnected.cancelled() else None
-        return ConnectionFailed(str(error or "it was closed"), value_of(self._farewell))
+        return ConnectionFailed(str(error or "it was closed"), value_of(self._disconnect_code))
 
     async def connect(self) -> None:
-        """Connect. VersionRefused where the broker does not speak this version, ConnectionFailed otherwise."""
+        """Connect. VersionRefused where the broker does not support this version, ConnectionFailed otherwise."""
         try:
             async with TaskGroup() as group:  # Python 3.11's `wait_for` swallows a cancellation beside a result
                 attempt = group.create_task(self._enter())
@@ -115,8 +115,8 @@ class Adapter(aiomqtt.Client):
         except (aiomqtt.MqttError, ValueError, LookupError) as error:
             # the last two: of paho, which does not expect every answer to a WebSocket's handshake
             return ConnectionFailed(str(error) if isinstance(error, aiomqtt.MqttError) else f"no broker: {error}")
-        if self._farewell is not None:  # it came together with the CONNACK, and aiomqtt has forgotten it
-            super()._on_disconnect(self._client, None, None, self._farewell)  # type: ignore[arg-type]
+        if self._disconnect_code is not None:  # it came together with the CONNACK, and aiomqtt has forgotten it
+            super()._on_disconnect(self._client, None, None, self._disconnect_code)  # type: ignore[arg-type]
         self._disconnected.add_done_callback(self._notice_end)
         if self._disconnected.done():
             self._notice_end(self._disconnected)
@@ -131,7 +131,7 @@ class Adapter(aiomqtt.Client):
         """Close the socket whatever state the connection is in: aiomqtt leaves it open after a failed attempt."""
         self._disposed = True
         # behind what a connecting thread has asked of the loop: a reader or writer on a closed socket is an error,
-        # and perhaps on another's socket. paho has no public way to close without a DISCONNECT
+        # and may concern another socket by then. paho has no public way to close without a DISCONNECT
         self._loop.call_soon(self._client._sock_close)  # noqa: SLF001
         for future in (self._connected, self._disconnected):
             future.cancel()
@@ -155,7 +155,7 @@ class Adapter(aiomqtt.Client):
         super()._on_connect(client, userdata, flags, reason_code, properties)
 
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
-        self._farewell = reason_code
+        self._disconnect_code = reason_code
         if not self._connected.done():  # aiomqtt would wait for its whole timeout
             self._connected.set_exception(_ClosedAtOnce("it closed the connection without an answer"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)

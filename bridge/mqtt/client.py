@@ -1,6 +1,6 @@
 """One connection to the broker: messages out with a token each, subscriptions, and what comes back in batches.
 
-aiomqtt waits for every publish by itself and does not look at the reason in the broker's acknowledgement; here a
+aiomqtt waits for every publish and ignores the reason in the broker's acknowledgement; here a
 message has a token, and what comes from the broker (messages, acknowledgements) is read in batches, in its order.
 """
 

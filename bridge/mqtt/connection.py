@@ -20,14 +20,17 @@ from bridge.util.backoff import Backoff
 from bridge.util.diagnostics import Diagnostics
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # seconds: a broker that is back is found at once
-_PATIENT_PAUSE = 30.0  # where the broker refuses us, or connections end soon again and again
+_LONG_PAUSE = 30.0  # where the broker refuses us, or connections end soon again and again
 _HELD = 20.0  # seconds a connection must hold before the next pause is short again
 _TIMEOUT = 12.0  # seconds for an attempt, beyond the adapter's own limit
-_SUSPICIOUS = 3  # so many connections in a row that ended soon, without a failed attempt between them
+_MOST_SHORT = 3  # so many connections in a row that ended soon, without a failed attempt between them
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _SESSION_TAKEN_OVER = 0x8E
 _PACKET_TOO_LARGE = 0x95
-_WILLS: dict[int, dict[str, Any]] = {0x9A: {"retain": False}, 0x9B: {"qos": 0}}  # refused by -> taken perhaps
+_WILLS: dict[int, dict[str, Any]] = {
+    0x9A: {"retain": False},
+    0x9B: {"qos": 0},
+}  # reason code of the refusal -> change of the will
 _ENDINGS = {
     _SESSION_TAKEN_OVER: "another client connected with our client id: give one of the two its own mqtt.client_id",
     _PACKET_TOO_LARGE: "the broker does not take a message as large as we sent",
@@ -39,14 +42,14 @@ class Connection:
 
     def __init__(self, settings: Mqtt, will: Message | None, diagnostics: Diagnostics) -> None:
         self._settings = settings
-        self._will = will
         self._diagnostics = diagnostics
         self._log = structlog.get_logger()
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
-        self._client_id = settings.client_id or client_id(settings.root)
+        self._options = _options(settings, will)
+        self._over_tls = settings.address.tls
         self._refused = False
         self._explained = False
-        self._ended_soon = 0
+        self._short = 0
         self._began = 0.0
         self.count = 0
         """How many connections there have been."""
@@ -66,8 +69,8 @@ class Connection:
                 finally:
                     await link.close()
                 self._note_end(link)
-            patient = self._refused or self._ended_soon >= _SUSPICIOUS
-            await asyncio.sleep(self._backoff.next(_PATIENT_PAUSE if patient else None))
+            is_long = self._refused or self._short >= _MOST_SHORT
+            await asyncio.sleep(self._backoff.next(_LONG_PAUSE if is_long else None))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Link]:
@@ -81,7 +84,7 @@ class Connection:
     def confirm(self) -> None:
         """Note that the present connection works."""
         self._diagnostics.set("broker", None)
-        if self._ended_soon < _SUSPICIOUS:
+        if self._short < _MOST_SHORT:
             self._log.info("broker found", url=self._settings.url)
 
     def explain(self) -> None:
@@ -91,7 +94,7 @@ class Connection:
     def check_held(self) -> None:
         """Note that the present connection is still there: after a while pauses are short again."""
         if _now() - self._began > _HELD:
-            self._ended_soon = 0
+            self._short = 0
             self._backoff.reset()
             self._diagnostics.set("client id", None)
 
@@ -107,17 +110,19 @@ class Connection:
         try:
             return await self._connect_by_version()
         except ConnectionFailed as error:
-            self._ended_soon = 0  # the broker was away, or refuses us: nobody takes our place
+            self._short = 0  # the broker was away, or refuses us: no other client has our client id
             self._diagnostics.set("client id", None)
             self._refused = error.code > 0
-            if self._will is not None:
-                self._will = replace(self._will, **_WILLS.get(error.code, {}))
+            if (will := self._options.will) is not None:
+                self._options = replace(self._options, will=replace(will, **_WILLS.get(error.code, {})))
             raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
         except TimeoutError:
             raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
 
     async def _connect_by_version(self) -> Link:
-        options = self._options()
+        # the files were fine when the settings were read: they may be just being renewed
+        tls = _tls_context(self._settings) if self._over_tls else None
+        options = replace(self._options, tls=tls)
         refusal: VersionRefused | None = None
         for v5 in _VERSIONS[self._settings.version]:
             link = Link(options, v5=v5)
@@ -133,37 +138,37 @@ class Connection:
     def _note_end(self, link: Link) -> None:
         """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason."""
         error = link.error
-        self._ended_soon = 0 if self._explained or _now() - self._began > _HELD else self._ended_soon + 1
+        self._short = 0 if self._explained or _now() - self._began > _HELD else self._short + 1
         if self._explained:
             self._diagnostics.set("client id", None)
             return
-        if self._ended_soon >= _SUSPICIOUS:
-            self._diagnostics.set("client id", _shared(self._client_id))
+        if self._short >= _MOST_SHORT:
+            self._diagnostics.set("client id", _shared(self._options.identifier))
         else:
             reason = f"the connection to the broker was lost: {error}"
             self._diagnostics.set("broker", _ENDINGS.get(error.code, reason))
-
-    def _options(self) -> ConnectOptions:
-        settings, address = self._settings, self._settings.address
-        unix = address.scheme == "unix"
-        return ConnectOptions(
-            hostname=address.path if unix else address.host,
-            port=address.port or 1,
-            identifier=self._client_id,
-            user=settings.user,
-            password=settings.password.get_secret_value() if settings.password else None,
-            keepalive=settings.keepalive,
-            will=self._will,
-            max_packet=settings.max_packet,
-            transport="unix" if unix else "websockets" if address.websockets else "tcp",
-            path=address.path,
-            tls=_tls_context(settings) if address.tls else None,
-        )
 
 
 def client_id(root: str) -> str:
     """The client id of this host for this root: the same at every start, at most 23 characters (MQTT 3.1.1)."""
     return "evcc-bridge-" + hashlib.sha256(f"{socket.gethostname()}\0{root}".encode()).hexdigest()[:10]
+
+
+def _options(settings: Mqtt, will: Message | None) -> ConnectOptions:
+    address = settings.address
+    unix = address.scheme == "unix"
+    return ConnectOptions(
+        hostname=address.path if unix else address.host,
+        port=address.port or 1,
+        identifier=settings.client_id or client_id(settings.root),
+        user=settings.user,
+        password=settings.password.get_secret_value() if settings.password else None,
+        keepalive=settings.keepalive,
+        will=will,
+        max_packet=settings.max_packet,
+        transport="unix" if unix else "websockets" if address.websockets else "tcp",
+        path=address.path,
+    )
 
 
 def _now() -> float:
@@ -183,7 +188,6 @@ def _tls_context(settings: Mqtt) -> ssl.SSLContext:
         if settings.cert_file:
             context.load_cert_chain(settings.cert_file, settings.key_file)
     except (OSError, ssl.SSLError) as error:
-        # they were fine when the settings were read: they may be just being renewed
         raise BrokerError(f"mqtt.ca_file, mqtt.cert_file or mqtt.key_file cannot be used: {error}") from None
     if not settings.verify:
         context.check_hostname = False

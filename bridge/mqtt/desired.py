@@ -59,8 +59,8 @@ class Layer:
         else:
             waiting.remove(source)
         if owned and waiting:
-            heir = waiting.pop(0)
-            self._claim(topic, self.sources[heir][topic], heir)
+            following = waiting.pop(0)
+            self._claim(topic, self.sources[following][topic], following)
         if not waiting:
             self.contested.pop(topic, None)
         return owned
@@ -125,20 +125,20 @@ class Desired:
         touched = self._own.replace(source, self._within(source, own))
         if alias or source in self._alias.sources:
             touched |= self._alias.replace(source, alias or {})
-        changed = {topic for topic in touched if self._settle(topic)}
+        changed = {topic for topic in touched if self._resolve(topic)}
         if self._waiting and len(self._topics) < self.limit:
-            changed.update(topic for topic in tuple(self._waiting) if self._settle(topic))
+            changed.update(topic for topic in tuple(self._waiting) if self._resolve(topic))
         return changed
 
     def _within(self, source: str, own: Mapping[str, bytes]) -> Mapping[str, bytes]:
-        """What one source may have of what it wants."""
+        """The topics of one source, as far as it may have so many."""
         self._beyond.pop(source, None)
         if len(own) <= self._most_of_one:
             return own
         self._beyond[source] = frozenset(islice(own, self._most_of_one, None))
         return {topic: own[topic] for topic in islice(own, self._most_of_one)}
 
-    def _settle(self, topic: str) -> bool:
+    def _resolve(self, topic: str) -> bool:
         payload = self._own.topics.get(topic)
         if payload is None:
             payload = self._alias.topics.get(topic, ERASED)
@@ -207,7 +207,7 @@ class Prefix:
 
 
 class Tree(Prefix):
-    """The topics below the root, with their copies by title where `topics.by_title` asks for them."""
+    """The topics below the root, with their copies by title where `topics.by_title` is on."""
 
     def __init__(self, settings: Settings, reader: Reader) -> None:
         root, limit = settings.mqtt.root, settings.topics.limit
@@ -255,7 +255,7 @@ class Tree(Prefix):
 
     def adopt(self, link: Link, published: bytes) -> None:
         """Take what has been read for what is held, and `published` for an earlier run's list of topics."""
-        if self._made.learn(published):
+        if published != self.topics.get(PUBLISHED) and self._made.learn(published):
             self.publish_list()
         self.attach(link)
         self.sweep()
@@ -302,7 +302,7 @@ class Discovery(Prefix):
         self.filter = f"{prefix}/{ownership.filter}"
         """What every configuration of this root matches."""
         self.birth = f"{prefix}/status"
-        """Where Home Assistant publishes `online` when it has started, and wants everything again."""
+        """Where Home Assistant publishes `online` when it has started, and reads everything again."""
 
     def set(self, topics: Mapping[str, bytes]) -> None:
         """Set the topics that are to be retained, whole; those of ours that are not among them are erased."""

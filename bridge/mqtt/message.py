@@ -27,7 +27,7 @@ class Message:
     """A message on a topic.
 
     `response_topic` is absolute (a client names it); `expiry` is in seconds. These and `correlation` exist in
-    MQTT 5 only and are None where the broker speaks 3.1.1.
+    MQTT 5 only and are None with MQTT 3.1.1.
     """
 
     topic: str

@@ -26,7 +26,7 @@ _MOST_TO_ERASE = 1000
 
 
 class Mirror:
-    """Desired topics against held ones. Topics are below the root, if not said otherwise."""
+    """Desired topics against held ones. Topics are below the root, unless noted otherwise."""
 
     def __init__(self, settings: Settings, reader: Reader, diagnostics: Diagnostics) -> None:
         mqtt = settings.mqtt
@@ -59,8 +59,6 @@ class Mirror:
         self.complete = asyncio.Event()
         """Set once the broker has acknowledged everything for the first time, `status` included; also where another
         bridge is active."""
-        self.changed = asyncio.Event()
-        """Set whenever `connected` has changed; whoever waits for it clears it."""
         self.connected = False
         """Whether the broker is connected and has acknowledged what is desired, or was waited for long enough."""
 
@@ -73,7 +71,7 @@ class Mirror:
 
     @property
     def instance(self) -> str:
-        """What tells this run of the bridge from all others, for `bridge/info`."""
+        """Distinguishes this run of the bridge from all others, in `bridge/info`."""
         return self._presence.instance
 
     @property
@@ -198,7 +196,7 @@ class Mirror:
     async def _establish(self, link: Link, subscriptions: Subscriptions) -> None:
         """Read what the broker holds, publish what differs, then `status`."""
         self._presence.begin(link)
-        with suppress(ConnectionFailed):  # the events say so too
+        with suppress(ConnectionFailed):  # the events end for the same reason
             readable = await subscriptions.read(self.tree.publisher)
             self._name_refusals(subscriptions, readable=readable)
             link.unsubscribe(self.discovery.filter)
@@ -265,9 +263,7 @@ class Mirror:
         )
 
     def _set_connected(self, *, connected: bool) -> None:
-        if connected != self.connected:
-            self.connected = connected
-            self.changed.set()
+        self.connected = connected
         self._set_status()
 
     def _set_status(self) -> None:

@@ -8,6 +8,7 @@ import orjson
 
 from bridge.evcc.reader import Reader
 from bridge.state.known import KEYS, LEAVES
+from bridge.state.names import SCOPES
 from bridge.state.values import text
 from bridge.util.slug import slug
 
@@ -15,8 +16,7 @@ PUBLISHED = "bridge/published"
 """The topics that were published, remembered in the broker itself: the list is lost together with them."""
 PROBLEM = "bridge/problem"
 MARKER = "bridge/marker/"
-"""Below it the bridge publishes what it wants back, or what other bridges are to see; nothing there is retained."""
-SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "jq", "by-title", "bridge"})
+"""Below it the bridge publishes its own marker, and what it exchanges with other bridges; nothing there is retained."""
 BESIDE_SCOPES = frozenset({"status", "updated"})
 # what the bridge publishes about itself; its last command, its journal and the last changes stay over a restart
 _ABOUT_BRIDGE = frozenset(
@@ -45,7 +45,7 @@ class TreeOwnership:
     """Ownership of topics below the root. `erasable` also looks at whether evcc has been read.
 
     Vehicles and loadpoints that evcc does not list are erased at once; other topics once what evcc does not have by
-    now is gone, and those that are read by themselves (`wait`) once they have been.
+    now is gone, and those that have their own source (`wait`) once it has been read.
     """
 
     def __init__(self, reader: Reader) -> None:

@@ -41,7 +41,7 @@ class Presence:
 
     def __init__(self, root: str) -> None:
         self.instance = secrets.token_hex(8)
-        """What tells this run of the bridge from all others."""
+        """Distinguishes this run of the bridge from all others."""
         self.host = socket.gethostname()
         self.silent = False
         """Whether another bridge is active, and this one therefore silent."""
@@ -51,7 +51,7 @@ class Presence:
         self._root = root
         self._since = math.inf
         self._active: _Bridge | None = None
-        self._heard = -math.inf
+        self._seen = -math.inf
         self._asked = -math.inf
         self._waiting: _Bridge | None = None
         self._waiting_seen = -math.inf
@@ -60,7 +60,7 @@ class Presence:
     def begin(self, link: Link) -> None:
         """Begin on a new connection: whoever has become active meanwhile came first."""
         self.decided = False
-        self._since, self._heard = math.inf, -math.inf
+        self._since, self._seen = math.inf, -math.inf
         self.ask(link)
 
     def ask(self, link: Link) -> None:
@@ -70,20 +70,20 @@ class Presence:
 
     async def decide(self, link: Link, *, other_online: bool) -> None:
         """Become active, or silent where another bridge is. `other_online`: its `status` is online."""
-        if other_online and not self._is_heard():
+        if other_online and not self._is_present():
             self._answer.clear()
             try:
                 async with asyncio.timeout(_ANSWER_WITHIN):
                     await self._answer.wait()
             except TimeoutError:
                 pass
-        self.silent, self.decided = self._is_heard(), True
+        self.silent, self.decided = self._is_present(), True
         if not self.silent:
             self._since = min(self._since, time.time())
             self._present(link, active=True)
 
     def take(self, payload: bytes, link: Link) -> bool:
-        """Take what another bridge says of itself; True where this one must yield and connect again."""
+        """Take another bridge's message; True where this one must yield and connect again."""
         other = _parsed(payload)
         if other is None or other.instance == self.instance:
             return False
@@ -100,11 +100,11 @@ class Presence:
             return False
         if _now() - self._asked >= _ASK_EVERY:
             self.ask(link)
-        return not self._is_heard()
+        return not self._is_present()
 
     def note_offline(self, link: Link) -> None:
         """Note that `status` has become offline: the other bridge may be gone."""
-        self._heard = min(self._heard, _now() - _GONE_AFTER + _AFTER_OFFLINE)
+        self._seen = min(self._seen, _now() - _GONE_AFTER + _AFTER_OFFLINE)
         self.ask(link)
 
     def text(self) -> str | None:
@@ -126,14 +126,14 @@ class Presence:
         if not first:
             self._present(link, active=True)
             return False
-        self._active, self._heard = other, _now()
+        self._active, self._seen = other, _now()
         self._answer.set()
         must_yield = not self.silent and math.isfinite(self._since)
         self._since = math.inf
         return must_yield
 
-    def _is_heard(self) -> bool:
-        return _now() - self._heard < _GONE_AFTER
+    def _is_present(self) -> bool:
+        return _now() - self._seen < _GONE_AFTER
 
     def _present(self, link: Link, *, active: bool) -> None:
         since = self._since if math.isfinite(self._since) else None

@@ -174,7 +174,7 @@ class Publisher:
         if payload == desired or not (desired or erasable):
             return False
         if topic in self._in_flight:
-            self._doubted.add(topic)  # which of the two came last is unknown, whatever the acknowledgement says
+            self._doubted.add(topic)  # which of the two came last is unknown, also after the acknowledgement
         if not self._corrections.note(topic, unlimited=bool(desired)):
             return False
         if self._corrections.is_due(topic):
@@ -276,7 +276,7 @@ class Sizes:
 
     def __init__(self) -> None:
         self._largest = _SMALLEST
-        self._suspect = math.inf
+        self._smallest_lost = math.inf
         self._losses = 0
         self._limit = math.inf
         self._learnt = -math.inf
@@ -299,8 +299,8 @@ class Sizes:
             self._learn(size)
         elif not code:
             self._largest = max(self._largest, size)
-            if size >= self._suspect:
-                self._suspect, self._losses = math.inf, 0
+            if size >= self._smallest_lost:
+                self._smallest_lost, self._losses = math.inf, 0
 
     def note_loss(self, in_flight: Iterable[int]) -> bool:
         """Take the end of a connection with these payloads in flight; whether their size may explain it."""
@@ -310,9 +310,9 @@ class Sizes:
         if not suspects:
             return False
         self._losses += 1
-        self._suspect = min(*suspects, self._suspect)
+        self._smallest_lost = min(*suspects, self._smallest_lost)
         if self._losses > _LOSSES:
-            self._learn(self._suspect)
+            self._learn(self._smallest_lost)
         return True
 
     def forget_old(self) -> None:
@@ -323,7 +323,7 @@ class Sizes:
     def _learn(self, size: float) -> None:
         self._limit = min(self._limit, size)
         self._learnt = _now()
-        self._suspect, self._losses = math.inf, 0
+        self._smallest_lost, self._losses = math.inf, 0
 
 
 @dataclass(slots=True)

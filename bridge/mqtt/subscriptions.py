@@ -183,7 +183,7 @@ class Receiver:
 
     @property
     def is_other_online(self) -> bool:
-        """Whether what was stored says that another bridge is online."""
+        """Whether another bridge is online, by the stored `status` and `bridge/info`."""
         if self.stored.get(_STATUS) != b"online":
             return False
         try:
@@ -250,7 +250,8 @@ class Receiver:
         if (topic := self._tree.below(message.topic)) is not None:
             if topic in _STORED:
                 self.stored[topic] = message.payload
-            self._tree.note_stored(topic, message.payload)
+            if topic != _STATUS:  # the will's, or an earlier run's: published anew on each connection
+                self._tree.note_stored(topic, message.payload)
         elif (topic := self._discovery.below(message.topic)) is not None and message.topic != self._discovery.birth:
             self._discovery.note_stored(topic, message.payload)
 

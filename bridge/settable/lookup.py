@@ -10,7 +10,7 @@ from bridge.settable.table import SETTINGS
 from bridge.settable.value import shown
 from bridge.state.by_title import targets
 from bridge.state.known import KEYS
-from bridge.state.names import escape
+from bridge.state.names import SCOPES, escape
 from bridge.state.state import Part, Scope, State, Target
 
 ANYWHERE = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/<n>", Scope.VEHICLE: "vehicles/<name>"}
@@ -18,8 +18,6 @@ ANYWHERE = {Scope.SITE: "site", Scope.LOADPOINT: "loadpoints/<n>", Scope.VEHICLE
 OUTSIDE = frozenset({"", ".", ".."})
 """Names that percent-encoding does not keep within their path segment."""
 
-
-_SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "jq", "by-title", "bridge"})
 _BY_TITLE = "by-title"
 _NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 _INDEX = "<i>"
@@ -67,7 +65,7 @@ def is_evccs(topic: str) -> bool:
     """
     scope, *below = topic.removesuffix("/set").split("/")
     names = below if scope == Scope.SITE else below[1:]
-    return scope in _SCOPES and (len(names) < 2 or names[0].lower() in _OF_EVCC)
+    return scope in SCOPES and (len(names) < 2 or names[0].lower() in _OF_EVCC)
 
 
 def find(topic: str, state: State) -> Found:
@@ -113,7 +111,7 @@ def choices(parts: Iterable[Part]) -> str:
         for part in parts
         if (name := part.target.name) not in OUTSIDE
     ]
-    return ", ".join(named[:_CHOICES]) or "it knows none"
+    return ", ".join(named[:_CHOICES]) or "it has none"
 
 
 def _target(levels: list[str], state: State) -> tuple[Target, list[str]]:

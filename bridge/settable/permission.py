@@ -36,7 +36,7 @@ class Permission:
     def check(self, found: Found, written: str = "") -> None:
         """Refused when a setting may not be set.
 
-        `written` is the topic as a client wrote it, perhaps below `by-title/`, without `/set`.
+        `written` is the topic as a client wrote it, possibly below `by-title/`, without `/set`.
         """
         if not self.enabled:
             raise Refused("commands are switched off (commands.enabled)")

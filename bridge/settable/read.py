@@ -158,7 +158,7 @@ def read_vehicle(text: str, state: State) -> Value:
         several = choices(state.vehicles[name] for name in found)
         raise Refused(f"takes one vehicle, but {shown(text)} is the title of several: {several}")
     known = choices(state.vehicles.values())
-    raise Refused(f"takes a vehicle that evcc knows ({known}), got {shown(text)}")
+    raise Refused(f"takes a vehicle that evcc has ({known}), got {shown(text)}")
 
 
 def _vehicles_called(text: str, state: State) -> list[str]:
@@ -264,7 +264,7 @@ def _written(number: Decimal) -> str:
 
 
 def read_plan(kind: Plan, text: str, context: Context) -> Value:
-    """A goal and a time to come, like `{"value":80,"time":"07:00"}`, and perhaps `precondition`, in seconds.
+    """A goal and a time to come, like `{"value":80,"time":"07:00"}`, and optionally `precondition` in seconds.
 
     A part that is missing is that of the plan in force; where there is none, that of the plan in `or`, as in
     `{"time":"07:00","or":{"soc":100}}`. `precondition` is ignored where evcc has it in the plan strategy.
@@ -286,7 +286,7 @@ def read_plan(kind: Plan, text: str, context: Context) -> Value:
 
 
 def read_json(kind: Json, text: str, context: Context) -> Value:
-    """A JSON value of the right shape; its content is for evcc to judge."""
+    """A JSON value of the right shape; its content is checked by evcc."""
     value = _json(text)
     if not isinstance(value, kind.shape):
         shape = "list" if kind.shape is list else "object"

@@ -43,7 +43,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """On or off, and how evcc wants each to be written."""
+    """On or off, and how each is written for evcc."""
 
     on: str = "true"
     off: str = "false"
@@ -121,7 +121,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Vehicle:
-    """A vehicle that evcc knows, by its name or its title."""
+    """A vehicle of evcc, by its name or its title."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ _LOADPOINT = (
             "How long the disable threshold must hold before solar charging stops."),
     Setting(Scope.LOADPOINT, "priority", "Priority", kinds.Number("", 0, whole=True, offer=(0, 10)), "priority/{value}",
             "Which loadpoint gets solar power first: the higher number."),
-    # 0.131 knows 1 and 0 only
+    # 0.131 takes 1 and 0 only
     Setting(Scope.LOADPOINT, "batteryBoost", "Battery boost", kinds.Switch("1", "0"), "batteryboost/{value}",
             "Charges with the home battery's power on top of solar power.",
             since=(0, 131, 0), needs=("batteryBoost",)),

@@ -69,7 +69,7 @@ def _certificates(path: Path) -> Path:
 def check_chain(certificate: Path, key: Path | None) -> None:
     """Whether a client certificate and its key can be used; ValueError with the reason."""
     try:
-        # without a password here, OpenSSL would ask the terminal for one
+        # without a password here, OpenSSL would prompt for one on the terminal
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
         raise ValueError(_reason(error)) from None
@@ -77,7 +77,7 @@ def check_chain(certificate: Path, key: Path | None) -> None:
 
 def _reason(error: OSError) -> str:
     if isinstance(error, ssl.SSLError):
-        return error.reason.lower().replace("_", " ") if error.reason else "no PEM file, or one that wants a password"
+        return error.reason.lower().replace("_", " ") if error.reason else "no PEM file, or one with a password"
     return error.strerror or "it cannot be read"
 
 

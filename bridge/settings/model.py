@@ -70,7 +70,7 @@ class Mqtt(Server):
     client_id: kinds.ClientId = Field(default=None, description="by default a stable one of host and root")
     keepalive: kinds.Keepalive = Field(default=10, description="a dead connection is noticed after twice this time")
     version: kinds.Version = Field(
-        default="auto", description="MQTT version; auto is 5, or 3.1.1 where the broker knows no more"
+        default="auto", description="MQTT version; auto is 5, or 3.1.1 where the broker does not support 5"
     )
     ca_file: kinds.Authority = Field(default=None, description="the certificate authority of the broker")
     cert_file: kinds.File = Field(default=None, description="a client certificate")

@@ -79,7 +79,9 @@ def describe(scope: Scope, key: str, payload: bytes) -> Description | None:
     found = _TABLES[scope].find(key)
     if found or _NO_READING.fullmatch(key):
         return found
-    unknown = Reading(_spaced(key), _guess(key, payload), "", "A value that this bridge does not know.", Rank.DETAIL)
+    unknown = Reading(
+        _spaced(key), _guess(key, payload), "", "A value without a description in this bridge.", Rank.DETAIL
+    )
     return Description(unknown)
 
 

@@ -15,6 +15,8 @@ LONGEST_NAME = 256
 """The most bytes of a key or of a vehicle's name."""
 LONGEST_TOPIC = 1024
 DEEPEST_TOPIC = 64
+SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "jq", "by-title", "bridge"})
+"""The first levels, below the root, of the topics with more than one level."""
 
 # evcc's REST key -> (where it stands, the last level that evcc's own MQTT has there instead)
 RENAMED: dict[str, tuple[tuple[re.Pattern[str], str], ...]] = {
@@ -51,7 +53,7 @@ def is_name(text: str) -> bool:
 
 
 def is_secret(key: str) -> bool:
-    """Whether a key's name says that its value must never be published, whatever is included."""
+    """Whether a key's name means that its value must never be published, whatever is included."""
     return _SECRET.search(key) is not None
 
 

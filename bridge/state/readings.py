@@ -261,12 +261,12 @@ EXTRAS: Mapping[str, Reading] = {
     "sessions/*/solar": R("Solar share, {}", PERCENT, "solar-power", "Of all sessions in it."),
     "sessions/*/count": R("Sessions, {}", NUMBER, "counter", "How many there were in it.", _DETAIL),
     "tariffs/*/now": R("Tariff {} now", NUMBER, "cash-clock", "Value of this slot.", _RARE),
-    "tariffs/*/min": R("Tariff {} lowest", NUMBER, "cash-minus", "Of all slots that evcc knows.", _RARE),
-    "tariffs/*/max": R("Tariff {} highest", NUMBER, "cash-plus", "Of all slots that evcc knows.", _RARE),
+    "tariffs/*/min": R("Tariff {} lowest", NUMBER, "cash-minus", "Of all slots that evcc has.", _RARE),
+    "tariffs/*/max": R("Tariff {} highest", NUMBER, "cash-plus", "Of all slots that evcc has.", _RARE),
     "jq/*": R("{}", TEXT, "code-json", "A value of your own."),
 }
 
-# lists and configuration, which are no readings by themselves
+# lists and configuration, which are no readings
 NO_READINGS = (
     "fatal*", "aux", "ext", "pv", "circuits", "battery/devices", "optimizerChargingStrategies*", "features*",
     "repeatingPlans/*", "plans", "plan", "*/name", "*/title", "*/icon", "grid/powers", "grid/currents",

@@ -105,7 +105,7 @@ class State:
     def merged(self, frame: Mapping[str, Any]) -> "State":
         """This state with a push frame of `/ws`: dotted keys with 0-based numbers and their new values.
 
-        A frame does not say which loadpoints there are, nor that a key is gone. A number that is the known one
+        A frame shows neither which loadpoints there are, nor that a key is gone. A number that is the known one
         rounded to 3 decimals, as `/ws` sends it, is no change. The state itself where nothing changed.
         """
         updates = _updates(frame)

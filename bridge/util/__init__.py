@@ -1,1 +1,1 @@
-"""Helpers that know nothing of evcc or MQTT: JSON, backoff, redaction, logging, systemd."""
+"""Helpers that depend on neither evcc nor MQTT: JSON, backoff, redaction, logging, systemd."""

@@ -28,7 +28,7 @@ def test_no_value_vanishes_while_evcc_starts(era: str, *, seen: bool) -> None:
         startup, state = _before_the_restart(era)
         known = whole(state).keys()
         if seen:
-            startup.suspect()
+            startup.note_sign()
         for body in startup_bodies(era):
             await asyncio.sleep(state.interval)
             state = startup.accept(state, parse(body))
@@ -45,7 +45,7 @@ def test_what_is_still_missing_after_the_grace_period_is_gone_and_nothing_else(e
         startup, state = _before_the_restart(era)
         known = whole(state).keys()
         incomplete = parse(startup_bodies(era)[0])
-        startup.suspect()
+        startup.note_sign()
         state = startup.accept(state, incomplete)
         assert startup.starting
         await asyncio.sleep(startup.grace(state) - 0.001)

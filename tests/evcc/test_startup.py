@@ -76,7 +76,7 @@ async def test_a_loadpoint_that_was_taken_away_is_gone_at_once(evcc: _Evcc) -> N
 
 
 async def test_as_long_as_evcc_starts_nothing_known_is_gone(evcc: _Evcc) -> None:
-    evcc.startup.suspect()
+    evcc.startup.note_sign()
     evcc.answer({"version": "0.313.2", "interval": 10, "loadpoints": [{"mode": "off"}]})
 
     assert evcc.startup.starting
@@ -85,7 +85,7 @@ async def test_as_long_as_evcc_starts_nothing_known_is_gone(evcc: _Evcc) -> None
 
 @pytest.mark.parametrize("more", [{"new": 1}, {"pvPower": None}])
 async def test_evcc_has_started_when_nothing_known_is_missing(evcc: _Evcc, more: dict[str, Any]) -> None:
-    evcc.startup.suspect()
+    evcc.startup.note_sign()
     evcc.answer(_document(**more))
 
     assert not evcc.startup.starting
@@ -98,7 +98,7 @@ def test_the_name_of_a_vehicle_that_is_empty_while_evcc_starts_stays_until_the_g
         names = {"vehicleName": "zoe", "vehicleTitle": "Zoe"}
         empty = dict.fromkeys(names, "")
         evcc.answer(_document(loadpoints=[_loadpoint(**names)]))
-        evcc.startup.suspect()
+        evcc.startup.note_sign()
         evcc.answer(_document(loadpoints=[_loadpoint(**empty)]))
         assert whole(evcc.state)["loadpoints/1/vehicleTitle"] == "Zoe"
         assert evcc.startup.starting
@@ -124,7 +124,7 @@ def test_the_grace_period_ends(grace: float | None, seconds: float) -> None:
     async def main() -> None:
         evcc = _Evcc(grace)
         assert evcc.startup.left == math.inf
-        evcc.startup.suspect()
+        evcc.startup.note_sign()
         assert evcc.startup.left == math.inf
         evcc.answer(_less())
         if seconds:
@@ -145,10 +145,10 @@ def test_the_grace_period_ends(grace: float | None, seconds: float) -> None:
 def test_only_an_evcc_that_was_away_again_has_another_grace_period(*, away: bool, document: dict[str, Any]) -> None:
     async def main() -> None:
         evcc = _Evcc()
-        evcc.startup.suspect()
+        evcc.startup.note_sign()
         evcc.answer(_less())
         await asyncio.sleep(39)
-        evcc.startup.suspect(away=away)
+        evcc.startup.note_sign(away=away)
         evcc.answer(_less())
         await asyncio.sleep(39)
         evcc.answer(_less())
@@ -216,7 +216,7 @@ def _play(evcc: _Evcc, steps: list[tuple[str, Any]]) -> Iterator[State]:
     """The state after each step, as the reader makes it."""
     for kind, value in steps:
         if kind == "suspect":
-            evcc.startup.suspect()
+            evcc.startup.note_sign()
         elif kind == "frame":
             frame = filled_frame(evcc.state, value) if evcc.startup.starting else value
             evcc.state = evcc.state.merged(frame)

@@ -124,7 +124,7 @@ class Mirror(RuleBasedStateMachine):
 
     @rule()
     def restarted(self) -> None:
-        self.startup.suspect()
+        self.startup.note_sign()
 
     @rule(seconds=st.sampled_from([1.0, 5.0, 20.0]))
     def time_goes_by(self, seconds: float) -> None:

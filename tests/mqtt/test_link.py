@@ -672,7 +672,7 @@ async def test_pauses_grow_while_another_client_takes_our_place_and_are_short_ag
         monkeypatch.setattr(module, "_HELD", 0.0)
         coming.connection.check_held()
         assert client_id("evcc") not in coming.diagnostics.text
-        assert coming.connection._ended_soon == 0
+        assert coming.connection._short == 0
 
 
 def test_the_client_id_is_stable_for_host_and_root_and_short_enough_for_3_1_1(monkeypatch: pytest.MonkeyPatch) -> None:

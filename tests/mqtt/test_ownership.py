@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.mqtt import ownership as module
-from bridge.mqtt.ownership import PUBLISHED, SCOPES, DiscoveryOwnership, TreeOwnership
+from bridge.mqtt.ownership import PUBLISHED, DiscoveryOwnership, TreeOwnership
 from bridge.state.known import KEYS
-from bridge.state.names import KEPT_BACK
+from bridge.state.names import KEPT_BACK, SCOPES
 from tests.contract.recordings import own_topics
 from tests.mqtt.fakes import FakeReader
 

@@ -203,7 +203,7 @@ def test_a_vehicle_is_known_by_name_and_by_title(text: str, name: str) -> None:
 
 
 def test_an_unknown_vehicle_is_refused_with_the_choices() -> None:
-    with pytest.raises(Refused, match=r"knows \(bike: VanMoof, my.car_2: Blauer e-Golf, zoe:old: .*\), got nobody"):
+    with pytest.raises(Refused, match=r"has \(bike: VanMoof, my.car_2: Blauer e-Golf, zoe:old: .*\), got nobody"):
         read_vehicle("nobody", TODAY)
 
 
@@ -221,8 +221,8 @@ def test_a_name_wins_over_a_title() -> None:
     assert read_vehicle("a", state).fields == {"value": "a"}
 
 
-def test_a_house_without_vehicles_knows_none() -> None:
-    with pytest.raises(Refused, match="it knows none"):
+def test_a_house_without_vehicles_has_none() -> None:
+    with pytest.raises(Refused, match="it has none"):
         read_vehicle("zoe", from_document({"loadpoints": [], "vehicles": {}}))
 
 

@@ -10,9 +10,13 @@ from typing import Any
 
 import pytest
 
+from bridge import report
+from bridge.evcc import reader
+from bridge.mqtt import connection, mirror
 from evcc_simulator import Evcc
 from tests.broker.client import client
-from tests.broker.mosquitto import Mosquitto
+from tests.broker.mosquitto import HOST, Mosquitto
+from tests.broker.proxy import Proxy
 from tests.broker.recorder import Recorder
 from tests.site.running import running, settings
 
@@ -87,3 +91,25 @@ async def test_a_command_passes_at_most_ten_files(broker: Mosquitto, recorder: R
         files = await always(f"{topic}/result", command)
     assert {"mqtt/client.py", "evcc/client.py"} <= set(files)
     assert len(files) <= 10, files
+
+
+async def test_a_reconnect_passes_at_most_thirteen_files(
+    broker: Mosquitto, recorder: Recorder, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (mirror, reader, report):  # what happens every second has nothing to do with a reconnect
+        monkeypatch.setattr(module, "_TICK", 60.0)
+    monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(connection, "_LONG_PAUSE", 0.01)
+    options = {"interval": 60, "push_interval": 60}
+    async with Evcc(still=True) as evcc, running(settings(evcc, f"mqtt://{HOST}:{proxy.port}", evcc=options)):
+        await recorder.value("evcc/status", "online")
+
+        async def reconnect(_: int) -> None:
+            seen = recorder.payloads("evcc/status").count(b"online")
+            proxy.cut()
+            await recorder.until(lambda: recorder.payloads("evcc/status").count(b"online") > seen)
+
+        await reconnect(0)
+        files = await always("evcc/status", reconnect)
+    assert {"mqtt/connection.py", "mqtt/client.py"} <= set(files)
+    assert len(files) <= 13, files

@@ -54,7 +54,7 @@ class Flow:
         return self.node("mqtt out", key, name, **message, **nothing, broker=self.broker)
 
     def button(self, key: str, name: str, payload: str, target: str) -> Node:
-        """A node with a button that sends a payload, and never by itself."""
+        """A node with a button that sends a payload, only when it is pressed."""
         sent = {"props": [{"p": "payload"}], "payload": payload, "payloadType": "str", "topic": ""}
         never = {"repeat": "", "crontab": "", "once": False, "onceDelay": 0.1}
         return self.node("inject", key, name, [target], **sent, **never)

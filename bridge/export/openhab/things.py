@@ -58,7 +58,7 @@ def _channel(point: Point, root: str) -> Properties:
 
 
 def _of_type(point: Point) -> Properties:
-    """What a channel needs to know by its type."""
+    """The properties of a channel that depend on its type."""
     quantity, control = point.entity.quantity, point.entity.control
     match control.widget if control else None:
         case Range() as span:
