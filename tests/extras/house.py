@@ -32,6 +32,7 @@ class FakeReader:
 
     def __init__(self) -> None:
         self.state = State()
+        self.settled = True
         self.health = FakeHealth()
         self.refreshed = 0
         self.hangs: list[bool] = []
