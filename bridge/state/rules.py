@@ -62,7 +62,7 @@ class Renamed(Rule):
         key, _, below = target.partition("/")
         holder = values.get(key)
         # an object or list at the old name of a list is another value, which moves by itself
-        if value is ABSENT or isinstance(value, Mapping) or (below and _is_taken(values, key, below)):
+        if value is ABSENT or isinstance(value, Mapping) or (below and source != key and _is_taken(values, key, below)):
             return
         if not below and key in values and not source.startswith(f"{key}/"):
             return
