@@ -193,7 +193,7 @@ class Dispatcher:
         if command.found is None or command.value is None:
             return
         row = ROWS[command.found.target.scope].get(modes.MODE)
-        asked = queue.asked(row) if queue and row else None
+        asked = None if queue is None or row is None else queue.asked(row)
         command.found, command.value = modes.for_evcc(command.found, command.value, replace(context, asked=asked))
         if self._limited:
             self._permission.check(command.found, command.found.topic)

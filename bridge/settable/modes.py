@@ -1,5 +1,7 @@
 """Modes as evcc has them from 0.316 on, set at an evcc from before: for clients whose contract is a newer release."""
 
+from dataclasses import replace
+
 from bridge.errors import Refused
 from bridge.settable.lookup import ROWS, Found
 from bridge.settable.offered import exists
@@ -30,19 +32,16 @@ def for_evcc(found: Found, value: Value | Clear, context: Context) -> tuple[Foun
     mode, asked = _mode(context), value.fields["value"]
     if leaf == MODE:
         solar = mode if mode in _SOLAR else _PLAIN
-        return found, _word(solar) if asked == "smart" else value
+        return found, replace(value, fields={"value": solar}) if asked == "smart" else value
     if asked not in {"off", "on", "once"}:
         raise Refused(f"alwaysCharge takes off, on or once, got {asked}")
     if mode not in _SOLAR:
         raise Refused(f"alwaysCharge needs the mode smart; {always.instead}")
-    return Found(ROWS[target.scope][MODE], target), _word(_PLAIN if asked == "off" else _ALWAYS_ON)
+    word = _PLAIN if asked == "off" else _ALWAYS_ON
+    return Found(ROWS[target.scope][MODE], target), replace(value, fields={"value": word})
 
 
 def _mode(context: Context) -> str:
     """The mode that evcc has, or is about to."""
     asked = context.asked
     return asked.fields["value"] if isinstance(asked, Value) else context.part.text(MODE)
-
-
-def _word(word: str) -> Value:
-    return Value(word, {"value": word})
