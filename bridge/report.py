@@ -134,6 +134,7 @@ class Report:
         facts = {
             "version": __version__,
             "evcc": reader.state.version or None,
+            "contract": self._settings.topics.contract,
             "mqtt": self._mirror.version,
             "push": reader.push_alive,
             "interval": reader.interval,
@@ -147,7 +148,7 @@ class Report:
     def _publish_commands(self) -> None:
         """`bridge/commands`: every set-topic that exists now; built again only when the settings change."""
         self._missing = self._dispatcher.missing
-        self._publish("bridge/commands", offered(self._reader.state, self._missing, self._permission))
+        self._publish("bridge/commands", offered(self._reader.view, self._missing, self._permission))
 
     def _counters(self) -> dict[str, Any]:
         mirror = self._mirror

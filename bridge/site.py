@@ -13,6 +13,7 @@ from bridge.extras import Extras
 from bridge.mqtt.mirror import Mirror
 from bridge.report import Report
 from bridge.settings import Settings
+from bridge.state.contract import Contract
 from bridge.state.flatten import Layout
 from bridge.state.names import Selection
 from bridge.util.diagnostics import Diagnostics
@@ -28,7 +29,8 @@ class Site:
         )
         self.diagnostics = Diagnostics()
         self.client = EvccClient(settings.evcc)
-        self.reader = Reader(self.client, settings.evcc, self.diagnostics)
+        contract = Contract.of(settings.topics.contract)
+        self.reader = Reader(self.client, settings.evcc, self.diagnostics, contract)
         self.mirror = Mirror(settings, self.reader, self.diagnostics)
         self.dispatcher = Dispatcher(self.client, self.reader, self.mirror, settings.commands, self.diagnostics)
         self.extras = Extras(self.client, self.reader, self.mirror, settings, self.diagnostics)

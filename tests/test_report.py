@@ -191,6 +191,7 @@ async def test_info_has_versions_and_settings_without_passwords() -> None:
     house.site.report._publish_info()
     info = house.json("bridge/info")
     assert (info["evcc"], info["mqtt"], info["push"]) == ("0.313.2", "5", False)
+    assert info["contract"] == "evcc"
     assert info["instance"] == house.site.mirror.instance
     assert info["settings"]["evcc"]["interval"] == 10
     assert "geheim" not in str(info)

@@ -15,6 +15,7 @@ from bridge.evcc.push import Push
 from bridge.mqtt.client import Link
 from bridge.mqtt.message import Acknowledged, Inbound, Message
 from bridge.settings import Evcc, Mqtt, Settings
+from bridge.state.contract import Contract
 from bridge.state.document import fatal, parse
 from bridge.state.state import State
 from bridge.util.redact import sanitize
@@ -80,11 +81,26 @@ async def _check_evcc(settings: Settings, findings: Findings) -> State | None:
             f"evcc {state.version or 'of unknown version'} answers at {settings.evcc.url} in {milliseconds:.0f} ms"
             f" ({era} state, {loadpoints})"
         )
+        _check_contract(settings.topics.contract, state, findings)
         if reason := fatal(state):
             findings.fail(f"evcc reports an error in its configuration: {reason}")
         await _check_clock(client, findings)
     await _check_push(settings.evcc, findings)
     return state
+
+
+def _check_contract(pinned: str, state: State, findings: Findings) -> None:
+    """What a pinned release translates now."""
+    contract = Contract.of(pinned)
+    if contract is None:
+        return
+    changes: dict[str, list[str]] = {}
+    for rule, targets in contract.in_force(state):
+        changes.setdefault(rule.meaning, []).extend(target.topic for target in targets)
+    for meaning, topics in changes.items():
+        findings.ok(f"topics.contract {pinned} translates {meaning} ({', '.join(dict.fromkeys(topics))})")
+    if not changes:
+        findings.ok(f"topics.contract {pinned}: evcc has these names, words and shapes, nothing is translated")
 
 
 async def _check_clock(client: EvccClient, findings: Findings) -> None:

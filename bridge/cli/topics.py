@@ -11,6 +11,7 @@ from bridge.evcc.client import EvccClient
 from bridge.settable.offered import line, offered
 from bridge.settable.permission import Permission
 from bridge.settings import Settings
+from bridge.state.contract import Contract
 from bridge.state.document import parse
 from bridge.state.flatten import Layout
 from bridge.state.names import Selection
@@ -26,9 +27,11 @@ def run(settings: Settings, *, as_json: bool = False, settable: bool = False) ->
 
 
 async def read_state(settings: Settings) -> State:
-    """The state of evcc now; EvccError when there is none."""
+    """The state of evcc now, as clients are to see it; EvccError when there is none."""
+    contract = Contract.of(settings.topics.contract)
     async with EvccClient(settings.evcc) as client:
-        return parse(await client.state())
+        state = parse(await client.state())
+    return contract.view(state) if contract else state
 
 
 def published(settings: Settings, state: State) -> Mapping[str, bytes]:

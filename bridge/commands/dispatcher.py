@@ -4,6 +4,7 @@ import asyncio
 import time
 from asyncio import TaskGroup
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from bridge.commands.answer import (
@@ -25,7 +26,8 @@ from bridge.evcc.client import EvccClient
 from bridge.evcc.reader import Reader, Update
 from bridge.mqtt.message import Inbound
 from bridge.mqtt.mirror import Mirror
-from bridge.settable.lookup import find, is_evccs
+from bridge.settable import modes
+from bridge.settable.lookup import ROWS, find, is_evccs
 from bridge.settable.permission import FREE, Permission
 from bridge.settable.read import read
 from bridge.settable.value import Context
@@ -181,7 +183,20 @@ class Dispatcher:
             found.entry,
         )
         command.value = read(setting, message.payload, context)
-        command.call = call_for(found, command.value)
+        contract = self._reader.contract
+        if contract is not None and contract.release >= modes.SINCE:
+            self._translate(command, context, queue)
+        command.call = call_for(command.found, command.value)
+
+    def _translate(self, command: Command, context: Context, queue: Queue | None) -> None:
+        """Make of a newer release's modes what evcc has; Refused where it has none, or where that may not be set."""
+        if command.found is None or command.value is None:
+            return
+        row = ROWS[command.found.target.scope].get(modes.MODE)
+        asked = None if queue is None or row is None else queue.asked(row)
+        command.found, command.value = modes.for_evcc(command.found, command.value, replace(context, asked=asked))
+        if self._limited:
+            self._permission.check(command.found, command.found.topic)
 
     def _queue(self, command: Command) -> Outcome | None:
         """Give a command to its target's queue; or the outcome where it is not to be carried out."""

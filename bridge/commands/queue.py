@@ -211,7 +211,7 @@ def call_for(found: Found, value: Value | Clear) -> Call:
 
 def no_such(setting: Setting) -> str:
     """The sentence for a setting that this evcc does not have."""
-    return f"this evcc has no such setting: {setting.leaf}"
+    return f"this evcc has no such setting: {setting.leaf}" + (f"; {setting.instead}" if setting.instead else "")
 
 
 def _segment(text: str) -> str:

@@ -79,7 +79,7 @@ class Announcer:
         self._outdated, self._shape = False, self._mirror.tree.desired.shape
         self._due.clear()
         extra_topics = {topic: payload for topic, payload in self._mirror.tree.topics.items() if not _is_state(topic)}
-        found = entities(self._reader.state, self._selection, {**USUAL_EXTRAS, **extra_topics}, self._permission)
+        found = entities(self._reader.view, self._selection, {**USUAL_EXTRAS, **extra_topics}, self._permission)
         announcements = self._homeassistant.announcements(found)
         ignored = self._ignored(announcements)
         self._mirror.discovery.set({topic: payload for topic, payload, _ in announcements})

@@ -48,7 +48,7 @@ _PLAIN: Mapping[type[Kind], Widget] = {Switch: Toggle(), Button: Press()}
 def controls(snapshot: Snapshot, device: Device) -> Iterator[Entity]:
     """The entities of all settings of a device that may be set; a setting that takes JSON only has none."""
     for setting in SETTINGS:
-        there = setting.scope is device.scope and exists(setting, device.part, snapshot.state.version)
+        there = setting.scope is device.scope and exists(setting, device.part, snapshot.state.release)
         if there and snapshot.permission.allows(Found(setting, device.target)):
             yield from _of_setting(snapshot, device, setting)
 

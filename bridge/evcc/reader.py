@@ -13,6 +13,7 @@ from bridge.evcc.health import Health
 from bridge.evcc.push import Push
 from bridge.evcc.startup import Startup
 from bridge.settings import Evcc
+from bridge.state.contract import Contract
 from bridge.state.document import fatal, parse
 from bridge.state.merge import filled_frame, newest
 from bridge.state.state import Change, State, changes
@@ -34,7 +35,7 @@ class Fatal(NotReady):
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """What a poll, push frames or the passing of time brought.
+    """What a poll, push frames or the passing of time brought, as clients are to see it.
 
     `complete`: evcc answers and is not starting, so that what is missing is gone. `restarted`: since the last update
     there was a sign that evcc has restarted, or is about to.
@@ -49,10 +50,13 @@ class Update:
 class Reader:
     """evcc's newest state, and its health."""
 
-    def __init__(self, client: EvccClient, settings: Evcc, diagnostics: Diagnostics) -> None:
+    def __init__(
+        self, client: EvccClient, settings: Evcc, diagnostics: Diagnostics, contract: Contract | None = None
+    ) -> None:
         self._client = client
         self._settings = settings
         self._diagnostics = diagnostics
+        self.contract = contract
         self.state = State()
         self._push = Push(settings)
         self._startup = Startup(settings.grace)
@@ -74,6 +78,11 @@ class Reader:
         self.push_alive = False
         self.polls = self.frames = 0
         self.last_attempt = 0.0
+
+    @property
+    def view(self) -> State:
+        """The state as clients are to see it: evcc's, or as the pinned release would have it."""
+        return self.state if self.contract is None else self.contract.view(self.state)
 
     @property
     def complete(self) -> bool:
@@ -134,11 +143,12 @@ class Reader:
                 yield update
 
     def _update(self) -> Update | None:
-        found = () if self.state is self._given else changes(self._given, self.state)
+        view = self.view
+        found = () if view is self._given else changes(self._given, view)
         if not found and not self._restarted and not self._viewed:
             return None
-        update = Update(self.state, found, self._complete, self._restarted)
-        self._given = self.state
+        update = Update(view, found, self._complete, self._restarted)
+        self._given = view
         self._restarted = self._viewed = False
         return update
 

@@ -4,6 +4,7 @@ from asyncio import TaskGroup
 
 from bridge.evcc.client import EvccClient
 from bridge.evcc.reader import Reader, Update
+from bridge.extras.changes import ReleaseChanges
 from bridge.extras.events import Events
 from bridge.extras.health_check import HealthCheck
 from bridge.extras.jq import Jq
@@ -34,6 +35,7 @@ class Extras:
         self._periodics = [kind(access) for kind in PERIODICS if kind.enabled(settings)]
         sessions = next((one for one in self._periodics if isinstance(one, Sessions)), None)
         self._events = Events(reader, mirror, sessions)
+        self._changes = ReleaseChanges(reader, mirror, settings)
         self._requests = Requests(access, self._periodics)
 
     def update(self, update: Update) -> None:
@@ -42,6 +44,7 @@ class Extras:
         for periodic in self._periodics:
             periodic.update(update)
         self._events.update(update)
+        self._changes.update(update)
 
     def commanded(self, target: Target, key: str) -> None:
         """Note that a setting was set: `key` is its key in evcc's state."""
@@ -55,3 +58,4 @@ class Extras:
                 group.create_task(periodic.run(), name=periodic.name)
             group.create_task(self._requests.run(), name="requests")
             group.create_task(self._events.run(), name="events")
+            group.create_task(self._changes.run(), name="changes of evcc's release")

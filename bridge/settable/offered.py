@@ -7,8 +7,9 @@ from bridge.settable import setting as kinds
 from bridge.settable.lookup import ANYWHERE, OUTSIDE, Found, leaf_of
 from bridge.settable.permission import FREE, Permission
 from bridge.settable.read import range_of
-from bridge.settable.setting import Setting, filled, release, unit_of
+from bridge.settable.setting import Setting, filled, unit_of
 from bridge.settable.table import COST, PRICE, SETTINGS
+from bridge.state.releases import release
 from bridge.state.state import ABSENT, Change, Part, Scope, State
 
 CLEAR_WORD = "-"
@@ -133,7 +134,7 @@ def _row(setting: Setting) -> str:
 def settings_of(part: Part, state: State) -> Iterator[Found]:
     """The settings that evcc has of a part, once for each entry of a list."""
     for setting in SETTINGS:
-        if setting.scope is not part.target.scope or not exists(setting, part, state.version):
+        if setting.scope is not part.target.scope or not exists(setting, part, state.release):
             continue
         if isinstance(setting.kind, kinds.Item):
             entries = part.values.get(setting.kind.key)

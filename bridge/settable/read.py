@@ -25,10 +25,10 @@ from bridge.settable.setting import (
     Vehicle,
     Word,
     filled,
-    release,
 )
 from bridge.settable.times import read_clock, read_time, written
 from bridge.settable.value import CLEAR, Clear, Context, Value, shown
+from bridge.state.releases import release
 from bridge.state.state import State
 from bridge.util.json import parse_json
 

@@ -1,19 +1,10 @@
 """One setting of evcc, as a row of the table in bridge/settable/table.py, and the kinds of values."""
 
-import re
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
+from bridge.state.rules import Release
 from bridge.state.state import Scope, State
-
-Release = tuple[int, int, int]
-"""A release of evcc: `(0, 209, 4)`."""
-
-_RELEASE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?")
-# what evcc calls itself when it was built without a version
-_UNRELEASED = (0, 0, 0)
-_LONGEST_VERSION = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +136,7 @@ class Setting:
     evcc has; none: the leaf itself.
     `since` is the first release of evcc that has the setting; None: every release. An evcc that has one of the keys
     `needs` has it as well, whatever its version. `once`: sent a single time, as a repetition would do harm.
+    `instead` is what to use where evcc lacks the setting.
     """
 
     scope: Scope
@@ -160,20 +152,7 @@ class Setting:
     since: Release | None = None
     needs: tuple[str, ...] = ()
     once: bool = False
-
-
-def release(version: str) -> Release | None:
-    """The release in a version of evcc, such as `0.314.0-dev`; None where it names none."""
-    return _release(version[:_LONGEST_VERSION])
-
-
-@lru_cache(maxsize=8)
-def _release(version: str) -> Release | None:
-    found = _RELEASE.match(version)
-    if found is None:
-        return None
-    major, minor, patch = (int(number or 0) for number in found.groups())
-    return None if (major, minor, patch) == _UNRELEASED else (major, minor, patch)
+    instead: str = ""
 
 
 def unit_of(kind: Kind, state: State) -> str:

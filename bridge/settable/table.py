@@ -37,6 +37,7 @@ REPEATING = kinds.Json(
     wrapped=("plans", (0, 209, 4)),
 )
 _MODE = kinds.Word(usual=("off", "pv", "minpv", "now"), newer=("alwaysCharge", ("off", "smart", "now")))
+_NO_ALWAYS_CHARGE = "set mode to minpv to always charge, to pv to charge with solar power only"
 _BATTERY_MODES = ("normal", "hold", "charge")
 _REPEATING_PATH = "plan/repeating"
 _REPEATING_SINCE = (0, 131, 9)
@@ -86,7 +87,7 @@ _LOADPOINT = (
     Setting(Scope.LOADPOINT, "mode", "Mode", _MODE, "mode/{value}", "How the loadpoint charges."),
     Setting(Scope.LOADPOINT, "alwaysCharge", "Always charge", kinds.Word(usual=("off", "on", "once")),
             "alwayscharge/{value}", "Charges at least with the minimum current in smart mode; once: in this session.",
-            since=(0, 316, 0), needs=("alwaysCharge",)),
+            since=(0, 316, 0), needs=("alwaysCharge",), instead=_NO_ALWAYS_CHARGE),
     Setting(Scope.LOADPOINT, "solarShare", "Solar share", kinds.Number("", 0, 1, step=0.01), "solarshare/{value}",
             "Part of the charge power that the sun must give before charging starts; 1: all of it.",
             clear="solarshare", since=(0, 315, 0), needs=("solarShare",)),
@@ -146,7 +147,7 @@ _VEHICLE = (
             clear="mode", since=(0, 312, 0), needs=("mode",)),
     Setting(Scope.VEHICLE, "alwaysCharge", "Always charge by default", kinds.Word(usual=("off", "on")),
             "alwayscharge/{value}", "Whether a loadpoint always charges when the vehicle is connected.",
-            clear="alwayscharge", since=(0, 316, 0), needs=("alwaysCharge",)),
+            clear="alwayscharge", since=(0, 316, 0), needs=("alwaysCharge",), instead=_NO_ALWAYS_CHARGE),
     Setting(Scope.VEHICLE, "planSoc", "Plan", SOC_PLAN, "plan/soc/{soc}/{time}",
             "Charge that the vehicle is to have by a time.",
             shown=("plan/soc", "plans/1/soc"), aliases=("plan",), clear="plan/soc"),

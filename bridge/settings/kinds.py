@@ -152,6 +152,10 @@ Expressions = Annotated[
 
 Push = Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)]
 Version = Annotated[Literal["auto", "5", "3.1.1"], BeforeValidator(lambda value: _lower(str(value)))]
+Contract = Annotated[
+    Literal["evcc", "0.131", "0.205", "0.302", "0.313", "0.314", "0.316"],
+    BeforeValidator(lambda value: _lower(str(value))),
+]
 Level = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(_level)]
 JqRequests = Annotated[Literal["paths", "any", "off"], BeforeValidator(_lower)]
 Format = Annotated[Literal["auto", "text", "json"], BeforeValidator(_lower)]

@@ -98,6 +98,9 @@ class Topics(Section):
     )
     exclude: kinds.Globs = Field(default=(), description="topics below the root that are not published")
     aliases: kinds.Switch = Field(default=True, description="publish the names of other evcc releases too")
+    contract: kinds.Contract = Field(
+        default="evcc", description="the release of evcc whose names, words and shapes topics have, whatever evcc runs"
+    )
     jq: kinds.Expressions = Field(default={}, description="values of your own, computed by evcc, on `jq/<name>`")
     by_title: kinds.Switch = Field(
         default=False, description="publish loadpoints and vehicles below `by-title/<title>` too"

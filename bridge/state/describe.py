@@ -7,7 +7,7 @@ from fnmatch import translate
 
 from bridge.state.reading import FLAG, NUMBER, SERIES, TEXT, Nature, Quantity, Rank, Reading
 from bridge.state.readings import ENDINGS, EXTRAS, LOADPOINT, NO_READINGS, SITE, VEHICLE
-from bridge.state.releases import LOADPOINT_ALIASES, SITE_ALIASES
+from bridge.state.releases import RENAMED
 from bridge.state.state import Scope
 
 _UNIX = re.compile(rb"[12]\d{9}")  # 2001 to 2065
@@ -56,8 +56,8 @@ class _Table:
 _TABLES = {Scope.SITE: _Table(SITE), Scope.LOADPOINT: _Table(LOADPOINT), Scope.VEHICLE: _Table(VEHICLE)}
 _EXTRAS = _Table(EXTRAS)
 _RENAMED = {
-    Scope.SITE: [(re.compile(rf"{old}(?:/l?(\d.*))?"), new) for old, new in SITE_ALIASES],
-    Scope.LOADPOINT: [(re.compile(rf"{old}(?:/(.+))?"), new) for old, new in LOADPOINT_ALIASES],
+    Scope.SITE: [(re.compile(rf"{old}(?:/l?(\d.*))?"), new) for old, new in RENAMED[Scope.SITE]],
+    Scope.LOADPOINT: [(re.compile(rf"{old}(?:/(.+))?"), new) for old, new in RENAMED[Scope.LOADPOINT]],
     Scope.VEHICLE: [(re.compile(rf"{old}(?:/(.+))?"), new) for old, new in _VEHICLE_RENAMED],
 }
 

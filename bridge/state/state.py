@@ -41,6 +41,8 @@ class State:
     lists_vehicles: bool = False
     left_out: frozenset[str] = frozenset()
     """What is not in it because it was beyond a bound, one text for each kind."""
+    pinned: str = ""
+    """The release whose names, words and shapes these are, where that is not evcc's own."""
 
     def __bool__(self) -> bool:
         return bool(self.site.values) or self.lists_loadpoints or self.lists_vehicles
@@ -49,6 +51,11 @@ class State:
     def version(self) -> str:
         """evcc's release; "" where it has none."""
         return self.site.text("version")
+
+    @property
+    def release(self) -> str:
+        """The release that this looks like: the pinned one, else evcc's."""
+        return self.pinned or self.version
 
     @property
     def currency(self) -> str:

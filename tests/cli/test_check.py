@@ -71,6 +71,21 @@ async def test_the_old_era(broker: Mosquitto) -> None:
     assert "speaks MQTT 3.1.1" in one(lines, "broker at")
 
 
+@pytest.mark.parametrize(
+    ("contract", "text"),
+    [
+        ("0.131", "translates the grid meter's values in one object (site)"),
+        ("0.313", "evcc has these names, words and shapes, nothing is translated"),
+    ],
+)
+async def test_a_pinned_release(evcc: Evcc, broker: Mosquitto, contract: str, text: str) -> None:
+    code, lines = await checked(evcc.url, broker.url, topics={"contract": contract})
+    found = [line for line in lines if f"topics.contract {contract}" in line]
+    assert code == 0
+    assert {line.split()[0] for line in found} == {"ok"}
+    assert text in " ".join(found)
+
+
 async def test_nobody_is_there() -> None:
     code, lines = await checked("http://me:geheim@127.0.0.1:1", "mqtt://me:geheim@127.0.0.1:1")
     assert code == 1

@@ -15,6 +15,7 @@ from bridge.errors import BridgeError, Unreachable
 from bridge.evcc.client import EvccClient, Reply
 from bridge.mqtt.message import Inbound, MessageQueue
 from bridge.settings import Commands
+from bridge.state.contract import Contract
 from bridge.state.state import State
 from bridge.util.diagnostics import Diagnostics
 from tests.settable.house import TODAY
@@ -98,6 +99,7 @@ class FakeReader:
 
     state: State
     complete: bool = True
+    contract: Contract | None = None
     reads: list[float] = field(default_factory=list)
 
     def after_command(self) -> None:

@@ -9,8 +9,10 @@ import orjson
 import pytest
 
 from bridge.commands.dispatcher import Dispatcher
+from bridge.commands.queue import no_such
 from bridge.evcc.client import EvccClient
 from bridge.mqtt.message import Inbound
+from bridge.settable.lookup import find
 from bridge.settable.table import SETTINGS
 from bridge.settings import Commands
 from bridge.settings import Evcc as EvccSettings
@@ -86,7 +88,8 @@ async def check_lacking(house: House, topic: str, payload: str, call: str) -> No
         answer, received = await house.command(topic, payload)
         assert received == requests
         assert answer["status"] == "refused"
-        assert answer["error"] == f"this evcc has no such setting: {topic.rpartition('/')[2]}"
+        assert answer["error"] == no_such(find(topic, house.state).setting)
+        assert topic.rpartition("/")[2] in answer["error"]
 
 
 @pytest.mark.parametrize("topic", VALUES)

@@ -25,7 +25,7 @@ class FakeReader:
     """What the announcer takes from the reader."""
 
     def __init__(self) -> None:
-        self.state = State()
+        self.view = State()
         self.complete = True
 
 
@@ -78,8 +78,8 @@ class House:
 
     def change(self) -> None:
         """Bring the document to the bridge."""
-        old, new = self.reader.state, state_of(self.document)
-        self.reader.state = new
+        old, new = self.reader.view, state_of(self.document)
+        self.reader.view = new
         self.mirror.show({t: payload for t, payload in tree(new, Selection()).items() if payload} | self.extra_topics)
         self.announcer.update(Update(new, changes(old, new), complete=self.reader.complete, restarted=False))
 

@@ -32,6 +32,7 @@ class FakeReader:
 
     def __init__(self) -> None:
         self.state = State()
+        self.settled = True
         self.health = FakeHealth()
         self.refreshed = 0
         self.hangs: list[bool] = []
@@ -46,7 +47,8 @@ class FakeReader:
 class FakeMirror:
     """Keeps what is desired and what is sent; `next` waits for a message."""
 
-    def __init__(self) -> None:
+    def __init__(self, stored: Mapping[str, bytes] | None = None) -> None:
+        self.left = stored or {}  # by an earlier run
         self.sources: dict[str, Mapping[str, bytes]] = {}
         self.aliases: dict[str, bytes] = {}
         self.unread: set[str] = set()
@@ -57,6 +59,9 @@ class FakeMirror:
         self.largest_packet: int | None = None
         self.congested = False
         self.tree = self
+
+    async def stored(self, topic: str) -> bytes:
+        return self.left.get(topic, b"")
 
     def set(self, source: str, topics: Mapping[str, bytes]) -> None:
         self.sources[source] = topics

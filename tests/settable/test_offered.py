@@ -9,13 +9,14 @@ from bridge.settable.lookup import find
 from bridge.settable.offered import concerns, line, offered, table, words
 from bridge.settable.permission import Permission
 from bridge.settable.read import read
-from bridge.settable.setting import Json, Word, release
+from bridge.settable.setting import Json, Word
 from bridge.settable.table import SETTINGS
 from bridge.settable.value import Context
 from bridge.settings import Commands
 from bridge.state.document import from_document
 from bridge.state.flatten import Layout
 from bridge.state.names import Selection
+from bridge.state.releases import release
 from bridge.state.state import ABSENT, Change, Part, Scope, State, Target, changes
 from tests.settable.house import NEXT, OLD, TODAY, recorded, today
 

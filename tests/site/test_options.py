@@ -149,3 +149,39 @@ async def test_5000_topics(broker: Mosquitto) -> None:
         assert len(state_topics(held)) > 5000
         assert "evcc/bridge/problem" not in held
         assert state_topics(held) == expected(evcc.state)
+
+
+async def test_a_pinned_release_is_published_while_evcc_pushes_what_its_own_release_has(
+    broker: Mosquitto, recorder: Recorder
+) -> None:
+    """A change of `alwaysCharge`, of which such a client knows nothing, is a change of the mode."""
+    async with Evcc(still=True) as evcc:
+        for loadpoint in evcc.house.state["loadpoints"]:
+            loadpoint |= {"mode": "smart", "alwaysCharge": "off"}
+        async with running(settings(evcc, broker, evcc={"grace": 0}, topics={"contract": "0.131", "aliases": False})):
+            await recorder.value("evcc/loadpoints/1/mode", "pv")
+            await recorder.value("evcc/site/gridPower", "-1234.5")
+            await recorder.value("evcc/loadpoints/1/chargeCurrent", "11")
+            evcc.set("loadpoints.0.alwaysCharge", "on")
+            await recorder.value("evcc/loadpoints/1/mode", "minpv")
+            await recorder.until(lambda: recorder.last("evcc/bridge/shape"))
+            found = await retained(broker)
+    assert "evcc/site/grid/power" not in found
+    assert "evcc/loadpoints/1/alwaysCharge" not in found
+    assert orjson.loads(found["evcc/bridge/info"])["contract"] == "0.131"
+    assert orjson.loads(found["evcc/bridge/shape"])["version"] == "0.313.2"
+    [mode] = [one for one in orjson.loads(found["evcc/bridge/commands"]) if one["topic"] == "loadpoints/1/mode/set"]
+    assert mode["options"] == ["off", "pv", "minpv", "now"]
+
+
+async def test_a_new_version_of_evcc_between_two_runs_is_on_bridge_changes(
+    broker: Mosquitto, recorder: Recorder
+) -> None:
+    async with Evcc("0.131.4", still=True) as old, running(settings(old, broker, evcc={"grace": 0})):
+        await recorder.until(lambda: recorder.last("evcc/bridge/shape"))
+    async with Evcc(still=True) as new, running(settings(new, broker, evcc={"grace": 0})):
+        await recorder.until(lambda: recorder.last("evcc/bridge/changes"))
+        found = orjson.loads(recorder.last("evcc/bridge/changes") or b"")
+    assert (found["from"], found["to"]) == ("0.131.4", "0.313.2")
+    assert "loadpoints/<n>/phasesEnabled" in found["gone"]
+    assert "loadpoints/<n>/planStrategy/set" in found["settings_new"]
