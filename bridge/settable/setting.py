@@ -10,6 +10,8 @@ from bridge.state.state import Scope, State
 Release = tuple[int, int, int]
 """A release of evcc: `(0, 209, 4)`."""
 
+NO_MODE = "unknown"
+"""What evcc has where there is no mode, beside an empty text."""
 _RELEASE = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})(?:\.([0-9]{1,4}))?")
 # what evcc calls itself when it was built without a version
 _UNRELEASED = (0, 0, 0)
@@ -145,6 +147,8 @@ class Setting:
     evcc has; none: the leaf itself.
     `since` is the first release of evcc that has the setting; None: every release. An evcc that has one of the keys
     `needs` has it as well, whatever its version. `once`: sent a single time, as a repetition would do harm.
+    `lendable`: false where the value from before is not one value. `lapses`: evcc drops the value within 60 s unless
+    it is sent again.
     """
 
     scope: Scope
@@ -160,6 +164,8 @@ class Setting:
     since: Release | None = None
     needs: tuple[str, ...] = ()
     once: bool = False
+    lendable: bool = True
+    lapses: bool = False
 
 
 def release(version: str) -> Release | None:
