@@ -17,7 +17,7 @@ from packaging.version import Version
 from bridge import __version__
 from bridge.cli.arguments import EXPORTS, parse
 from bridge.cli.topics import published
-from bridge.commands.answer import Status
+from bridge.commands.command import Status
 from bridge.errors import EvccError, NotReady, Unreachable
 from bridge.evcc.reader import Fatal
 from bridge.extras.request_kinds import KINDS

@@ -1,20 +1,21 @@
-"""Commands, what becomes of them, and the answer that each of them gets."""
+"""The answer that each command gets, and the journal of the last ones."""
 
 import asyncio
 import time
 from collections import Counter, deque
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import orjson
 import structlog
 
+from bridge.commands.command import Command, Outcome, Status
+from bridge.commands.lender import Lender
 from bridge.mqtt.message import Inbound
 from bridge.mqtt.mirror import Mirror
 from bridge.settable.lookup import Found, is_evccs
-from bridge.settable.value import Clear, Value
+from bridge.settable.value import Value
 from bridge.util.redact import sanitize
 
 LAST = "bridge/command"
@@ -29,64 +30,6 @@ _MOST_ENTRIES = 200
 _LINES, _PERIOD = 20, 10.0
 # seconds until the next look at whether there is room for answers
 _PAUSE = 0.05
-
-
-class Status(StrEnum):
-    """What became of a command."""
-
-    OK = "ok"
-    REFUSED = "refused"
-    FAILED = "failed"
-    SUPERSEDED = "superseded"
-    STALE = "stale"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A status with its reason, and the HTTP status where evcc answered."""
-
-    status: Status
-    error: str | None = None
-    http: int | None = None
-
-
-STORED = Outcome(Status.STALE, "stored by the broker while nobody listened, and not carried out")
-LATE = Outcome(Status.STALE, "read after its deadline, behind too many others, and not carried out")
-SUPERSEDED = Outcome(Status.SUPERSEDED, "a newer command for the same setting came first")
-STOPPING = Outcome(Status.FAILED, "bridge is stopping")
-TOO_MANY = Outcome(Status.REFUSED, "too many commands")
-DRY_RUN = Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_run)")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request to evcc, its path percent-encoded."""
-
-    method: str
-    path: str
-    params: dict[str, str] | None = None
-    json: Any = None
-
-    def __str__(self) -> str:
-        query = "&".join(f"{key}={value}" for key, value in (self.params or {}).items())
-        return f"{self.method} {self.path}{f'?{query}' if query else ''}"
-
-
-@dataclass(slots=True, eq=False)
-class Command:
-    """A command: as it came, as it was read, and what became of it. Times are those of the event loop.
-
-    `message` is None for one of the bridge's own, without an answer. `found`, `value` and `call` are
-    None as long as it has not been read. `outcome` is None as long as it has no answer.
-    """
-
-    message: Inbound | None
-    arrived: float
-    deadline: float
-    found: Found | None = None
-    value: Value | Clear | None = None
-    call: Call | None = None
-    outcome: Outcome | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,16 +81,18 @@ class Journal:
 class Answers:
     """Publishes answers, counts them, and enters them in the journal and the log."""
 
-    def __init__(self, mirror: Mirror) -> None:
+    def __init__(self, mirror: Mirror, lender: Lender) -> None:
         self.counts: Counter[Status] = Counter()
         self.journal = Journal()
         self._mirror = mirror
+        self._lender = lender
         self._throttle = _Throttle()
         self._log = structlog.get_logger()
 
     def give(self, command: Command, outcome: Outcome) -> None:
         """Give a command its answer."""
         command.outcome = outcome
+        self._lender.answered(command, outcome)
         message = command.message
         if message is None:
             return

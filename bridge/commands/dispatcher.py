@@ -7,19 +7,9 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from bridge.commands.answer import (
-    DRY_RUN,
-    LATE,
-    STOPPING,
-    STORED,
-    TOO_MANY,
-    Answers,
-    Command,
-    Journal,
-    Outcome,
-    Status,
-)
-from bridge.commands.battery_mode import PERIOD, BatteryMode
+from bridge.commands.answer import Answers, Journal
+from bridge.commands.command import DRY_RUN, LATE, STOPPING, STORED, TOO_MANY, Command, Outcome, Status
+from bridge.commands.lender import Lender, Turn
 from bridge.commands.queue import Missing, Queue, RateLimit, call_for, no_such
 from bridge.errors import Refused
 from bridge.evcc.client import EvccClient
@@ -27,6 +17,7 @@ from bridge.evcc.reader import Reader, Update
 from bridge.mqtt.message import Inbound
 from bridge.mqtt.mirror import Mirror
 from bridge.settable import modes
+from bridge.settable.loan import loan
 from bridge.settable.lookup import ROWS, find, is_evccs
 from bridge.settable.permission import FREE, Permission
 from bridge.settable.read import read
@@ -45,6 +36,8 @@ _SET = "/set"
 _MOST_QUEUES = 1000
 # seconds without another dropped command after which the problem is over
 _EXCESS_OVER = 10.0
+# seconds from one look at what is borrowed to the next
+_TICK = 1.0
 
 
 class Dispatcher:
@@ -61,11 +54,11 @@ class Dispatcher:
         self._zone = settings.zone()
         self._permission = Permission.of(settings)
         self._limited = self._permission != FREE
-        self._answers = Answers(mirror)
+        self._lender = Lender(reader, mirror, keep=settings.keep_battery_mode)
+        self._answers = Answers(mirror, self._lender)
         self._rate = RateLimit(CALLS_A_SECOND)
         self._missing: Missing = set()
         self._queues: dict[Target, Queue] = {}
-        self._battery_mode = BatteryMode() if settings.keep_battery_mode else None
         self._excess = asyncio.Event()
         self._group: TaskGroup | None = None
         self._stopping = False
@@ -96,8 +89,8 @@ class Dispatcher:
             async with TaskGroup() as group:
                 self._group = group
                 group.create_task(self._report_excess(), name="excess of commands")
-                if self._battery_mode is not None:
-                    group.create_task(self._repeat(self._battery_mode), name="battery mode")
+                if not self._settings.dry_run:
+                    group.create_task(self._lend(), name="leases")
                 async for message in self._mirror.commands:
                     await self._answers.room()
                     self._take(message)
@@ -126,7 +119,7 @@ class Dispatcher:
         outcome = self._hindrance(command)
         if outcome is None:
             try:
-                self._read(command, message)
+                self._read(command, message.topic, message.payload)
                 outcome = self._queue(command)
             except Refused as error:
                 outcome = Outcome(Status.REFUSED, str(error))
@@ -161,16 +154,16 @@ class Dispatcher:
             return STOPPING
         return LATE if asyncio.get_running_loop().time() >= command.deadline else None
 
-    def _read(self, command: Command, message: Inbound) -> None:
+    def _read(self, command: Command, topic: str, payload: bytes) -> None:
         """Find a command's setting and read its value; Refused when it makes no sense."""
-        size = len(message.payload)
+        size = len(payload)
         if size > LONGEST_PAYLOAD:
             raise Refused(f"{size} bytes are too many: at most {LONGEST_PAYLOAD} are read")
         state = self._reader.state
-        found = command.found = find(message.topic, state)
+        found = command.found = find(topic, state)
         setting = found.setting
         if self._limited:
-            self._permission.check(found, message.topic.removesuffix(_SET))
+            self._permission.check(found, topic.removesuffix(_SET))
         if (setting.scope, setting.leaf) in self._missing:
             raise Refused(no_such(setting))
         queue = self._queues.get(found.target)
@@ -182,11 +175,15 @@ class Dispatcher:
             None if queue is None else queue.asked(setting),
             found.entry,
         )
-        command.value = read(setting, message.payload, context)
+        borrowed = loan(found, payload)
+        command.value = read(setting, borrowed.payload if borrowed else payload, context)
         contract = self._reader.contract
         if contract is not None and contract.release >= modes.SINCE:
             self._translate(command, context, queue)
         command.call = call_for(command.found, command.value)
+        if command.message is not None:
+            known = None if queue is None else queue.known(command.found.setting)
+            command.lease = self._lender.lease(command, borrowed, replace(context, asked=known))
 
     def _translate(self, command: Command, context: Context, queue: Queue | None) -> None:
         """Make of a newer release's modes what evcc has; Refused where it has none, or where that may not be set."""
@@ -202,8 +199,7 @@ class Dispatcher:
         """Give a command to its target's queue; or the outcome where it is not to be carried out."""
         if self._settings.dry_run:
             return DRY_RUN
-        if self._battery_mode is not None:
-            self._battery_mode.note(command)
+        self._lender.taken(command)
         self._add(command)
         return None
 
@@ -223,11 +219,25 @@ class Dispatcher:
         await queue.run()
         del self._queues[target]
 
-    async def _repeat(self, battery_mode: BatteryMode) -> None:
+    async def _lend(self) -> None:
+        """Send again what lapses, and give back what was borrowed."""
+        await self._lender.load()
         while True:
-            await asyncio.sleep(PERIOD)
-            if command := battery_mode.due(asyncio.get_running_loop().time()):
+            await asyncio.sleep(_TICK)
+            for turn in self._lender.turns():
+                self._send(turn)
+
+    def _send(self, turn: Turn) -> None:
+        """Queue a command of the bridge itself, unless one for the same setting is under way."""
+        now = asyncio.get_running_loop().time()
+        command = Command(None, now, now + self._settings.deadline, lease=turn.lease, repeats=turn.repeats)
+        try:
+            self._read(command, f"{turn.lease.topic}{_SET}", turn.payload)
+            queue = None if command.found is None else self._queues.get(command.found.target)
+            if queue is None or not queue.is_busy(command):
                 self._add(command)
+        except Refused as error:
+            self._lender.drop(turn.lease, str(error))
 
     async def _report_excess(self) -> None:
         while True:

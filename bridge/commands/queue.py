@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator
 from urllib.parse import quote
 
-from bridge.commands.answer import STOPPING, SUPERSEDED, Answers, Call, Command, Outcome, Status
+from bridge.commands.answer import Answers
+from bridge.commands.command import STOPPING, SUPERSEDED, Call, Command, Outcome, Status
 from bridge.errors import Invalid, Refused, Unreachable
 from bridge.evcc.client import EvccClient, Reply, Verdict
 from bridge.evcc.reader import Reader
@@ -82,8 +83,16 @@ class Queue:
         for command in reversed(list(self._commands())):
             if _found(command).setting.path == setting.path:
                 return command.value
+        return self.known(setting)
+
+    def known(self, setting: Setting) -> Value | Clear | None:
+        """What evcc was last set to that its state may not show yet; None where it shows all."""
         value, until = self._done.get(setting.path, (None, 0.0))
         return value if asyncio.get_running_loop().time() < until else None
+
+    def is_busy(self, command: Command) -> bool:
+        """Whether a command for the same setting waits, or is being sent."""
+        return any(_key(one) == _key(command) for one in self._commands())
 
     async def run(self) -> None:
         """Send what waits until nothing does; every command gets its answer."""

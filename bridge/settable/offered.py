@@ -4,17 +4,18 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.settable import setting as kinds
+from bridge.settable.loan import SCHEMA, is_lendable
 from bridge.settable.lookup import ANYWHERE, OUTSIDE, Found, leaf_of
 from bridge.settable.permission import FREE, Permission
 from bridge.settable.read import range_of
-from bridge.settable.setting import Setting, filled, unit_of
+from bridge.settable.setting import NO_MODE, Setting, filled, unit_of
 from bridge.settable.table import COST, PRICE, SETTINGS
 from bridge.state.releases import release
 from bridge.state.state import ABSENT, Change, Part, Scope, State
 
 CLEAR_WORD = "-"
 """What clears a setting that can be cleared."""
-NO_WORDS = ("", "unknown")
+NO_WORDS = ("", NO_MODE)
 """What evcc has where there is no mode."""
 _NOWHERE = State()
 _GENERAL = {COST.unit: "money or g per kWh", PRICE.unit: "money per kWh"}
@@ -155,8 +156,14 @@ def _entry(found: Found, part: Part, state: State) -> dict[str, Any]:
         **({"clear": CLEAR_WORD} if setting.clear else {}),
         "meaning": setting.meaning,
         **({} if isinstance(kind, kinds.Button) else {"state": f"{prefix}/{shown_in(setting, part, found.entry)}"}),
-        "schema": _clearable(_schema(kind, state, part)) if setting.clear else _schema(kind, state, part),
+        "schema": _payload_schema(setting, state, part),
     }
+
+
+def _payload_schema(setting: Setting, state: State, part: Part) -> dict[str, Any]:
+    schema = _schema(setting.kind, state, part)
+    clearable = _clearable(schema) if setting.clear else schema
+    return {"anyOf": [clearable, SCHEMA]} if is_lendable(setting) else clearable
 
 
 def _limits(kind: kinds.Kind, state: State, part: Part) -> dict[str, Any]:

@@ -296,7 +296,7 @@ def read_json(kind: Json, text: str, context: Context) -> Value:
 
 def read_item(kind: Item, value: Value, context: Context) -> Value:
     """A field of a list's entry, as the whole list with that field changed."""
-    entries = _list_in_force(kind, context)
+    entries = list_in_force(kind, context)
     if not 0 < context.entry <= len(entries) or not isinstance(entries[context.entry - 1], Mapping):
         raise Refused(f"is not there: evcc has {len(entries)} entries in {kind.key}, counted from 1")
     changed = list(entries)
@@ -304,7 +304,8 @@ def read_item(kind: Item, value: Value, context: Context) -> Value:
     return Value(value.shown, body=_wrapped(kind.whole, changed, context.state))
 
 
-def _list_in_force(kind: Item, context: Context) -> list[Any]:
+def list_in_force(kind: Item, context: Context) -> list[Any]:
+    """The list that evcc has, or was just asked for."""
     found = context.part.get(kind.key)
     if isinstance(context.asked, Value):
         found = context.asked.body

@@ -6,6 +6,9 @@ from typing import Any
 from bridge.state.rules import Release
 from bridge.state.state import Scope, State
 
+NO_MODE = "unknown"
+"""What evcc has where there is no mode, beside an empty text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Number:
@@ -137,6 +140,8 @@ class Setting:
     `since` is the first release of evcc that has the setting; None: every release. An evcc that has one of the keys
     `needs` has it as well, whatever its version. `once`: sent a single time, as a repetition would do harm.
     `instead` is what to use where evcc lacks the setting.
+    `lendable`: false where the value from before is not one value. `lapses`: evcc drops the value within 60 s unless
+    it is sent again.
     """
 
     scope: Scope
@@ -153,6 +158,8 @@ class Setting:
     needs: tuple[str, ...] = ()
     once: bool = False
     instead: str = ""
+    lendable: bool = True
+    lapses: bool = False
 
 
 def unit_of(kind: Kind, state: State) -> str:

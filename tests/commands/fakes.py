@@ -100,10 +100,15 @@ class FakeReader:
     state: State
     complete: bool = True
     contract: Contract | None = None
+    settled: bool = True
+    polls: int = 0
     reads: list[float] = field(default_factory=list)
 
     def after_command(self) -> None:
         self.reads.append(monotonic())
+
+    def refresh(self) -> None:
+        self.polls += 1
 
 
 @dataclass
@@ -113,6 +118,7 @@ class FakeMirror:
     commands: MessageQueue = field(default_factory=MessageQueue)
     connected: bool = True
     congested: bool = False
+    silent: bool = False
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     responses: list[tuple[str, dict[str, Any], bytes | None]] = field(default_factory=list)
     retained: dict[str, bytes] = field(default_factory=dict)
@@ -131,8 +137,12 @@ class FakeMirror:
         return True
 
     def set(self, source: str, topics: Mapping[str, bytes]) -> None:
-        assert source in topics
+        assert topics.keys() <= {source}
+        self.retained.pop(source, None)
         self.retained.update(topics)
+
+    async def stored(self, topic: str) -> bytes:
+        return self.retained.get(topic, b"")
 
     def erase(self, topic: str) -> None:
         self.erased.append(topic)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.commands.answer import Call
+from bridge.commands.command import Call
 from bridge.commands.queue import call_for
 from bridge.evcc.client import Reply
 from bridge.settable.lookup import Found

@@ -1,0 +1,71 @@
+"""A command, the call of evcc that it becomes, and what became of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from bridge.commands.leases import Lease
+from bridge.mqtt.message import Inbound
+from bridge.settable.lookup import Found
+from bridge.settable.value import Clear, Value
+
+
+class Status(StrEnum):
+    """What became of a command."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A status with its reason, and the HTTP status where evcc answered."""
+
+    status: Status
+    error: str | None = None
+    http: int | None = None
+
+
+STORED = Outcome(Status.STALE, "stored by the broker while nobody listened, and not carried out")
+LATE = Outcome(Status.STALE, "read after its deadline, behind too many others, and not carried out")
+SUPERSEDED = Outcome(Status.SUPERSEDED, "a newer command for the same setting came first")
+STOPPING = Outcome(Status.FAILED, "bridge is stopping")
+TOO_MANY = Outcome(Status.REFUSED, "too many commands")
+DRY_RUN = Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_run)")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to evcc, its path percent-encoded."""
+
+    method: str
+    path: str
+    params: dict[str, str] | None = None
+    json: Any = None
+
+    def __str__(self) -> str:
+        query = "&".join(f"{key}={value}" for key, value in (self.params or {}).items())
+        return f"{self.method} {self.path}{f'?{query}' if query else ''}"
+
+
+@dataclass(slots=True, eq=False)
+class Command:
+    """A command: as it came, as it was read, and what became of it. Times are those of the event loop.
+
+    `message` is None for one of the bridge's own, without an answer. `found`, `value` and `call` are
+    None as long as it has not been read. `lease` is what it borrows, or what the bridge `repeats` or gives back.
+    `outcome` is None as long as it has no answer.
+    """
+
+    message: Inbound | None
+    arrived: float
+    deadline: float
+    found: Found | None = None
+    value: Value | Clear | None = None
+    call: Call | None = None
+    lease: Lease | None = None
+    repeats: bool = False
+    outcome: Outcome | None = None

@@ -1,0 +1,174 @@
+"""Borrowed settings: which there are, until when, what each of them goes back to.
+
+Times are those of the event loop.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from bridge.errors import Refused
+from bridge.settable.loan import LONGEST, is_same
+from bridge.state.state import ABSENT
+from bridge.util.json import parse_json
+
+MOST = 200
+"""How many settings can be borrowed at once."""
+REPEATED = 29.0
+"""Seconds from one repetition of a value that lapses to the next; evcc drops it after 60 s."""
+
+# seconds after which evcc's state shows what evcc has been set to, however slowly it is read
+_UNSEEN = 60.0
+_LONGEST_TOPIC = 1024
+# seconds by which the wall clock may differ before the end of a lease is written anew
+_DRIFT = 2.0
+_LATEST = 1e11  # unix seconds of the year 5138
+
+
+@dataclass(slots=True, eq=False)
+class Lease:
+    """A setting, by its topic, that has a value until `ends`, and the one from before after it; None is cleared.
+
+    `ends` is infinite for a value that is only sent again and again. `until` is `ends` in unix seconds. `granted` is
+    when evcc took the value, None before. `seen`: evcc's state has shown it. `repeated` is when it was last sent.
+    `polls` is the number of polls after which evcc's state is newer than the end.
+    `earlier` is the lease that is in force again if evcc refuses this one.
+    """
+
+    topic: str
+    value: Any
+    before: Any
+    seconds: float
+    ends: float
+    lapses: bool = False
+    until: float = 0.0
+    granted: float | None = None
+    seen: bool = False
+    repeated: float = 0.0
+    polls: int | None = None
+    earlier: "Lease | None" = None
+
+
+class Leases:
+    """The leases in force, one a setting."""
+
+    def __init__(self) -> None:
+        self._leases: dict[str, Lease] = {}
+
+    def __iter__(self) -> Iterator[Lease]:
+        return iter(list(self._leases.values()))
+
+    def get(self, topic: str) -> Lease | None:
+        """The lease of a setting."""
+        return self._leases.get(topic)
+
+    def begin(self, lease: Lease) -> None:
+        """Note a lease before evcc is called; Refused when there are too many."""
+        old = self._leases.get(lease.topic)
+        if old is None and len(self._leases) >= MOST:
+            raise Refused(f"{MOST} settings are borrowed already")
+        if old is not None:
+            lease.earlier = old if old.granted is not None else old.earlier
+        self._leases[lease.topic] = lease
+
+    def grant(self, lease: Lease, now: float, *, sure: bool) -> None:
+        """Note that evcc has taken a value; not `sure`: it may have, and its state will show."""
+        lease.granted = lease.repeated = now
+        if sure:
+            lease.earlier = None
+
+    def withdraw(self, lease: Lease) -> None:
+        """Note that a lease is not in force: the one before it is again."""
+        if self._leases.get(lease.topic) is not lease:
+            return
+        if lease.earlier is None:
+            del self._leases[lease.topic]
+        else:
+            self._leases[lease.topic] = lease.earlier
+
+    def end(self, lease: Lease) -> None:
+        """Note that a lease is over."""
+        if self._leases.get(lease.topic) is lease:
+            del self._leases[lease.topic]
+
+    def overrule(self, topic: str, value: Any) -> None:
+        """Note that evcc has taken a value that was set without a lease.
+
+        A lease that evcc has not been asked for yet came after it, and goes back to it.
+        """
+        lease = self._leases.get(topic)
+        if lease is None:
+            return
+        if lease.granted is not None:
+            del self._leases[topic]
+        else:
+            lease.before, lease.earlier = value, None
+
+    def observe(self, lease: Lease, value: Any, now: float, *, settled: bool) -> bool:
+        """Note what evcc's state shows of a lease that was granted; False when somebody else has changed it.
+
+        Only a state that is `settled` says so: an evcc that is starting shows what it was configured with. A value
+        that lapses may be gone because nothing could repeat it.
+        """
+        if is_same(value, lease.value):
+            lease.seen = True
+            return True
+        late = lease.granted is not None and now - lease.granted > _UNSEEN and not lease.lapses
+        lapsed = lease.lapses and value in (None, ABSENT)
+        if settled and (lease.seen or late) and not lapsed:
+            self.withdraw(lease)
+            return False
+        return True
+
+    def dump(self, now: float, wall: float) -> bytes:
+        """The leases as JSON, for `bridge/leases`; empty for none."""
+        timed = [lease for lease in self if math.isfinite(lease.ends)]
+        for lease in timed:
+            until = wall + lease.ends - now
+            if abs(until - lease.until) > _DRIFT:
+                lease.until = round(until)
+        entries = [
+            {
+                "topic": lease.topic,
+                "value": lease.value,
+                "before": lease.before,
+                "for": lease.seconds,
+                "until": lease.until,
+            }
+            for lease in timed
+        ]
+        return orjson.dumps(entries) if entries else b""
+
+    def load(self, payload: bytes, now: float, wall: float) -> None:
+        """Take the leases of an earlier run, as far as they make sense and there are no newer ones.
+
+        A wall clock that was wrong then, or is now, prolongs none beyond its time from now on.
+        """
+        for entry in _entries(payload)[:MOST]:
+            topic, seconds, until = entry.get("topic"), _time(entry.get("for")), _time(entry.get("until"))
+            if not isinstance(topic, str) or len(topic) > _LONGEST_TOPIC or topic in self._leases:
+                continue
+            if not 0 < seconds <= LONGEST or not until:
+                continue
+            values = entry.get("value"), entry.get("before")
+            if any(isinstance(value, dict | list) for value in values):
+                continue
+            left = min(max(until - wall, 0), seconds)
+            self._leases[topic] = Lease(topic, *values, seconds, now + left, until=until, granted=now)
+
+
+def _entries(payload: bytes) -> list[dict[str, Any]]:
+    try:
+        entries = parse_json(payload or b"[]")
+    except ValueError:
+        return []
+    return [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+
+
+def _time(value: Any) -> float:
+    """Seconds; 0 for what is none."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and 0 < value < _LATEST else 0
