@@ -77,7 +77,8 @@ class Command:
     """A command: as it came, as it was read, and what became of it. Times are those of the event loop.
 
     `message` is None for one that the bridge sends by itself, which nobody waits for. `found`, `value` and `call` are
-    None as long as it has not been read. `outcome` is None as long as it has no answer.
+    None as long as it has not been read. `outcome` is None as long as it has no answer. `origin` is where it came from,
+    where that is known; `answered` gets the answer of one that did not come by MQTT.
     """
 
     message: Inbound | None
@@ -87,13 +88,15 @@ class Command:
     value: Value | Clear | None = None
     call: Call | None = None
     outcome: Outcome | None = None
+    origin: str = ""
+    answered: asyncio.Future[dict[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A command in the journal: when it was answered (unix seconds), its topic below the root, its payload, its answer.
 
-    `found` is None where the topic was no setting.
+    `found` is None where the topic was no setting. `origin` is `page`, or the response topic of an MQTT 5 client.
     """
 
     time: float
@@ -101,6 +104,12 @@ class Entry:
     payload: str
     found: Found | None
     answer: dict[str, Any]
+    origin: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """The entry as JSON, as `bridge/journal` has it."""
+        origin = {"origin": self.origin} if self.origin else {}
+        return {"time": round(self.time, 3), "topic": self.topic, "payload": self.payload, **origin, **self.answer}
 
     @property
     def ok(self) -> bool:
@@ -157,7 +166,10 @@ class Answers:
         self._publish(message, answer)
         topic = message.topic.removesuffix("/set")[:_LONGEST_TOPIC]
         self._mirror.tree.set(LAST, {LAST: orjson.dumps({"topic": topic, **answer})})
-        self.journal.add(Entry(time.time(), topic, _shown(message.payload), command.found, answer))
+        origin = command.origin or sanitize(message.response_topic or "", _LONGEST_TOPIC)
+        self.journal.add(Entry(time.time(), topic, _shown(message.payload), command.found, answer, origin))
+        if command.answered is not None and not command.answered.done():
+            command.answered.set_result(answer)
         if self._throttle.allows(now):
             self._write(topic, answer)
 

@@ -1,7 +1,7 @@
 """The topics of one site as the page shows them: value, unit, when it changed, how it is set, which name it repeats."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,6 +61,14 @@ class TopicTable:
         """Every row, by absolute topic; only those whose topic below the root begins with `prefix`."""
         return self._absolute({topic: self._shown(topic) for topic in self._rows if topic.startswith(prefix)})
 
+    def values(self) -> Iterator[tuple[Scope, str, str, bytes]]:
+        """Each value of evcc's state: scope, target, topic below that by today's name, payload; some come twice."""
+        for topic, row in self._rows.items():
+            scope, _, rest = topic.partition("/")
+            if scope in _SCOPES:
+                target, _, key = ("", "", rest) if scope == Scope.SITE else rest.partition("/")
+                yield Scope(scope), target, todays_name(Scope(scope), key), row.payload
+
     def value(self, topic: str) -> str:
         """The payload of a topic below the root; empty where there is none."""
         row = self._rows.get(topic)
@@ -119,12 +127,16 @@ class TopicTable:
 
 def description(topic: str, payload: bytes) -> Description | None:
     """What a topic below the root is, by whatever name of it; None where that is not known."""
-    scope, _, key = topic.partition("/")
+    scope, _, rest = topic.partition("/")
     if scope not in _SCOPES:
         return describe_extra(topic, payload)
-    if scope != Scope.SITE:
-        key = key.partition("/")[2]
+    key = _key(Scope(scope), rest)
     return describe(Scope(scope), todays_name(Scope(scope), key), payload) if key else None
+
+
+def _key(scope: Scope, rest: str) -> str:
+    """What is below the site, a loadpoint or a vehicle."""
+    return rest if scope is Scope.SITE else rest.partition("/")[2]
 
 
 def _set_topics(commands: bytes) -> dict[str, str]:

@@ -44,6 +44,12 @@ class View:
             for name, site in self.sites.items():
                 group.create_task(self._follow_journal(name, site), name="web journal")
 
+    def refresh(self) -> None:
+        """Take over what has changed in the topics."""
+        for table in self.topics.values():
+            if rows := table.refresh():
+                self._feed.add("topics", rows)
+
     def journal(self, name: str | None = None) -> list[dict[str, Any]]:
         """The last 200 commands of one site, or of all, the oldest first."""
         names = [name] if name is not None else self.sites
@@ -87,7 +93,7 @@ class View:
 
     def _all_topics(self) -> bytes:
         """The event with all topics; the same object for all readers as long as nothing changes."""
-        self._refresh_topics()
+        self.refresh()
         revision = tuple(table.revision for table in self.topics.values())
         if self._snapshot[0] != revision:
             rows = {topic: row for table in self.topics.values() for topic, row in table.rows().items()}
@@ -99,7 +105,7 @@ class View:
         words: Any = None
         count, counted = self.lines.count, loop.time()
         while True:
-            self._refresh_topics()
+            self.refresh()
             now = {name: health.words() for name, health in self.health.items()}
             if now != words or loop.time() - counted > _COUNTERS:
                 words, counted = now, loop.time()
@@ -108,11 +114,6 @@ class View:
                 self._feed.add("log", self.lines.after(count))
                 count = self.lines.count
             await self._pause()
-
-    def _refresh_topics(self) -> None:
-        for table in self.topics.values():
-            if rows := table.refresh():
-                self._feed.add("topics", rows)
 
     async def _pause(self) -> None:
         if self.readers:
