@@ -21,7 +21,7 @@ function header() {
   const theme = localStorage.getItem("theme") ?? "auto";
   const themes = h("select", { "aria-label": t("theme"), onchange: (event) => setTheme(event.target.value) },
     ...["auto", "light", "dark"].map((key) => option(key, t(key), theme)));
-  replace(document.getElementById("header"), h("h1", {}, "evcc-bridge"), h("nav", { "aria-label": t("pages") }, links), languages, themes);
+  replace(document.getElementById("header"), h("h1", {}, "evcc-bridge"), h("nav", { "aria-label": t("pages") }, links), h("div", { class: "choices" }, languages, themes));
   update(document.getElementById("skip"), t("skip"));
   document.documentElement.lang = language;
   setTheme(theme);
@@ -37,7 +37,7 @@ function setTheme(theme) {
 }
 
 function route() {
-  const [wanted, rest] = decodeURIComponent(location.hash.slice(1)).split(":", 2);
+  const [, wanted, rest] = /^([^:]*):?(.*)$/s.exec(decodeURIComponent(location.hash.slice(1)));
   const chosen = wanted in VIEWS ? wanted : "overview";
   if (chosen !== name) {
     name = chosen;

@@ -6,7 +6,7 @@ import { send } from "./store.js";
 
 const LONG = new Set(["plan", "json"]);
 
-export function control(topic, entry, current = "") {
+export function control(topic, entry, current = "", label = t("newValue")) {
   const output = h("output", { "aria-live": "polite", class: "small" });
   const submit = async (text) => {
     output.className = "small";
@@ -16,10 +16,10 @@ export function control(topic, entry, current = "") {
   const field = entry.kind === "button" ? null : input(entry, current);
   const unit = entry.unit ? ` (${entry.unit})` : "";
   const form = h("form", { class: "set", onsubmit: (event) => { event.preventDefault(); submit(field ? field.value : "1"); } },
-    field && h("label", {}, h("span", { class: "small faint" }, `${topic.split("/").at(-2)}: ${t("newValue")}${unit}`), field),
+    field && h("label", {}, h("span", { class: "small faint" }, `${label}${unit}`), field),
     h("button", { class: "primary" }, t(field ? "set" : "run")),
     "clear" in entry && h("button", { type: "button", onclick: () => submit(entry.clear) }, t("clear")),
-    field && h("span", { class: "small faint" }, entry.takes), output);
+    field && field.tagName !== "SELECT" && h("span", { class: "small faint" }, entry.takes), output);
   return form;
 }
 

@@ -2,10 +2,11 @@
 
 import { language, t } from "./i18n.js";
 
+const locale = navigator.language.startsWith(language) ? navigator.language : language;
 const numbers = new Map();
 
 export function amount(value, digits = 3) {
-  if (!numbers.has(digits)) numbers.set(digits, new Intl.NumberFormat(language, { maximumFractionDigits: digits }));
+  if (!numbers.has(digits)) numbers.set(digits, new Intl.NumberFormat(locale, { maximumFractionDigits: digits }));
   return numbers.get(digits).format(value);
 }
 
@@ -15,8 +16,8 @@ export function watts(value) {
   return size >= 1000 ? `${amount(value / 1000, size >= 10000 ? 1 : 2)} kW` : `${amount(value, 0)} W`;
 }
 
-const moments = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
-const times = new Intl.DateTimeFormat(language, { timeStyle: "medium" });
+const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
+const times = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 
 export const moment = (seconds) => moments.format(seconds * 1000);
 export const clock = (seconds) => (Date.now() / 1000 - seconds < 72000 ? times : moments).format(seconds * 1000);

@@ -160,10 +160,12 @@ class Loadpoint {
   draw() {
     const of = (key) => value(`${this.topic}/${key}`);
     const soc = number(`${this.topic}/vehicleSoc`) ?? 0;
-    const limit = number(`${this.topic}/effectiveLimitSoc`) || number(`${this.topic}/limitSoc`) || 100;
+    const limit = number(`${this.topic}/effectiveLimitSoc`) || number(`${this.topic}/limitSoc`) || 0;
     const there = of("connected") === "true";
     const heating = of("chargerFeatureHeating") === "true";
-    const charge = there && soc ? `${amount(soc, 0)} ${heating ? "°C" : "%"}, ${t("limit")} ${amount(limit, 0)} ${heating ? "°C" : "%"}` : "–";
+    const unit = heating ? "°C" : "%";
+    const goal = limit && !(heating && limit === 100) ? `, ${t("limit")} ${amount(limit, 0)} ${unit}` : "";
+    const charge = there && soc ? `${amount(soc, 0)} ${unit}${goal}` : "–";
     update(this.title, of("title") || t("loadpoint", this.index));
     update(this.state, t(of("charging") === "true" ? "isCharging" : there ? "isConnected" : "isFree"));
     update(this.facts.power, watts(number(`${this.topic}/chargePower`)));
@@ -172,7 +174,7 @@ class Loadpoint {
     update(this.facts.mode, of("mode") ?? "–");
     update(this.facts.plan, of("planActive") === "true" || of("effectivePlanTime") ? moment(Number(of("effectivePlanTime") || of("planProjectedEnd") || 0)) : "–");
     this.level.style.width = `${there ? Math.min(Math.max(soc, 0), 100) : 0}%`;
-    this.limit.style.left = `${Math.min(limit, 99)}%`;
+    this.limit.style.left = `${Math.min(limit || 100, 99)}%`;
     this.bar.setAttribute("aria-label", `${t("charge")}: ${charge}`);
     this.drawForm();
   }
@@ -182,6 +184,6 @@ class Loadpoint {
     const key = JSON.stringify(entry || null);
     if (key === this.key) return;
     this.key = key;
-    replace(this.form, entry ? control(`${this.topic}/mode/set`, entry, value(`${this.topic}/mode`)) : null);
+    replace(this.form, entry ? control(`${this.topic}/mode/set`, entry, value(`${this.topic}/mode`), t("mode")) : null);
   }
 }

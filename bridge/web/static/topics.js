@@ -10,6 +10,7 @@ import { setting, store } from "./store.js";
 const HEIGHT = 52; // of a row, as in the style sheet
 const MARGIN = 8; // rows beyond the visible ones
 const FLASH = 1500; // milliseconds
+const SCOPES = ["/site/", "/loadpoints", "/vehicles", "/bridge/"];
 const collator = new Intl.Collator("en", { numeric: true });
 
 export class Topics {
@@ -33,7 +34,8 @@ export class Topics {
   }
 
   open(topic) {
-    if (topic && store.topics.has(topic)) this.select(topic);
+    this.wanted = topic;
+    if (topic && store.topics.has(topic)) this.show(topic);
   }
 
   update(kind, changes) {
@@ -45,10 +47,17 @@ export class Topics {
     else if (kind === "commands" && this.selected) this.drawDetail();
   }
 
+  show(topic) {
+    this.wanted = "";
+    this.move(topic);
+    this.select(topic);
+  }
+
   sort() {
     this.shape = store.shape;
-    this.sorted = [...store.topics.keys()].sort(collator.compare);
+    this.sorted = [...store.topics.keys()].sort((one, other) => rank(one) - rank(other) || collator.compare(one, other));
     this.filter();
+    if (this.wanted && store.topics.has(this.wanted)) this.show(this.wanted);
   }
 
   filter() {
@@ -191,6 +200,12 @@ export class Topics {
     const site = Object.values(store.health).find(({ root }) => this.selected.startsWith(`${root}/`));
     update(this.code, snippet(this.program.value, this.selected, row, site?.addresses.broker ?? "broker:1883", row.set && setting(row.set)));
   }
+}
+
+// evcc's values come first, what is about the bridge last
+function rank(topic) {
+  const found = SCOPES.findIndex((scope) => topic.includes(scope));
+  return found < 0 ? SCOPES.length - 1.5 : found;
 }
 
 function copyButton(label, text) {
