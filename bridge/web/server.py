@@ -82,15 +82,16 @@ class _Uvicorn(uvicorn.Server):
         try:
             await super().serve(sockets)
         finally:
-            self._end()
+            await self._end()
 
-    def _end(self) -> None:
+    async def _end(self) -> None:
         for listening in getattr(self, "servers", ()):  # there from the start on
             listening.close()
         for connection in list(self.server_state.connections):
-            connection.transport.abort()  # type: ignore[union-attr] # there from its beginning
+            connection.transport.abort()
         for task in self.server_state.tasks:
             task.cancel()
+        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
 
 
 class Connection(H11Protocol):

@@ -23,7 +23,9 @@ LISTEN = "0.0.0.0:7071"
 
 
 def settings(**web: Any) -> Settings:
-    return Settings.model_validate({"web": {"listen": "127.0.0.1:7071", **web}, "mqtt": {"url": "mqtt://me:S3CR3T@box"}})
+    return Settings.model_validate(
+        {"web": {"listen": "127.0.0.1:7071", **web}, "mqtt": {"url": "mqtt://me:S3CR3T@box"}}
+    )
 
 
 class House:
