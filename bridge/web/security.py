@@ -3,7 +3,7 @@
 import hmac
 import re
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, auto
 from fnmatch import translate
 from ipaddress import ip_address, ip_network
 from socket import gethostname
@@ -36,9 +36,9 @@ _MOST_FAILURES, _PERIOD = 10, 60.0  # wrong tokens in so many seconds, of all cl
 class Access(Enum):
     """Why a request may be answered, or that it may not."""
 
-    TOKEN = "token"
-    ADDRESS = "address"
-    DENIED = "denied"
+    TOKEN = auto()
+    ADDRESS = auto()
+    DENIED = auto()
 
 
 @dataclass(slots=True)

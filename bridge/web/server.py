@@ -24,6 +24,7 @@ _MOST_CONNECTIONS = 256
 _BACKLOG = 64
 _REQUEST = 20.0  # seconds in which a request must have come
 _UNREAD = 60.0  # seconds that a client may leave what it is sent unread
+_END = 0.5  # seconds in which requests end when the server does
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
@@ -89,9 +90,10 @@ class _Uvicorn(uvicorn.Server):
             listening.close()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        if tasks := set(self.server_state.tasks):
+            await asyncio.wait(tasks, timeout=_END)  # they end by themselves where nobody is connected any more
         for task in self.server_state.tasks:
             task.cancel()
-        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
 
 
 class Connection(H11Protocol):

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from asyncio import TaskGroup
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -35,20 +34,36 @@ class View:
         """How many streams are being read."""
         self._feed = Feed()
         self._looked = asyncio.Event()
+        self._journalled = dict.fromkeys(sites, 0)
+        self._logged = 0
         self._snapshot: tuple[object, bytes] = (None, b"")
 
     async def run(self) -> None:
         """Follow what changes until cancelled."""
-        async with TaskGroup() as group:
-            group.create_task(self._follow_values(), name="web values")
-            for name, site in self.sites.items():
-                group.create_task(self._follow_journal(name, site), name="web journal")
+        loop = asyncio.get_running_loop()
+        words: Any = None
+        counted = loop.time()
+        while True:
+            self.refresh()
+            now = {name: health.words() for name, health in self.health.items()}
+            if now != words or loop.time() - counted > _COUNTERS:
+                words, counted = now, loop.time()
+                self._feed.add("health", {name: health.whole() for name, health in self.health.items()})
+            await self._pause()
 
     def refresh(self) -> None:
-        """Take over what has changed in the topics."""
+        """Take over what has changed in topics, journals and log."""
         for table in self.topics.values():
             if rows := table.refresh():
                 self._feed.add("topics", rows)
+        for name, site in self.sites.items():
+            journal = site.dispatcher.journal
+            if fresh := journal.total - self._journalled[name]:
+                self._journalled[name] = journal.total
+                self._feed.add("journal", [self._entry(name, entry) for entry in [*journal.entries][-fresh:]])
+        if lines := self.lines.after(self._logged):
+            self._logged = self.lines.count
+            self._feed.add("log", lines)
 
     def journal(self, name: str | None = None) -> list[dict[str, Any]]:
         """The last 200 commands of one site, or of all, the oldest first."""
@@ -70,6 +85,7 @@ class View:
         self.readers += 1
         try:
             while True:
+                self.refresh()  # so that no entry is in what comes first and in an event
                 position = self._feed.end
                 for event in self._everything():
                     yield event
@@ -93,27 +109,11 @@ class View:
 
     def _all_topics(self) -> bytes:
         """The event with all topics; the same object for all readers as long as nothing changes."""
-        self.refresh()
         revision = tuple(table.revision for table in self.topics.values())
         if self._snapshot[0] != revision:
             rows = {topic: row for table in self.topics.values() for topic, row in table.rows().items()}
             self._snapshot = revision, encode("topics", rows)
         return self._snapshot[1]
-
-    async def _follow_values(self) -> None:
-        loop = asyncio.get_running_loop()
-        words: Any = None
-        count, counted = self.lines.count, loop.time()
-        while True:
-            self.refresh()
-            now = {name: health.words() for name, health in self.health.items()}
-            if now != words or loop.time() - counted > _COUNTERS:
-                words, counted = now, loop.time()
-                self._feed.add("health", {name: health.whole() for name, health in self.health.items()})
-            if self.lines.count > count:
-                self._feed.add("log", self.lines.after(count))
-                count = self.lines.count
-            await self._pause()
 
     async def _pause(self) -> None:
         if self.readers:
@@ -125,10 +125,6 @@ class View:
                 await self._looked.wait()
         except TimeoutError:
             return
-
-    async def _follow_journal(self, name: str, site: Site) -> None:
-        async for entry in site.dispatcher.journal.follow():
-            self._feed.add("journal", [self._entry(name, entry)])
 
     def _entry(self, name: str, entry: Entry) -> dict[str, Any]:
         fields = entry.fields()

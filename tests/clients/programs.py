@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NODE_PACKAGES = ("node-red@4.1.15", "@flowfuse/node-red-dashboard@1.30.2", "mqtt@5.16.0")
+AXE_PACKAGES = ("axe-core@4",)
 HOME_ASSISTANT_PACKAGES = ("homeassistant==2025.4.4", "home-assistant-frontend==20250411.0", "paho-mqtt==2.1.0")
 _INSTALLATION = 900  # seconds; Home Assistant takes three minutes on a small machine
 # not below a directory like ~/.cache: the dashboard's web server finds no file whose path has a dot in front
@@ -30,6 +31,24 @@ def node_modules() -> Path:
             (directory / "package.json").write_text('{"private": true}')
             _run([npm, "install", "--no-audit", "--no-fund", *NODE_PACKAGES], directory)
     return directory / "node_modules"
+
+
+def axe() -> str:
+    """The source of axe-core, which finds what keeps people from using a page."""
+    npm, directory = _program("npm"), _CACHE / "axe"
+    with _installing(directory, AXE_PACKAGES) as needed:
+        if needed:
+            (directory / "package.json").write_text('{"private": true}')
+            _run([npm, "install", "--no-audit", "--no-fund", *AXE_PACKAGES], directory)
+    return (directory / "node_modules/axe-core/axe.min.js").read_text()
+
+
+def chromium() -> str:
+    """Debian's Chromium, or Chrome."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        raise MissingError("chromium is not installed")
+    return found
 
 
 def home_assistant() -> Path:

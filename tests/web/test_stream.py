@@ -16,38 +16,16 @@ from bridge.web import feed, server, view
 from bridge.web.api import _MOST_STREAMS
 from bridge.web.feed import Feed
 from bridge.web.server import Server
-from tests.broker.ports import free_port
+from tests.web import serving as page
 from tests.web.house import House
 
 
 @asynccontextmanager
 async def serving(**web: Any) -> AsyncIterator[tuple[House, httpx.AsyncClient]]:
-    """A house whose page is served on a port of its own."""
-    port = free_port()
-    house = House(listen=f"127.0.0.1:{port}", **web)
-    page = Server(house.settings.web, {"evcc": house.site}, house.lines)
-    house.view = page._view
+    """A house whose page is served, and a client of it."""
     limits = httpx.Limits(max_connections=None)
-    async with (
-        TaskGroup() as group,
-        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=20, limits=limits) as http,
-    ):
-        running = group.create_task(page.run())
-        await until_open(port)
+    async with page.serving(**web) as (house, url), httpx.AsyncClient(base_url=url, timeout=20, limits=limits) as http:
         yield house, http
-        running.cancel()
-
-
-async def until_open(port: int) -> None:
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
 
 
 async def events(response: httpx.Response) -> AsyncIterator[tuple[str, Any]]:

@@ -133,8 +133,10 @@ export class Topics {
     if (event.key in steps) {
       event.preventDefault();
       this.move(this.topics[Math.min(Math.max(position + steps[event.key], 0), this.topics.length - 1)]);
-    } else if (event.key === "Enter" && this.selected) this.select(this.selected, true);
-    else if (event.key === "Escape") this.close();
+    } else if (event.key === "Enter" && this.selected) {
+      event.preventDefault(); // it would press the button that gets the focus
+      this.select(this.selected, true);
+    } else if (event.key === "Escape") this.close();
   }
 
   move(topic) {
