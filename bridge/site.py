@@ -56,8 +56,8 @@ class Site:
             parts.create_task(self.extras.run(), name="extras")
             parts.create_task(self.announcer.run(), name="discovery")
             parts.create_task(self.report.run(), name="report")
-            if self._settings.mqtt.refresh:
-                parts.create_task(self._refresh(self._settings.mqtt.refresh), name="refresh")
+            if self.settings.mqtt.refresh:
+                parts.create_task(self._refresh(self.settings.mqtt.refresh), name="refresh")
 
     async def _follow(self) -> None:
         """Hand on what changed: topics first, so that an event or an announcement never precedes its value."""

@@ -17,7 +17,7 @@ class HealthView:
         """The condition without counters; to be called about once a second, for `since`."""
         site = self._site
         words = {
-            "evcc": site.mirror.topics.get("bridge/evcc", b"").decode() or site.reader.health.word,
+            "evcc": site.mirror.tree.topics.get("bridge/evcc", b"").decode() or site.reader.health.word,
             "push": site.reader.push_alive,
             "broker": site.mirror.connected,
         }
@@ -39,14 +39,14 @@ class HealthView:
             "evcc_version": site.reader.state.version or None,
             "mqtt_version": site.mirror.version,
             "addresses": {"evcc": settings.evcc.address.shown, "broker": settings.mqtt.address.shown},
-            "topics": len(site.mirror.topics),
+            "topics": len(site.mirror.tree.topics),
             "counters": site.report.counters(),
         }
 
     def hindrance(self) -> str:
         """Why `status` is not `online`; empty where it is."""
         site = self._site
-        if site.mirror.topics.get("status") == b"online" and site.mirror.connected:
+        if site.mirror.tree.topics.get("status") == b"online" and site.mirror.connected:
             return ""
         words = self.words()
         broker = "connected" if words["broker"] else "not connected"

@@ -43,7 +43,7 @@ class TopicTable:
 
     def refresh(self) -> dict[str, Any]:
         """Take over what the mirror has now; the rows that changed, by absolute topic, None where one is gone."""
-        topics, now = self._site.mirror.topics, time.time()
+        topics, now = self._site.mirror.tree.topics, time.time()
         known = self._rows
         changed = [
             topic for topic, payload in topics.items() if (row := known.get(topic)) is None or row.payload != payload
@@ -94,7 +94,7 @@ class TopicTable:
         if COMMANDS in changed:
             self._set_topics = _set_topics(self._rows[COMMANDS].payload)
             self._described = {}  # its units change with the house's currency
-        shape = self._site.mirror.shape, by_title.targets(self._site.reader.state)
+        shape = self._site.mirror.tree.shape, by_title.targets(self._site.reader.state)
         if shape != self._shape:
             self._shape = shape
             self._aliases = _aliases(self._rows, self._site.reader.state)

@@ -11,8 +11,8 @@ from typing import Any, Self
 import httpx
 import websockets
 
-from tests.clients import programs
 from tests.broker.ports import free_port
+from tests.clients import programs
 from tests.clients.process import Process
 
 _START = 30.0  # seconds

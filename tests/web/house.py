@@ -42,7 +42,7 @@ class House:
     def take(self, body: bytes) -> None:
         """Take a state of evcc over, as a poll does."""
         state = self.site.reader.state = parse(body)
-        self.site.mirror.update(Layout(Selection(), aliases=True).everything(state))
+        self.site.mirror.tree.update(Layout(Selection(), aliases=True).everything(state))
         self.site.report._publish_commands()
 
     def app(self) -> Starlette:

@@ -28,7 +28,7 @@ class TestTopics:
         house = House()
         async with house.client() as http:
             rows = (await http.get("/api/topics")).json()
-        expected = {f"evcc/{topic}": payload.decode() for topic, payload in house.site.mirror.topics.items()}
+        expected = {f"evcc/{topic}": payload.decode() for topic, payload in house.site.mirror.tree.topics.items()}
         assert {topic: row["value"] for topic, row in rows.items()} == expected
 
     async def test_names_of_other_releases(self) -> None:
@@ -54,17 +54,17 @@ class TestTopics:
         house = House()
         table = house.view.topics["evcc"]
         table.refresh()
-        house.site.mirror.set("x", {"site/one": b"1"})
+        house.site.mirror.tree.set("x", {"site/one": b"1"})
         assert table.refresh().keys() == {"evcc/site/one", "evcc/bridge/published"}
-        house.site.mirror.set("x", {"site/one": b"2"})
+        house.site.mirror.tree.set("x", {"site/one": b"2"})
         assert table.refresh()["evcc/site/one"]["value"] == "2"
-        house.site.mirror.set("x", {})
+        house.site.mirror.tree.set("x", {})
         assert table.refresh() == {"evcc/site/one": None}
         assert table.refresh() == {}
 
     async def test_a_title_with_markup_is_text(self) -> None:
         house = House(None)
-        house.site.mirror.set("x", {"loadpoints/1/title": b"<script>alert(1)</script>"})
+        house.site.mirror.tree.set("x", {"loadpoints/1/title": b"<script>alert(1)</script>"})
         async with house.client() as http:
             response = await http.get("/api/topics")
         assert response.headers["content-type"] == "application/json"
@@ -208,5 +208,5 @@ async def test_a_prefix_that_is_no_path(prefix: str) -> None:
 
 def test_the_settings_of_the_page_are_json() -> None:
     house = House()
-    commands = json.loads(house.site.mirror.topics["bridge/commands"])
+    commands = json.loads(house.site.mirror.tree.topics["bridge/commands"])
     assert {"topic", "kind", "takes", "meaning"} <= commands[0].keys()

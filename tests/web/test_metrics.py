@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def one(**labels: str) -> frozenset[tuple[str, str]]:
 async def test_values_have_names_units_and_labels(release: str) -> None:
     house = House(release)
     found = await samples(house)
-    topics = house.site.mirror.topics
+    topics = house.site.mirror.tree.topics
     assert found["evcc_pv_power_watts", one()] == float(topics["site/pvPower"])
     assert found["evcc_grid_power_watts", one()] == float(topics["site/grid/power"])
     title = topics["loadpoints/1/title"].decode()
@@ -74,7 +75,7 @@ async def test_the_bridges_own() -> None:
 
 async def test_no_key_takes_a_name_of_the_bridge_or_breaks_the_format() -> None:
     house = House(None)
-    house.site.mirror.set(
+    house.site.mirror.tree.set(
         "x",
         {
             "site/bridgeTopics": b"5",
@@ -121,3 +122,16 @@ class TestDashboard:
         assert all(panel["title"] for panel in self.board["panels"])
         assert len(set(places)) == len(places)
         assert len({panel["id"] for panel in self.board["panels"]}) == len(places)
+
+
+async def test_telegraf_reads_topics_that_there_are() -> None:
+    (block,) = re.findall(r"```toml\n(\[\[inputs.*?)```", (DASHBOARD.parents[2] / "docs/web.md").read_text(), re.DOTALL)
+    (consumer,) = tomllib.loads(block)["inputs"]["mqtt_consumer"]
+    topics = House().site.mirror.tree.topics
+    parsed = [each["topic"] for each in consumer["topic_parsing"]]
+    for topic in consumer["topics"]:
+        pattern = re.compile(topic.removeprefix("evcc/").replace("+", "[^/]+"))
+        found = {name: payload for name, payload in topics.items() if pattern.fullmatch(name)}
+        assert found, topic
+        assert all(re.fullmatch(rb"-?[\d.]+", payload) for payload in found.values()), topic
+        assert any(re.fullmatch(one.replace("+", "[^/]+"), topic) for one in parsed), topic

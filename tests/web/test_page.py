@@ -39,7 +39,7 @@ async def text_of(page: "Page", selector: str) -> str:
 class TestChanges:
     async def test_a_change_is_there_at_once(self, open_page: Open) -> None:
         async with serving() as (house, url):
-            house.site.mirror.set("x", {"site/aaa": b"t0"})
+            house.site.mirror.tree.set("x", {"site/aaa": b"t0"})
             page = await open_page(f"{url}/#topics:evcc/site/aaa")
             row = "document.querySelector('.row[aria-selected=true] .value')"
             await until(page, f"{row}?.textContent === 't0'")
@@ -49,7 +49,7 @@ class TestChanges:
                   .observe({row}, {{ childList: true, characterData: true, subtree: true }}); }}"""
             )
             for number in range(1, 31):
-                house.site.mirror.set("x", {"site/aaa": b"t%d" % (time.time() * 1000)})
+                house.site.mirror.tree.set("x", {"site/aaa": b"t%d" % (time.time() * 1000)})
                 await until(page, f"window.delays.length >= {number}")
             delays = sorted(await page.evaluate("window.delays"))
         print(f"change to page: median {delays[15]} ms, p95 {delays[28]} ms")  # noqa: T201
@@ -57,35 +57,35 @@ class TestChanges:
 
     async def test_it_flashes(self, open_page: Open) -> None:
         async with serving() as (house, url):
-            house.site.mirror.set("x", {"site/aaa": b"1"})
+            house.site.mirror.tree.set("x", {"site/aaa": b"1"})
             page = await open_page(f"{url}/#topics:evcc/site/aaa")
             await page.locator(".row[aria-selected=true]").wait_for()
             assert not await page.locator(".row.flash").count()
-            house.site.mirror.set("x", {"site/aaa": b"2"})
+            house.site.mirror.tree.set("x", {"site/aaa": b"2"})
             await page.locator(".row.flash[aria-selected=true]").wait_for()
 
     async def test_what_comes_and_goes(self, open_page: Open) -> None:
         async with serving() as (house, url):
             page = await open_page(f"{url}/#topics")
             await page.fill("input[type=search]", "brandNew")
-            house.site.mirror.set("x", {"site/brandNew": b"1"})
+            house.site.mirror.tree.set("x", {"site/brandNew": b"1"})
             await page.locator(".row").wait_for()
-            house.site.mirror.set("x", {})
+            house.site.mirror.tree.set("x", {})
             await page.locator(".row").wait_for(state="detached")
 
 
 class TestOverview:
     async def test_the_house_in_one_picture(self, open_page: Open) -> None:
         async with serving() as (house, url):
-            house.site.mirror.set("x", {})
+            house.site.mirror.tree.set("x", {})
             page = await open_page(url)
             label = await page.locator(".picture svg").get_attribute("aria-label")
             for part in ("Grid", "Solar", "Battery", "Home", "Charging"):
                 assert part in (label or "")
             titles = await page.locator(".point h3").all_inner_texts()
-            expected = [house.site.mirror.topics[f"loadpoints/{n}/title"].decode() for n in range(1, len(titles) + 1)]
+            expected = [house.site.mirror.tree.topics[f"loadpoints/{n}/title"].decode() for n in range(1, len(titles) + 1)]
             assert titles == expected
-            assert len(titles) == int(house.site.mirror.topics["loadpoints"])
+            assert len(titles) == int(house.site.mirror.tree.topics["loadpoints"])
 
     async def test_connections_and_the_problem(self, open_page: Open) -> None:
         async with serving() as (house, url):
@@ -114,7 +114,7 @@ class TestOverview:
         title = '<img src=x onerror="document.title=1">&amp;<script>alert(1)</script>'
         async with serving(release=None) as (house, url):
             rows = {"loadpoints": b"1", "loadpoints/1/title": title.encode(), "site/siteTitle": title.encode()}
-            house.site.mirror.set("x", rows)
+            house.site.mirror.tree.set("x", rows)
             page = await open_page(url)
             await page.locator(".point h3").wait_for()
             assert await text_of(page, ".point h3") == title
@@ -162,7 +162,7 @@ class TestTopics:
     async def test_5000_topics_stay_smooth(self, open_page: Open) -> None:
         async with serving() as (house, url):
             topics = {f"site/many/{number}/value": b"%d" % number for number in range(5000)}
-            house.site.mirror.set("x", topics)
+            house.site.mirror.tree.set("x", topics)
             page = await open_page(f"{url}/#topics")
             await until(page, "document.querySelector('.tools [role=status]')?.textContent.includes('5')")
             assert await page.locator(".row").count() < 100
@@ -188,7 +188,7 @@ class TestTopics:
             }""")
             print(f"5,000 topics: median {spent[7]:.0f} ms, worst {spent[-1]:.0f} ms")  # noqa: T201
             assert spent[7] < 50 * BUSY
-            house.site.mirror.set("x", {**topics, "site/many/4999/value": b"changed"})
+            house.site.mirror.tree.set("x", {**topics, "site/many/4999/value": b"changed"})
             await page.fill("input[type=search]", "many/4999")
             await page.get_by_text("changed", exact=True).first.wait_for()
 
@@ -319,7 +319,7 @@ class TestAccess:
             await page.get_by_role("button").click()
             await page.locator(".picture svg").wait_for()
             assert page.url == there
-            house.site.mirror.set("x", {"site/aaa": b"1"})
+            house.site.mirror.tree.set("x", {"site/aaa": b"1"})
             await page.goto(f"{there}#topics:evcc/site/aaa")
             await page.locator(".row[aria-selected=true]").wait_for()
             await page.goto(f"{there}#exports")

@@ -54,10 +54,10 @@ class TestEvents:
             first = [await anext(found) for _ in range(5)]
             assert [name for name, _ in first] == ["hello", "topics", "health", "journal", "log"]
             assert first[0][1]["write"] is False
-            assert first[1][1].keys() == {f"evcc/{topic}" for topic in house.site.mirror.topics}
-            house.site.mirror.set("x", {"site/one": b"1"})
+            assert first[1][1].keys() == {f"evcc/{topic}" for topic in house.site.mirror.tree.topics}
+            house.site.mirror.tree.set("x", {"site/one": b"1"})
             assert (await next_of(found, "topics"))["evcc/site/one"]["value"] == "1"
-            house.site.mirror.set("x", {})
+            house.site.mirror.tree.set("x", {})
             assert (await next_of(found, "topics"))["evcc/site/one"] is None
 
     async def test_commands_problems_and_log_lines(self) -> None:
@@ -80,7 +80,7 @@ class TestEvents:
             delays = []
             for number in range(20):
                 began = loop.time()
-                house.site.mirror.set("x", {"site/one": b"%d" % number})
+                house.site.mirror.tree.set("x", {"site/one": b"%d" % number})
                 while "evcc/site/one" not in await next_of(found, "topics"):
                     pass
                 delays.append(loop.time() - began)
@@ -108,7 +108,7 @@ class TestSlowReaders:
         reader = house.view.events()
         names = [(await anext(reader)).split(b"\n")[0] for _ in range(6)]
         for number in range(600):
-            house.site.mirror.set("x", {"site/one": b"%d" % number})
+            house.site.mirror.tree.set("x", {"site/one": b"%d" % number})
             house.view.refresh()
         names += [(await anext(reader)).split(b"\n")[0] for _ in range(2)]
         await reader.aclose()  # type: ignore[attr-defined]
@@ -130,7 +130,7 @@ class TestSlowReaders:
                 number = 0
                 while house.view.readers:  # it never reads
                     number += 1
-                    house.site.mirror.set("x", {f"site/one{number % 20}": b"%d" % number + payload})
+                    house.site.mirror.tree.set("x", {f"site/one{number % 20}": b"%d" % number + payload})
                     await asyncio.sleep(0.01)
             connection.close()
             assert (await http.get("/healthz")).status_code == 200
@@ -147,7 +147,7 @@ class TestManyReaders:
                 await next_of(stream, "log")
             assert house.view.readers == _MOST_STREAMS
             assert (await http.get("/api/stream")).status_code == 503
-            house.site.mirror.set("x", {"site/one": b"1"})
+            house.site.mirror.tree.set("x", {"site/one": b"1"})
             for stream in streams:
                 while "evcc/site/one" not in await next_of(stream, "topics"):
                     pass
