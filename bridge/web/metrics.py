@@ -42,7 +42,7 @@ _COUNTERS = {
 _NUMBER = re.compile(rb"-?\d{1,30}(?:\.\d{1,30})?")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _LONGEST_WORD = 64  # characters of a text that is a label
-_MOST_FAMILIES = 2000
+_MOST_UNKNOWN = 1000  # metrics of values that no table knows
 
 
 class Metrics(Collector):
@@ -121,13 +121,16 @@ def _gauge(name: str, meaning: str) -> GaugeMetricFamily:
 
 
 def _add_values(families: dict[str, _Family], site: str, table: TopicTable) -> None:
+    unknown = 0
     for scope, target, key, payload in table.values():
         found = describe(scope, key, payload) if key else None
         if found is None or (sample := _sample(found.reading.quantity, found.reading.rank, payload)) is None:
             continue
         value, word = sample
         name = _name(key, found, words=bool(word))
-        if name.startswith("evcc_bridge_") or (name not in families and len(families) >= _MOST_FAMILIES):
+        is_new = name not in families
+        unknown += is_new and not found.known
+        if name.startswith("evcc_bridge_") or (is_new and not found.known and unknown > _MOST_UNKNOWN):
             continue
         family = families.setdefault(name, _Family(name, found.reading.meaning, words=bool(word)))
         labels = (

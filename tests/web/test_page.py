@@ -83,7 +83,9 @@ class TestOverview:
             for part in ("Grid", "Solar", "Battery", "Home", "Charging"):
                 assert part in (label or "")
             titles = await page.locator(".point h3").all_inner_texts()
-            expected = [house.site.mirror.tree.topics[f"loadpoints/{n}/title"].decode() for n in range(1, len(titles) + 1)]
+            expected = [
+                house.site.mirror.tree.topics[f"loadpoints/{n}/title"].decode() for n in range(1, len(titles) + 1)
+            ]
             assert titles == expected
             assert len(titles) == int(house.site.mirror.tree.topics["loadpoints"])
 
