@@ -1,5 +1,6 @@
 """The paths of the page and its API."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import parse_qs
@@ -228,6 +229,7 @@ async def _cut(contents: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
     async for content in contents:
         for start in range(0, len(content), _PIECE):
             yield content[start : start + _PIECE]
+            await asyncio.sleep(0)  # a client that reads fast does not keep others waiting
 
 
 async def _failed(_: Request, error: Exception) -> Response:

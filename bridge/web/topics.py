@@ -49,12 +49,14 @@ class TopicTable:
             topic for topic, payload in topics.items() if (row := known.get(topic)) is None or row.payload != payload
         ]
         gone = [] if len(known) + sum(topic not in known for topic in changed) == len(topics) else known.keys() - topics
+        if not changed and not gone:
+            return {}
+        self.revision += 1
         for topic in gone:
             del known[topic]
         for topic in changed:
             known[topic] = _Row(topics[topic], now)
         touched = {*changed, *self._relate(changed)} & known.keys()
-        self.revision += bool(touched or gone)
         return self._absolute({**{topic: self._shown(topic) for topic in touched}, **dict.fromkeys(gone)})
 
     def rows(self, prefix: str = "") -> dict[str, Any]:
@@ -90,19 +92,18 @@ class TopicTable:
 
     def _relate(self, changed: list[str]) -> Iterable[str]:
         """Find out which topics can be set and which are names of others; the topics for which that changed."""
-        before = self._set_topics, self._aliases, self._described
+        before = self._set_topics, self._aliases
         if COMMANDS in changed:
             self._set_topics = _set_topics(self._rows[COMMANDS].payload)
             self._described = {}  # its units change with the house's currency
-        shape = self._site.mirror.tree.shape, by_title.targets(self._site.reader.state)
+        shape = self._site.mirror.tree.desired.shape, by_title.targets(self._site.reader.state)
         if shape != self._shape:
             self._shape = shape
             self._aliases = _aliases(self._rows, self._site.reader.state)
-        if (self._set_topics, self._aliases) == before[:2]:
-            return ()
         return {
             topic
-            for old, new in zip(before[:2], (self._set_topics, self._aliases), strict=True)
+            for old, new in zip(before, (self._set_topics, self._aliases), strict=True)
+            if old is not new
             for topic in {*old, *new}
             if old.get(topic) != new.get(topic)
         }
