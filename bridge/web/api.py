@@ -1,7 +1,8 @@
 """The paths of the page and its API."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -12,6 +13,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Send
 
 from bridge.errors import Refused
 from bridge.export.files import export
@@ -112,7 +114,7 @@ class Api:
         rows: dict[str, Any] = {}
         for name in self._sites(request):
             rows |= self._view.topics[name].rows(request.query_params.get("prefix", ""))
-        return _pieces(orjson.dumps(rows), "application/json")
+        return _whole(orjson.dumps(rows), "application/json")
 
     async def journal(self, request: Request) -> Response:
         """`GET /api/journal`: the last 200 commands."""
@@ -131,8 +133,7 @@ class Api:
         """`GET /api/stream`: server-sent events `hello`, `topics`, `health`, `journal`, `log`."""
         if self._view.readers >= _MOST_STREAMS:
             raise HTTPException(503, f"{_MOST_STREAMS} streams are open already", {"retry-after": "10"})
-        events = _cut(self._view.events())
-        return StreamingResponse(events, media_type="text/event-stream", headers={"x-accel-buffering": "no"})
+        return Pieces(self._view.events(), "text/event-stream", {"x-accel-buffering": "no"})
 
     async def set(self, request: Request) -> Response:
         """`POST /api/set`: carry out a command and give its answer; only with `web.write`."""
@@ -166,7 +167,7 @@ class Api:
 
     async def metrics(self, _: Request) -> Response:
         """`GET /metrics`, for Prometheus."""
-        return _pieces(self._metrics.text(), self._metrics.content_type)
+        return _whole(self._metrics.text(), self._metrics.content_type)
 
     async def healthz(self, _: Request) -> Response:
         """`GET /healthz`: 200 while the process works."""
@@ -216,20 +217,33 @@ async def _body(request: Request) -> bytes:
     return body
 
 
-def _pieces(content: bytes, kind: str) -> StreamingResponse:
-    """A response of which a slow client holds up only a little at a time."""
-    return StreamingResponse(_cut(_once(content)), media_type=kind, headers={"content-length": str(len(content))})
+class Pieces(StreamingResponse):
+    """A response of which a slow client holds up only a little at a time; its source is closed when the client goes."""
+
+    def __init__(self, contents: AsyncGenerator[bytes], kind: str, headers: Mapping[str, str]) -> None:
+        self._pieces = _cut(contents)
+        super().__init__(self._pieces, headers=headers, media_type=kind)
+
+    async def stream_response(self, send: Send) -> None:
+        """Send everything."""
+        async with aclosing(self._pieces):
+            await super().stream_response(send)
 
 
-async def _once(content: bytes) -> AsyncIterator[bytes]:
+def _whole(content: bytes, kind: str) -> Pieces:
+    return Pieces(_once(content), kind, {"content-length": str(len(content))})
+
+
+async def _once(content: bytes) -> AsyncGenerator[bytes]:
     yield content
 
 
-async def _cut(contents: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for content in contents:
-        for start in range(0, len(content), _PIECE):
-            yield content[start : start + _PIECE]
-            await asyncio.sleep(0)  # a client that reads fast does not keep others waiting
+async def _cut(contents: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(contents):
+        async for content in contents:
+            for start in range(0, len(content), _PIECE):
+                yield content[start : start + _PIECE]
+                await asyncio.sleep(0)  # a client that reads fast does not keep others waiting
 
 
 async def _failed(_: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import orjson
@@ -80,7 +80,7 @@ class View:
                 return site, below.removeprefix(f"{root}/")
         return (roots[0][1], below) if len(roots) == 1 else None
 
-    async def events(self) -> AsyncIterator[bytes]:
+    async def events(self) -> AsyncGenerator[bytes]:
         """Everything there is as events, then what changes; everything again for a reader that is too slow."""
         self.readers += 1
         try:

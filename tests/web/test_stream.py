@@ -111,7 +111,7 @@ class TestSlowReaders:
             house.site.mirror.tree.set("x", {"site/one": b"%d" % number})
             house.view.refresh()
         names += [(await anext(reader)).split(b"\n")[0] for _ in range(2)]
-        await reader.aclose()  # type: ignore[attr-defined]
+        await reader.aclose()
         assert names[0] == names[-2] == b"event: hello"
         assert names[-1] == b"event: topics"
 
