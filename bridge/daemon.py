@@ -16,6 +16,7 @@ from bridge.errors import ConfigError
 from bridge.settings import Settings, load
 from bridge.site import Site
 from bridge.util import logging
+from bridge.util.recent_lines import RecentLines
 from bridge.util.sd_notify import Notifier
 
 # seconds until READY without evcc or broker: systemd, the boot and a package's installation wait for it
@@ -44,6 +45,7 @@ class Daemon:
     def __init__(self, overrides: Mapping[str, str], environment: Mapping[str, str]) -> None:
         self._overrides = overrides
         self._environment = environment
+        self._recent = RecentLines()
         self._settings = self._load()
         self._notifier = Notifier(environment)
         self._signalled = asyncio.Event()
@@ -65,9 +67,18 @@ class Daemon:
         async with TaskGroup() as group:
             running = group.create_task(site.run(), name="site")
             notifying = group.create_task(self._notify(site), name="systemd")
+            serving = group.create_task(self._serve(site), name="web")
             await self._until_changed()
             running.cancel()
             notifying.cancel()
+            serving.cancel()
+
+    async def _serve(self, site: Site) -> None:
+        """Serve page and metrics where they are switched on."""
+        if self._settings.web.listen:
+            from bridge.web.server import Server  # noqa: PLC0415  4 MB that nobody needs without the page
+
+            await Server(self._settings.web, {self._settings.mqtt.root: site}, self._recent).run()
 
     async def _until_changed(self) -> None:
         """Wait for the signal to stop, or for a changed configuration."""
@@ -102,7 +113,8 @@ class Daemon:
     def _load(self) -> Settings:
         hints: list[str] = []
         settings = load(self._overrides, self._environment, hints=hints)
-        logging.configure(settings.log.level, settings.log.format, settings.secrets())
+        recent = self._recent if settings.web.listen else None
+        logging.configure(settings.log.level, settings.log.format, settings.secrets(), recent=recent)
         for hint in hints:
             structlog.get_logger().warning(hint)
         return settings

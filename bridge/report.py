@@ -18,11 +18,15 @@ from bridge.settable.permission import Permission
 from bridge.settings import Settings
 from bridge.state.values import text
 from bridge.util.diagnostics import Diagnostics
+from bridge.util.json import parse_json
 
 _TICK = 1.0  # seconds
 _HEALTH_PERIOD = 60.0  # seconds between two `bridge/health`
 _SLACK = 5.0  # seconds by which a poll or an acknowledgement may be late
 _CLOCK_SET_BACK = 5  # seconds; less is rounding
+_JOURNAL = "bridge/journal"
+_JOURNALLED = 20  # commands
+_LONGEST_JOURNAL = 100_000  # bytes
 _PAGE = resource.getpagesize()
 
 
@@ -52,6 +56,7 @@ class Report:
             group.create_task(self._problems(), name="problems")
             group.create_task(self._every_second(), name="every second")
             group.create_task(self._every_minute(), name="every minute")
+            group.create_task(self._publish_journal(), name="journal")
 
     def update(self, update: Update) -> None:
         """Publish what a change of evcc's state or health changes here."""
@@ -99,12 +104,23 @@ class Report:
 
     async def _every_minute(self) -> None:
         while True:
-            self._publish("bridge/health", {**self._counters(), "memory": resident_memory()})
+            self._publish("bridge/health", {**self.counters(), "memory": resident_memory()})
             self._facts = {}  # `bridge/info` again, for its uptime
             await asyncio.sleep(_HEALTH_PERIOD)
 
     def _publish_problem(self) -> None:
         self._mirror.tree.set("bridge/problem", {"bridge/problem": self._diagnostics.text.encode()})
+
+    async def _publish_journal(self) -> None:
+        """`bridge/journal`: the last 20 commands, those before the start of the bridge first; at most once a second."""
+        journal, published = self._dispatcher.journal, -1
+        earlier = _stored_entries(await self._mirror.stored(_JOURNAL))
+        while True:
+            entries = [*earlier, *(entry.fields() for entry in journal.entries)][-_JOURNALLED:]
+            if entries and journal.total != published:
+                published = journal.total
+                self._publish(_JOURNAL, entries)
+            await asyncio.sleep(1)
 
     def _publish_health(self) -> None:
         """`status`, `updated`, `bridge/evcc`."""
@@ -150,7 +166,8 @@ class Report:
         self._missing = self._dispatcher.missing
         self._publish("bridge/commands", offered(self._reader.view, self._missing, self._permission))
 
-    def _counters(self) -> dict[str, Any]:
+    def counters(self) -> dict[str, Any]:
+        """What has been counted since the start; `uptime` in seconds."""
         mirror = self._mirror
         return {
             "uptime": self._uptime(),
@@ -167,6 +184,15 @@ class Report:
 
     def _publish(self, topic: str, value: Any) -> None:
         self._mirror.tree.set(topic, {topic: text(value)})
+
+
+def _stored_entries(payload: bytes) -> list[dict[str, Any]]:
+    """The entries of the journal that an earlier run has left; none where that is no journal."""
+    try:
+        found = parse_json(payload.decode(errors="replace")) if len(payload) <= _LONGEST_JOURNAL else []
+    except ValueError:
+        return []
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def resident_memory() -> int:

@@ -23,7 +23,7 @@ class Site:
     """The parts of one site: `run` keeps the topics below its root equal to evcc's state until it is cancelled."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         self._layout = Layout(
             Selection(settings.topics.include, settings.topics.exclude), aliases=settings.topics.aliases
         )
@@ -58,8 +58,8 @@ class Site:
             parts.create_task(self.extras.run(), name="extras")
             parts.create_task(self.announcer.run(), name="discovery")
             parts.create_task(self.report.run(), name="report")
-            if self._settings.mqtt.refresh:
-                parts.create_task(self._refresh(self._settings.mqtt.refresh), name="refresh")
+            if self.settings.mqtt.refresh:
+                parts.create_task(self._refresh(self.settings.mqtt.refresh), name="refresh")
 
     async def _follow(self) -> None:
         """Hand on what changed: topics first, so that an event or an announcement never precedes its value."""
@@ -83,7 +83,7 @@ class Site:
             self.mirror.tree.republish()
 
     def _warn_unverified(self) -> None:
-        for name, section in (("evcc", self._settings.evcc), ("mqtt", self._settings.mqtt)):
+        for name, section in (("evcc", self.settings.evcc), ("mqtt", self.settings.mqtt)):
             if section.address.tls and not section.verify:
                 structlog.get_logger().warning(
                     "certificate is not checked: the connection can be intercepted", option=f"{name}.verify"

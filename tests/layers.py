@@ -15,6 +15,7 @@ PICTURE = ROOT / "docs/pictures/layers.svg"
 LAYERS: Mapping[str, str] = {
     "cli": "run · check · topics · export · demo",
     "daemon": "configuration to site; signals, systemd",
+    "web": "page, its API, metrics",
     "site": "builds one site: the parts, and who owns whom",
     "report": "status, updated, bridge/*",
     "discovery": "Home Assistant's discovery topics",

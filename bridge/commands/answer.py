@@ -36,7 +36,7 @@ _PAUSE = 0.05
 class Entry:
     """A command in the journal: when it was answered (unix seconds), its topic below the root, its payload, its answer.
 
-    `found` is None where the topic was no setting.
+    `found` is None where the topic was no setting. `origin` is `page`, or the response topic of an MQTT 5 client.
     """
 
     time: float
@@ -44,6 +44,12 @@ class Entry:
     payload: str
     found: Found | None
     answer: dict[str, Any]
+    origin: str = ""
+
+    def fields(self) -> dict[str, Any]:
+        """The entry as JSON, as `bridge/journal` has it."""
+        origin = {"origin": self.origin} if self.origin else {}
+        return {"time": round(self.time, 3), "topic": self.topic, "payload": self.payload, **origin, **self.answer}
 
     @property
     def ok(self) -> bool:
@@ -102,7 +108,10 @@ class Answers:
         self._publish(message, answer)
         topic = message.topic.removesuffix("/set")[:_LONGEST_TOPIC]
         self._mirror.tree.set(LAST, {LAST: orjson.dumps({"topic": topic, **answer})})
-        self.journal.add(Entry(time.time(), topic, _shown(message.payload), command.found, answer))
+        origin = command.origin or sanitize(message.response_topic or "", _LONGEST_TOPIC)
+        self.journal.add(Entry(time.time(), topic, _shown(message.payload), command.found, answer, origin))
+        if command.answered is not None and not command.answered.done():
+            command.answered.set_result(answer)
         if self._throttle.allows(now):
             self._write(topic, answer)
 

@@ -1,5 +1,6 @@
 """A command, the call of evcc that it becomes, and what became of it."""
 
+import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -57,7 +58,8 @@ class Command:
 
     `message` is None for one of the bridge's own, without an answer. `found`, `value` and `call` are
     None as long as it has not been read. `lease` is what it borrows, or what the bridge `repeats` or gives back.
-    `outcome` is None as long as it has no answer.
+    `outcome` is None as long as it has no answer. `origin` is where it came from, where that is known; `answered` gets
+    the answer of one that did not come by MQTT.
     """
 
     message: Inbound | None
@@ -69,3 +71,5 @@ class Command:
     lease: Lease | None = None
     repeats: bool = False
     outcome: Outcome | None = None
+    origin: str = ""
+    answered: asyncio.Future[dict[str, Any]] | None = None

@@ -6,6 +6,7 @@ from asyncio import TaskGroup
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 from bridge.commands.answer import Answers, Journal
 from bridge.commands.command import DRY_RUN, LATE, STOPPING, STORED, TOO_MANY, Command, Outcome, Status
@@ -98,6 +99,20 @@ class Dispatcher:
             self._group = None
             self.stop()
 
+    async def set(self, topic: str, payload: bytes, origin: str) -> dict[str, Any]:
+        """Carry out a command that did not come by MQTT, for a topic below the root without `/set`; its answer.
+
+        Refused where another bridge is active below this root.
+        """
+        if self._mirror.silent:
+            raise Refused("another bridge is active below this root")
+        loop = asyncio.get_running_loop()
+        message = Inbound(f"{topic}{_SET}", payload, arrived=loop.time())
+        answered: asyncio.Future[dict[str, Any]] = loop.create_future()
+        deadline = message.arrived + self._settings.deadline
+        self._accept(Command(message, message.arrived, deadline, origin=origin, answered=answered), message)
+        return await answered
+
     def stop(self) -> None:
         """Answer every command without an answer; `run` goes on answering those that come, and carries none out.
 
@@ -115,7 +130,9 @@ class Dispatcher:
             self._excess.set()
         elif not message.payload or (message.stale and self._is_left(message)):
             return
-        command = Command(message, message.arrived, message.arrived + self._patience(message))
+        self._accept(Command(message, message.arrived, message.arrived + self._patience(message)), message)
+
+    def _accept(self, command: Command, message: Inbound) -> None:
         outcome = self._hindrance(command)
         if outcome is None:
             try:

@@ -1,6 +1,6 @@
 """Every option of the configuration: its name, values, default and meaning, and where it is read from."""
 
-from bridge.settings.model import Commands, Discovery, Evcc, Extras, Log, Mqtt, Requests, Settings, Topics
+from bridge.settings.model import Commands, Discovery, Evcc, Extras, Log, Mqtt, Requests, Settings, Topics, Web
 from bridge.settings.sources import load
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "Requests",
     "Settings",
     "Topics",
+    "Web",
     "load",
 ]

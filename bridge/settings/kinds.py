@@ -4,6 +4,7 @@ import json
 import re
 import ssl
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -90,6 +91,25 @@ def _root(root: str) -> str:
     return root
 
 
+def _listen(text: str) -> str:
+    """`host:port` with an IP address or `localhost`; a port alone is one of this machine only."""
+    host, _, port = text.strip().rpartition(":")
+    host = host.strip("[]") or "127.0.0.1"
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65_536:
+        raise ValueError("it has no port")
+    address = "127.0.0.1" if host.lower() == "localhost" else str(ip_address(host))
+    return f"[{address}]:{int(port)}" if ":" in address else f"{address}:{int(port)}"
+
+
+def is_loopback(listen: str) -> bool:
+    """Whether only this machine reaches an address of the form `host:port`."""
+    return ip_address(listen.rpartition(":")[0].strip("[]")).is_loopback
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(str(ip_network(text.strip(), strict=False)) for text in texts)
+
+
 def _zone(name: str) -> str:
     try:
         return ZoneInfo(name).key if name else ""
@@ -129,6 +149,17 @@ ClientId = Annotated[
     Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")] | None,
     BeforeValidator(_absent),
     Takes("a short text"),
+]
+Listen = Annotated[
+    Annotated[str, AfterValidator(_listen)] | None,
+    BeforeValidator(_absent),
+    Takes("an address and a port, such as 127.0.0.1:7071 or 0.0.0.0:7071"),
+]
+Networks = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_decoded),
+    AfterValidator(_networks),
+    Takes('a list of addresses or networks, such as ["172.30.32.2", "10.0.0.0/8"]'),
 ]
 Password = Annotated[Annotated[SecretStr, AfterValidator(_sendable)] | None, BeforeValidator(_absent), Takes("text")]
 Authority = Annotated[

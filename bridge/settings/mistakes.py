@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
-from bridge.settings.model import Settings, fields, options
+from bridge.settings.model import SECRETS, Settings, fields, options
 from bridge.settings.table import takes
 from bridge.settings.urls import masked
 from bridge.util.redact import sanitize
@@ -74,7 +74,7 @@ def _nearest(name: str, known: Iterable[str]) -> str:
 
 def _shown(name: str, mistake: Mapping[str, Any]) -> str:
     value = mistake["input"]
-    if name.endswith(".password"):
+    if name.partition(".")[2] in SECRETS:
         return "something else"
     if not isinstance(value, str | int | float):
         return "nothing" if value is None else f"a {type(value).__name__}"

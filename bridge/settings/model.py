@@ -13,6 +13,10 @@ from bridge.errors import ConfigError
 from bridge.settings import kinds
 from bridge.settings.urls import Address, without_login
 
+SECRETS = frozenset({"password", "token"})
+"""Options whose values are shown nowhere."""
+_SHORTEST_TOKEN = 8  # characters
+
 
 class Section(BaseModel):
     """Options that belong together; they do not change while the bridge runs."""
@@ -162,6 +166,31 @@ class Discovery(Section):
     prefix: kinds.Root = Field(default="homeassistant", description="Home Assistant's discovery topic")
 
 
+class Web(Section):
+    """The page, its API and the metrics; off without `listen`."""
+
+    listen: kinds.Listen = Field(default=None, description="where page and metrics are, such as `127.0.0.1:7071`")
+    token: kinds.Password = Field(default=None, description="a password for the page, or a token for programs")
+    allow: kinds.Networks = Field(
+        default=(), description="who needs no token: a reverse proxy, or Home Assistant's ingress (`172.30.32.2`)"
+    )
+    hosts: kinds.Globs = Field(
+        default=(), description="names of the page beside addresses and local names, where no token is asked for"
+    )
+    write: kinds.Switch = Field(default=False, description="whether the page may set anything")
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> Self:
+        if self.listen and not kinds.is_loopback(self.listen) and not self.token and not self.allow:
+            raise ValueError(
+                "web.listen (WEB_LISTEN) is open to the network, so it needs web.token (WEB_TOKEN), "
+                "or web.allow (WEB_ALLOW) with the address of a reverse proxy"
+            )
+        if self.token and len(self.token.get_secret_value()) < _SHORTEST_TOKEN:
+            raise ValueError(f"web.token (WEB_TOKEN) is too short: at least {_SHORTEST_TOKEN} characters")
+        return self
+
+
 class Log(Section):
     """What is logged, and how it looks."""
 
@@ -181,23 +210,24 @@ class Settings(Section):
     requests: Requests = Requests()
     extras: Extras = Extras()
     discovery: Discovery = Discovery()
+    web: Web = Web()
     log: Log = Log()
 
     def public(self) -> dict[str, Any]:
-        """The options that are in effect as JSON values, without passwords."""
+        """The options that are in effect as JSON values, without secrets."""
         return {
-            section: {option: value for option, value in options.items() if option != "password"}
+            section: {option: value for option, value in options.items() if option not in SECRETS}
             for section, options in self.model_dump(mode="json").items()
         }
 
     def secrets(self) -> frozenset[str]:
-        """Every text that must not be seen anywhere: passwords, also as they look in an address."""
+        """Every text that must not be seen anywhere: passwords and tokens, also as they look in an address."""
         return frozenset(form for secret in self._secrets() for form in (secret, quote(secret, safe="")))
 
     def _secrets(self) -> Iterator[str]:
-        for section in (self.evcc, self.mqtt):
-            if section.password:
-                yield section.password.get_secret_value()
+        for secret in (self.evcc.password, self.mqtt.password, self.web.token):
+            if secret:
+                yield secret.get_secret_value()
 
 
 def options() -> Mapping[str, tuple[str, str]]:

@@ -20,10 +20,14 @@ _VEHICLE_RENAMED = (("plans/1", "plan"),)
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a topic is; `wildcard` is the level that matches `*` of its row, such as the number of an inverter."""
+    """What a topic is; `wildcard` is the level that matches `*` of its row, such as the number of an inverter.
+
+    `known`: there is a row; else it is what the name and the payload suggest.
+    """
 
     reading: Reading
     wildcard: str = ""
+    known: bool = True
 
     def title(self, name: str = "") -> str:
         """The title, with `name` instead of the level of the wildcard where there is one."""
@@ -82,7 +86,7 @@ def describe(scope: Scope, key: str, payload: bytes) -> Description | None:
     unknown = Reading(
         _spaced(key), _guess(key, payload), "", "A value without a description in this bridge.", Rank.DETAIL
     )
-    return Description(unknown)
+    return Description(unknown, known=False)
 
 
 def describe_extra(topic: str, payload: bytes = b"") -> Description | None:

@@ -15,6 +15,7 @@ import structlog
 from structlog.typing import EventDict, Processor
 
 from bridge.util.log_writer import log_writer
+from bridge.util.recent_lines import RecentLines
 from bridge.util.redact import HIDDEN, redact_logins, sanitize
 
 # up to this length a secret is only hidden where it stands alone: hiding every "on" would make lines unreadable
@@ -24,11 +25,18 @@ _PRIORITIES = {"debug": 7, "info": 6, "warning": 4, "error": 3, "critical": 2}  
 _STDERR = 2
 
 
-def configure(level: str = "info", style: str = "auto", secrets: Iterable[str] = (), descriptor: int = _STDERR) -> None:
+def configure(
+    level: str = "info",
+    style: str = "auto",
+    secrets: Iterable[str] = (),
+    descriptor: int = _STDERR,
+    recent: RecentLines | None = None,
+) -> None:
     """Set up every log line of this process, including those of libraries from warnings on.
 
     `level` is the least important that is logged. `style` is `text`, `json`, or `auto`: text on a terminal and in
-    the journal, JSON elsewhere. `secrets` are hidden wherever they are. Lines are written to `descriptor`.
+    the journal, JSON elsewhere. `secrets` are hidden wherever they are. Lines are written to `descriptor`, and
+    added to `recent`.
     """
     terminal, journal = os.isatty(descriptor), _is_journal(descriptor)
     if style == "json" or (style == "auto" and not (terminal or journal)):
@@ -41,6 +49,7 @@ def configure(level: str = "info", style: str = "auto", secrets: Iterable[str] =
             structlog.processors.add_log_level,
             structlog.processors.format_exc_info,
             Redactor.hiding(secrets).redact_event,
+            *([_Recorder(recent).add] if recent is not None else []),
             *rendering,
             *([_add_priority] if journal else []),
         ],
@@ -84,6 +93,18 @@ class Redactor:
                 return [self.redact(item) for item in value]
             case _:
                 return self.redact(str(value))
+
+
+class _Recorder:
+    """Adds every log line to those in memory."""
+
+    def __init__(self, recent: RecentLines) -> None:
+        self._recent = recent
+
+    def add(self, _: Any, __: str, event: EventDict) -> EventDict:
+        """Add a line as text on a terminal would be."""
+        self._recent.add(event["level"], _sanitize_values(_, __, event))
+        return event
 
 
 class _LibraryHandler(logging.Handler):

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import itertools
 import json
-import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -13,8 +12,8 @@ import httpx
 import websockets
 
 from tests.broker.ports import free_port
+from tests.clients import programs
 from tests.clients.process import Process
-from tests.clients.programs import MissingError
 from tests.patience import PATIENCE
 
 _PAUSE = 0.2
@@ -24,9 +23,7 @@ class Browser:
     """One page of a browser."""
 
     def __init__(self, directory: Path, width: int = 1280, height: int = 900) -> None:
-        program = shutil.which("chromium") or shutil.which("google-chrome")
-        if not program:
-            raise MissingError("chromium is not installed")
+        program = programs.chromium()
         self._port = free_port()
         self._size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         options = ["--headless=new", "--no-sandbox", "--disable-gpu", "--lang=en", "--force-color-profile=srgb"]

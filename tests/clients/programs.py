@@ -23,7 +23,7 @@ class MissingError(Exception):
 
 
 def node_modules() -> Path:
-    """The directory with Node-RED, its dashboard and mqtt.js."""
+    """The directory with Node-RED, its dashboard, mqtt.js and axe-core."""
     node, npm = _program("node"), _program("npm")
     if int(_output([node, "-p", "process.versions.node.split('.')[0]"])) < 18:
         raise MissingError("Node-RED 4 needs Node 18 or newer")
@@ -34,6 +34,19 @@ def node_modules() -> Path:
                 shutil.copy(file, directory)
             _run([npm, "ci", "--no-audit", "--no-fund"], directory)
     return directory / "node_modules"
+
+
+def axe() -> str:
+    """The source of axe-core, which finds what keeps people from using a page."""
+    return (node_modules() / "axe-core/axe.min.js").read_text()
+
+
+def chromium() -> str:
+    """Debian's Chromium, or Chrome."""
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if not found:
+        raise MissingError("chromium is not installed")
+    return found
 
 
 def home_assistant() -> Path:
