@@ -77,7 +77,6 @@ class Run:
         self.borrowed, self.ends = value, monotonic() + seconds
         answer = await self.world.answered(TOPIC, orjson.dumps({"value": value, "for": seconds}))
         assert answer["status"] == "ok"
-        await asyncio.sleep(3)  # the state is looked at once a second, and queues remember for 2 s what evcc was set to
 
     async def set(self, value: int) -> None:
         await self.world.answered(TOPIC, str(value))
@@ -86,7 +85,6 @@ class Run:
     async def somebody(self, value: int) -> None:
         self.evcc.change(value)
         self.base, self.ends = value, float("-inf")
-        await asyncio.sleep(2)
 
     async def wait(self, seconds: int) -> None:
         await asyncio.sleep(seconds)
