@@ -104,6 +104,8 @@ def takes(kind: kinds.Kind, state: State = _NOWHERE, part: Part | None = None) -
         case kinds.Choice():
             return ", ".join(map(str, kind.numbers))
         case kinds.Word():
+            if kind.fixed:
+                return ", ".join(kind.usual)
             known = words(kind, None, part or state.site)
             return f"a word: {', '.join(known)}, …" if known else "a word"
         case kinds.Plan():

@@ -142,6 +142,8 @@ def _read_word(kind: Word, text: str) -> Value:
     word = text.lower()
     if len(word) > _LONGEST_WORD or not re.fullmatch(f"[{kind.letters}]+", word):
         raise Refused(f"takes a word, got {shown(text)}")
+    if kind.fixed and word not in kind.usual:
+        raise Refused(f"takes {', '.join(kind.usual[:-1])} or {kind.usual[-1]}, got {shown(text)}")
     return Value(word, {"value": word})
 
 
