@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from bridge.errors import BrokerError
-from bridge.mqtt.adapter import ConnectionFailed, ConnectOptions, VersionRefused
+from bridge.mqtt.adapter import ClosedAtOnce, ConnectionFailed, ConnectOptions, VersionRefused
 from bridge.mqtt.client import Link
 from bridge.mqtt.message import Message
 from bridge.settings import Mqtt
@@ -45,6 +45,7 @@ class Connection:
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._client_id = settings.client_id or client_id(settings.root)
         self._refused = False
+        self._v5_stood = False  # the last connection had MQTT 5, and no attempt with it has failed since
         self._explained = False
         self._ended_soon = 0
         self._began = 0.0
@@ -107,8 +108,9 @@ class Connection:
         try:
             return await self._connect_by_version()
         except ConnectionFailed as error:
-            self._ended_soon = 0  # the broker was away, or refuses us: nobody takes our place
-            self._diagnostics.set("client id", None)
+            if not isinstance(error, ClosedAtOnce):  # the broker was away, or refuses us: nobody takes our place
+                self._ended_soon = 0
+                self._diagnostics.set("client id", None)
             self._refused = error.code > 0
             if self._will is not None:
                 self._will = replace(self._will, **_WILLS.get(error.code, {}))
@@ -117,18 +119,21 @@ class Connection:
             raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
 
     async def _connect_by_version(self) -> Link:
-        options = self._options()
-        refusal: VersionRefused | None = None
-        for v5 in _VERSIONS[self._settings.version]:
-            link = Link(options, v5=v5)
-            try:
-                async with asyncio.timeout(_TIMEOUT):
-                    await link.connect()
-            except VersionRefused as error:
-                refusal = error
-            else:
-                return link
-        raise ConnectionFailed(str(refusal))
+        v5, *older = _VERSIONS[self._settings.version]
+        try:
+            return await self._connect_with(v5=v5)
+        except VersionRefused as error:
+            stood, self._v5_stood = self._v5_stood, False
+            if not older or (stood and isinstance(error, ClosedAtOnce)):
+                raise
+        return await self._connect_with(v5=False)
+
+    async def _connect_with(self, *, v5: bool) -> Link:
+        link = Link(self._options(), v5=v5)
+        async with asyncio.timeout(_TIMEOUT):
+            await link.connect()
+        self._v5_stood = v5
+        return link
 
     def _note_end(self, link: Link) -> None:
         """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason."""
