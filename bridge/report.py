@@ -4,6 +4,7 @@ import asyncio
 import resource
 import time
 from asyncio import TaskGroup
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from bridge.evcc.reader import Reader, Update
 from bridge.mqtt.mirror import Mirror
 from bridge.settable.offered import concerns, offered
 from bridge.settable.permission import Permission
+from bridge.settable.zone import described, offset_elsewhere
 from bridge.settings import Settings
+from bridge.state.state import State
 from bridge.state.values import text
 from bridge.util.diagnostics import Diagnostics
 from bridge.util.json import parse_json
@@ -46,6 +49,7 @@ class Report:
         self._facts: dict[str, Any] = {}
         self._missing: frozenset[Any] = frozenset()
         self._found = asyncio.Event()
+        self._zone_compared = False
         self._word = "starting"
         self._updated = 0
         self._log = structlog.get_logger()
@@ -66,6 +70,19 @@ class Report:
         self._publish_health()
         if any(map(concerns, update.changes)):
             self._publish_commands()
+        if update.complete and not self._zone_compared:
+            self._compare_zone(update.state)
+
+    def _compare_zone(self, state: State) -> None:
+        """Warn where evcc is in another time zone than times that name none are read in."""
+        self._zone_compared = True
+        zone, now = self._settings.commands.zone(), datetime.fromtimestamp(time.time(), UTC)
+        if (elsewhere := offset_elsewhere(state, zone, now)) is not None:
+            self._log.warning(
+                "times without a zone are not read in evcc's: set commands.timezone, or TZ",
+                evcc=elsewhere,
+                bridge=described(zone, now),
+            )
 
     async def published(self) -> None:
         """Wait until evcc has answered and the broker has acknowledged all topics."""

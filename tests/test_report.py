@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.errors import Invalid, Unreachable
 from bridge.evcc.reader import Update
@@ -227,6 +228,16 @@ async def test_a_change_that_is_no_setting_builds_no_new_list_of_commands() -> N
     house.site.mirror.tree.set("bridge/commands", {"bridge/commands": b"as it was"})
     house.answer({**STATE, "homePower": 2})
     assert house.text("bridge/commands") == "as it was"
+
+
+@virtual
+async def test_another_zone_of_evcc_is_logged_once() -> None:
+    house = House({"commands": {"timezone": "Asia/Tokyo"}})
+    with capture_logs() as logs:
+        for _ in range(3):
+            house.answer({**STATE, "timezone": "CET +01:00"})
+    found = [line for line in logs if "without a zone" in line["event"]]
+    assert [(line["evcc"], line["bridge"]) for line in found] == [("CET +01:00", "Asia/Tokyo +09:00")]
 
 
 def test_the_memory_that_is_used() -> None:

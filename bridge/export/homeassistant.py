@@ -26,6 +26,15 @@ _TEXT = "{{ value[:255] if value != '' else None }}"
 _SHARE = "{{ value | float * 100 if value != '' else None }}"
 _MOMENT = "{{ (value | int | as_datetime).isoformat() if value != '' else None }}"
 _LOCAL = "{{ value | int | timestamp_custom('%Y-%m-%d %H:%M') if value != '' else '' }}"
+# a time that somebody types, in Home Assistant's zone; what is none is passed on, and refused with a reason
+_TYPED = (
+    r"{% set clock = value is match('([01]?\d|2[0-3]):[0-5]\d$') %}"
+    "{% set at = today_at(value) if clock else as_datetime(value, none) %}"
+    "{{ value if at is none else (as_local(at) + timedelta(days=1 if clock and at < now() else 0)).isoformat() }}"
+)
+# the time of a plan that there is not yet
+_USUAL = '"07:00"'
+_MORNING = "\"{% set at = today_at('07:00') %}{{ (at + timedelta(days=1 if at < now() else 0)).isoformat() }}\""
 _COUNT = "{{ value_json | default([], true) | count }}"
 _SLOTS = "{{ {'slots': value_json | default([], true)} | tojson }}"
 
@@ -158,13 +167,13 @@ def _controlled(entity: Entity, control: Control) -> tuple[str, Config]:
         case Options() as options:
             return "select", _select(options)
         case Clock():
-            return "text", {"value_template": _LOCAL, "max": 40} | _command(control)
+            return "text", {"value_template": _LOCAL, "max": 40} | _command(control, _TYPED)
         case Press():
             return "button", {"payload_press": control.payload}
 
 
-def _command(control: Control) -> Config:
-    return {"command_template": control.payload.replace(VALUE, "{{ value }}")}
+def _command(control: Control, template: str = "{{ value }}") -> Config:
+    return {"command_template": control.payload.replace(_USUAL, _MORNING).replace(VALUE, template)}
 
 
 def _select(options: Options) -> Config:

@@ -162,6 +162,11 @@ class Setting:
     lapses: bool = False
 
 
+def no_such(setting: Setting) -> str:
+    """The sentence for a setting that this evcc does not have."""
+    return f"this evcc has no such setting: {setting.leaf}" + (f"; {setting.instead}" if setting.instead else "")
+
+
 def unit_of(kind: Kind, state: State) -> str:
     """The unit of a kind's values in this state, `""` where they have none."""
     match kind:
