@@ -56,7 +56,10 @@ function route() {
 
 function banner() {
   const problems = Object.entries(store.health).filter(([, site]) => site.problem)
-    .map(([site, { problem, since }]) => `${Object.keys(store.health).length > 1 ? `${site}: ` : ""}${problem} (${t("since", clock(since.problem))})`);
+    .map(([site, { problem, since }]) => {
+      const name = Object.keys(store.health).length > 1 ? `${site}: ` : "";
+      return `${name}${problem}${since.problem ? ` (${t("since", clock(since.problem))})` : ""}`;
+    });
   if (store.hello && !store.connected) problems.unshift(t("lost"));
   update(document.getElementById("banner"), problems.join(" · "));
 }
