@@ -4,22 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bridge.entities.entity import LONGEST_TITLE, Device, Entity
+from bridge.entities.heating import applies, heated
 from bridge.settable.permission import Permission
 from bridge.settable.setting import filled
 from bridge.state.describe import describe, describe_extra, todays_name
-from bridge.state.reading import TEMPERATURE, Reading
+from bridge.state.reading import Reading
 from bridge.state.state import State
-
-# what evcc counts as charge is a temperature where the device heats
-_HEATING = {
-    "vehicleSoc": "Temperature",
-    "limitSoc": "Temperature limit",
-    "minSoc": "Minimum temperature",
-    "vehicleLimitSoc": "Device's own limit",
-    "effectiveLimitSoc": "Limit in force",
-    "effectiveMinSoc": "Minimum in force",
-    "effectivePlanSoc": "Plan temperature in force",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +56,8 @@ def extras(snapshot: Snapshot, site: Device) -> Iterator[Entity]:
             yield Entity(site, topic, found.title(), topic, snapshot.filled(found.reading))
 
 
-def heated(device: Device, key: str, title: str, reading: Reading) -> tuple[str, Reading]:
-    """Title and reading as they are on a heating device, or unchanged."""
-    if device.part.flag("chargerFeatureHeating") is not True or key not in _HEATING:
-        return title, reading
-    return _HEATING[key], replace(reading, quantity=TEMPERATURE, icon="thermometer")
-
-
 def _reading(snapshot: Snapshot, device: Device, topic: str, key: str) -> Iterator[Entity]:
-    found = describe(device.scope, key, snapshot.payload(topic)) if key else None
+    found = describe(device.scope, key, snapshot.payload(topic)) if key and applies(device, key) else None
     if found:
         title, reading = heated(device, key, found.title(_name(snapshot, device, topic)), found.reading)
         yield Entity(device, key, title, topic, snapshot.filled(reading))

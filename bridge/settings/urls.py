@@ -34,6 +34,11 @@ class Address:
         return self.scheme in TLS
 
     @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return not self.host or self.host in {"localhost", "::1"} or self.host.startswith("127.")
+
+    @property
     def websockets(self) -> bool:
         """Whether MQTT goes over WebSockets."""
         return self.scheme in _WEBSOCKETS

@@ -61,7 +61,7 @@ def _pattern(point: Point) -> str:
     quantity = point.entity.quantity
     match point.channel_type:
         case "number":
-            return f" [{_number_pattern(quantity, settable=point.entity.control is not None)}]"
+            return f" [{_number_pattern(quantity)}]"
         case "datetime":
             return " [%1$td.%1$tm. %1$tH:%1$tM]"
         case "string":
@@ -70,9 +70,7 @@ def _pattern(point: Point) -> str:
             return ""
 
 
-def _number_pattern(quantity: Quantity, *, settable: bool) -> str:
-    if quantity.unit == "s" and not settable:
-        return "%.0f min"
+def _number_pattern(quantity: Quantity) -> str:
     if quantity.unit in DIMENSIONS:
         return f"%.{quantity.decimals}f %unit%"
     unit = quantity.unit.replace("%", "%%")
@@ -99,17 +97,27 @@ def _metadata(point: Point) -> Iterator[str]:
     entity = point.entity
     if point.channel_type == "number" and entity.quantity.unit in DIMENSIONS:
         # without it, openHAB takes 0.9 for 90 %
-        yield f"unit={quoted(entity.quantity.unit)}"
+        yield f"unit={quoted(_unit(point))}"
+    if not entity.topic:
+        # no state comes back that could show what was sent
+        yield 'autoupdate="true"'
     described = _description(point)
     if described:
         yield f'stateDescription=" "[{described}]'
 
 
+def _unit(point: Point) -> str:
+    """The unit of an item's state; a channel's value is converted to it."""
+    quantity = point.entity.quantity
+    return quantity.unit if point.entity.control else quantity.label
+
+
 def _description(point: Point) -> str:
     control = point.entity.control
     match control.widget if control else None:
-        case Range(low, high, step, _):
-            return f"min={number(low)}, max={number(high)}, step={number(step)}"
+        case Range(low, high, step, checked):
+            limits = f"min={number(low)}, max={number(high)}, " if checked else ""
+            return f"{limits}step={number(step)}"
         case Options(labels):
             return f"options={quoted(_options(labels))}"
         case Press() if control:
