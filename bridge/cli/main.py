@@ -51,8 +51,10 @@ def run(arguments: Namespace) -> int:
             return topics.run(_settings(arguments), as_json=arguments.json, settable=arguments.settable)
         case "export":
             from bridge.cli import export
+            from bridge.export.options import Options
 
-            return export.run(_settings(arguments), arguments.target, arguments.out)
+            options = Options(arguments.broker, arguments.parent, arguments.location, arguments.semantics)
+            return export.run(_settings(arguments), arguments.target, arguments.out, options)
         case "demo":
             from bridge.cli import demo
 

@@ -82,7 +82,10 @@ class Announcer:
         self._outdated, self._shape = False, self._mirror.tree.desired.shape
         self._due.clear()
         extra_topics = {topic: payload for topic, payload in self._mirror.tree.topics.items() if not _is_state(topic)}
-        found = entities(self._reader.view, self._selection, {**USUAL_EXTRAS, **extra_topics}, self._permission)
+        extra_topics = {**USUAL_EXTRAS, **extra_topics}
+        found = entities(
+            self._reader.view, self._selection, extra_topics, self._permission, self._homeassistant.language
+        )
         announcements = self._homeassistant.announcements(found)
         ignored = self._ignored(announcements)
         topics = {topic: payload for topic, payload, _ in announcements}

@@ -17,6 +17,7 @@ from bridge.entities.entity import (
     Widget,
 )
 from bridge.entities.heating import applies, heated
+from bridge.entities.language import ENGLISH, Language
 from bridge.entities.readings import Snapshot
 from bridge.settable.lookup import Found
 from bridge.settable.offered import CLEAR_WORD, exists, possible, words
@@ -60,11 +61,11 @@ def _of_setting(snapshot: Snapshot, device: Device, setting: Setting) -> Iterato
         found = [*_of_plan(snapshot, device, setting, setting.kind)]
     else:
         topic = _state_topic(snapshot, device, setting)
-        widget = _widget(setting, snapshot.payload(topic), device.part, snapshot.state)
+        widget = _translated(_widget(setting, snapshot.payload(topic), device.part, snapshot.state), snapshot.language)
         found = [_entity(snapshot, device, setting, topic, widget)] if widget else []
     yield from found
     if setting.clear and found and isinstance(setting.kind, Number | Plan):
-        yield _clear_button(device, setting, found[0].reading.rank)
+        yield _clear_button(snapshot.language, device, setting, found[0].reading.rank)
 
 
 def _entity(snapshot: Snapshot, device: Device, setting: Setting, topic: str, widget: Widget) -> Entity:
@@ -74,7 +75,18 @@ def _entity(snapshot: Snapshot, device: Device, setting: Setting, topic: str, wi
         reading = replace(row, quantity=replace(row.quantity, unit=unit_of(setting.kind, snapshot.state)))
     payload = "press" if isinstance(widget, Press) else VALUE
     control = Control(f"{device.target.topic}/{setting.leaf}/set", widget, payload)
-    return Entity(device, setting.leaf, title, topic, snapshot.filled(reading), control)
+    return Entity(device, setting.leaf, snapshot.language.text(title), topic, snapshot.filled(reading), control)
+
+
+def _translated(widget: Widget | None, language: Language) -> Widget | None:
+    """A widget with its labels in a language; names stay as they are."""
+    if not isinstance(widget, Options):
+        return widget
+    labels = {
+        value: label if widget.named and value != CLEAR_WORD else language.text(label)
+        for value, label in widget.labels.items()
+    }
+    return replace(widget, labels=labels)
 
 
 def _row(device: Device, setting: Setting) -> Reading:
@@ -162,7 +174,7 @@ def _of_plan(snapshot: Snapshot, device: Device, setting: Setting, kind: Plan) -
         description = describe(device.scope, key, b"")
         if description:
             reading = snapshot.filled(description.reading)
-            yield Entity(device, key, description.title(), topic, reading, control)
+            yield Entity(device, key, snapshot.title(description), topic, reading, control)
 
 
 def _plan_keys(part: Part, kind: Plan) -> tuple[str, str]:
@@ -174,8 +186,9 @@ def _plan_keys(part: Part, kind: Plan) -> tuple[str, str]:
     return f"{plan}/soc", f"{plan}/time"
 
 
-def _clear_button(device: Device, setting: Setting, rank: Rank) -> Entity:
-    title = f"Clear {setting.title[0].lower()}{setting.title[1:]}"
+def _clear_button(language: Language, device: Device, setting: Setting, rank: Rank) -> Entity:
+    named = language.text(setting.title)
+    title = language.filled("Clear {}", f"{named[0].lower()}{named[1:]}" if language == ENGLISH else named)
     reading = Reading(title, TEXT, "backspace-outline", f"{setting.meaning.rstrip('.')}: not any more.", rank)
     control = Control(f"{device.target.topic}/{setting.leaf}/set", Press(), CLEAR_WORD)
     return Entity(device, f"{setting.leaf}/clear", title, "", reading, control)

@@ -6,6 +6,7 @@ from itertools import chain, count
 
 from bridge.entities.controls import controls
 from bridge.entities.entity import Device, Entity, devices
+from bridge.entities.language import ENGLISH, Language
 from bridge.entities.readings import Snapshot, extras, readings
 from bridge.settable.permission import FREE, Permission
 from bridge.state.describe import position
@@ -28,14 +29,15 @@ def entities(
     selection: Selection = EVERYTHING,
     extra_topics: Mapping[str, bytes] = USUAL_EXTRAS,
     permission: Permission = FREE,
+    language: Language = ENGLISH,
 ) -> list[Entity]:
     """Every entity of a state, device by device, the more important ones first.
 
     `extra_topics` are the published topics that are not of the state, with payloads where these are known.
-    What may not be set is a reading.
+    What may not be set is a reading. Titles and labels are in `language`, ids are the same in all languages.
     """
-    snapshot = Snapshot(state, tree(state, selection), extra_topics, permission)
-    site, *others = devices(state)
+    snapshot = Snapshot(state, tree(state, selection), extra_topics, permission, language)
+    site, *others = devices(state, language)
     found = (
         *_of_device(snapshot, site),
         *extras(snapshot, site),

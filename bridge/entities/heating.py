@@ -13,7 +13,7 @@ _NAMES: dict[str, tuple[str, Quantity | None, str]] = {
     "chargePower": ("Heating power", None, "heating-coil"),
     "charging": ("Heating", RUNNING, "heating-coil"),
     "vehicleSoc": ("Temperature", TEMPERATURE, "thermometer"),
-    "limitSoc": ("Temperature limit", TEMPERATURE, "thermometer"),
+    "limitSoc": ("Temperature limit", replace(TEMPERATURE, zero=False), "thermometer"),
     "minSoc": ("Minimum temperature", TEMPERATURE, "thermometer"),
     "vehicleLimitSoc": ("Device's own limit", TEMPERATURE, "thermometer"),
     "effectiveLimitSoc": ("Limit in force", TEMPERATURE, "thermometer"),

@@ -12,6 +12,7 @@ import orjson
 
 from bridge import __version__
 from bridge.entities.entity import VALUE, Clock, Control, Device, Entity, Options, Press, Range, Toggle
+from bridge.entities.language import ENGLISH, Language
 from bridge.settable.offered import CLEAR_WORD, NO_WORDS
 from bridge.settings import Settings
 from bridge.state.reading import Nature, Quantity, Rank
@@ -63,12 +64,13 @@ class HomeAssistant:
     root: str = "evcc"
     prefix: str = "homeassistant"
     url: str = ""
+    language: Language = ENGLISH
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The configurations for these settings; evcc's address is of use where other machines reach it."""
         url = "" if settings.evcc.address.loopback else settings.evcc.url
-        return cls(settings.mqtt.root, settings.discovery.prefix, url)
+        return cls(settings.mqtt.root, settings.discovery.prefix, url, Language.of(settings.discovery.language))
 
     def announcements(self, entities: Iterable[Entity]) -> list[Announcement]:
         """The configurations of all entities."""
@@ -112,7 +114,8 @@ class HomeAssistant:
             return
         if isinstance(entity.control.widget, Clock):
             yield "sensor", common | state | _sensor(entity.quantity, _MOMENT) | _rank(entity, "diagnostic")
-            common |= {"name": f"Set {entity.title[0].lower()}{entity.title[1:]}"}
+            named = entity.title if self.language != ENGLISH else f"{entity.title[0].lower()}{entity.title[1:]}"
+            common |= {"name": self.language.filled("Set {}", named)}
         component, controlled = _controlled(entity, entity.control)
         command = {"command_topic": f"{self.root}/{entity.control.topic}", "qos": 1}
         yield component, common | state | command | controlled | _rank(entity, "config")

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import httpx
 
 PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+BROKERS = ("mqtt", "mqtts", "ws", "wss")
 TLS = frozenset({"https", "mqtts", "wss"})
 _WEBSOCKETS = frozenset({"ws", "wss"})
 _WITHOUT_PATH = frozenset({"mqtt", "mqtts"})

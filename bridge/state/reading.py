@@ -1,6 +1,6 @@
 """What a value of evcc is: what it measures, in which unit, and how it is shown. The rows are in readings.py."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -90,6 +90,9 @@ LEFT = Quantity(
     unit="Wh", device_class="energy", decimals=2, shown="kWh"
 )  # Home Assistant allows no measurement of energy
 LIMIT = Quantity(unit="kWh", device_class="energy", decimals=1)
+# 0 is none
+LIMIT_ENERGY = replace(LIMIT, zero=False)
+LIMIT_SOC = replace(PERCENT, zero=False)
 CAPACITY = Quantity(unit="kWh", device_class="energy_storage", decimals=1)
 # of whichever vehicle is connected: no statistics
 MILEAGE = Quantity(unit="km", device_class="distance", zero=False)

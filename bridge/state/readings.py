@@ -20,6 +20,8 @@ from bridge.state.reading import (
     JOURNAL,
     LEFT,
     LIMIT,
+    LIMIT_ENERGY,
+    LIMIT_SOC,
     METER,
     MILEAGE,
     MOMENT,
@@ -150,15 +152,15 @@ LOADPOINT: Mapping[str, Reading] = {
     "vehicleOdometer": R("Vehicle odometer", MILEAGE, "counter", "Of the connected vehicle.", _DETAIL),
     "vehicleName": R("Vehicle name", TEXT, "car", "evcc's name of the connected vehicle.", _DETAIL),
     "vehicleTitle": R("Connected vehicle", TEXT, "car", "Title of the connected vehicle.", _DETAIL),
-    "vehicleLimitSoc": R(
-        "Vehicle's own limit", replace(PERCENT, zero=False), "car-cruise-control", "Set in the vehicle.", _DETAIL
-    ),
+    "vehicleLimitSoc": R("Vehicle's own limit", LIMIT_SOC, "car-cruise-control", "Set in the vehicle.", _DETAIL),
     "vehicleDetection": R("Detect vehicle", TEXT, "car-search", "Finds out which is connected.", _DETAIL),
     "vehicleClimaterActive": R("Vehicle climate control", RUNNING, "fan", "It is running.", _DETAIL),
     "vehicleDetectionActive": R("Vehicle detection", RUNNING, "car-search", "It is running.", _DETAIL),
     "vehicleWelcomeActive": R("Welcome charge", RUNNING, "hand-wave", "It is running.", _RARE),
-    "limitSoc": R("Limit", PERCENT, "battery-charging-80", "Charging ends here, in this session."),
-    "limitEnergy": R("Energy limit", LIMIT, "battery-charging-80", "Charging ends after it, in this session.", _DETAIL),
+    "limitSoc": R("Limit", LIMIT_SOC, "battery-charging-80", "Charging ends here, in this session."),
+    "limitEnergy": R(
+        "Energy limit", LIMIT_ENERGY, "battery-charging-80", "Charging ends after it, in this session.", _DETAIL
+    ),
     "effectiveLimitSoc": R("Limit in force", PERCENT, "battery-charging-80", "Of session and vehicle."),
     "minSoc": R("Minimum", PERCENT, "battery-low", "Charged to at once.", _DETAIL),
     "effectiveMinSoc": R("Minimum in force", PERCENT, "battery-low", "Of loadpoint and vehicle.", _DETAIL),
@@ -207,7 +209,9 @@ LOADPOINT: Mapping[str, Reading] = {
     "smartFeedInPriorityNextStart": R("Feed-in priority next start", MOMENT, "cash-plus", "When again.", _DETAIL),
     "plan": R("Charging plan", SERIES, "clipboard-text-clock", "Slots it charges in.", _RARE),
     "planActive": R("Plan active", RUNNING, "clipboard-play-outline", "It charges by plan."),
-    "planEnergy": R("Plan energy", LIMIT, "clipboard-flow-outline", "To be charged by the plan's time.", _DETAIL),
+    "planEnergy": R(
+        "Plan energy", LIMIT_ENERGY, "clipboard-flow-outline", "To be charged by the plan's time.", _DETAIL
+    ),
     "planTime": R("Plan time", MOMENT, "clipboard-clock-outline", "When it is to be charged.", _DETAIL),
     "planOverrun": R("Plan overrun", DURATION, "clipboard-alert-outline", "By how much it is late.", _DETAIL),
     "planProjectedStart": R("Plan start", MOMENT, "clipboard-play-outline", "When it will begin."),
@@ -239,7 +243,7 @@ VEHICLE: Mapping[str, Reading] = {
     "icon": R("Icon", TEXT, "image-outline", "What kind of vehicle it is.", _RARE),
     "capacity": R("Capacity", CAPACITY, "car-battery", "Of the vehicle's battery.", _DETAIL),
     "minSoc": R("Minimum charge", PERCENT, "battery-low", "Charged to at once."),
-    "limitSoc": R("Limit", PERCENT, "battery-charging-80", "For every session."),
+    "limitSoc": R("Limit", LIMIT_SOC, "battery-charging-80", "For every session."),
     "mode": R("Default mode", TEXT, "ev-station", "When it is connected.", _DETAIL),
     "alwaysCharge": R("Always charge by default", TEXT, "ev-station", "When it is connected.", _DETAIL),
     "plan/soc": R("Plan charge", PERCENT, "clipboard-flow-outline", "To be reached by the plan's time."),

@@ -1,6 +1,7 @@
 """Entities of recorded houses, and of documents that no house has."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,7 +96,7 @@ def test_titles_and_units_are_of_this_house() -> None:
 
 def test_a_heating_device_has_temperatures() -> None:
     heating, vehicle = (by_id(house("0.313.2"))[f"loadpoint_{number}", "limitSoc"] for number in (3, 1))
-    assert (heating.title, heating.quantity) == ("Temperature limit", TEMPERATURE)
+    assert (heating.title, heating.quantity) == ("Temperature limit", replace(TEMPERATURE, zero=False))
     assert (vehicle.title, vehicle.quantity.unit) == ("Limit", "%")
 
 

@@ -18,7 +18,7 @@ from tests.entities.houses import HOUSES, document, house, state_of
 from tests.state.documents import DOCUMENTS
 
 
-def configs(state: str | State, permission: Permission = FREE, **options: str) -> dict[str, dict[str, Any]]:
+def configs(state: str | State, permission: Permission = FREE, **options: Any) -> dict[str, dict[str, Any]]:
     found = entities(house(state) if isinstance(state, str) else state, permission=permission)
     return {topic: orjson.loads(one) for topic, one in HomeAssistant(**options).configs(found).items()}
 

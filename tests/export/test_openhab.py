@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from bridge.entities.entities import entities, tree
+from bridge.export.options import Options
 from bridge.settable.lookup import find
 from bridge.settable.read import read
 from bridge.settable.value import Context
@@ -24,7 +25,7 @@ NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
 class Export:
     """The three files of a house, read."""
 
-    def __init__(self, state: State, **options: str) -> None:
+    def __init__(self, state: State, **options: Any) -> None:
         self.files = exported("openhab", state, **options)
         self.broker, self.things = openhab_grammar.things(self._text(".things"))
         self.items = openhab_grammar.items(self._text(".items"))
@@ -120,6 +121,45 @@ def test_the_sitemap_shows_items_that_there_are(name: str) -> None:
     assert set(names) <= found.items.keys()
     assert len(names) == len(set(names))
     assert (found.name, found.label) == ("evcc", house(name).site.get("siteTitle"))
+
+
+def test_parts_of_the_house_have_groups_of_their_own() -> None:
+    items = Export(house("0.313.2")).items
+    assert items["Evcc_Site__Battery"].groups == ["Evcc_Site"]
+    assert items["Evcc_Site_Battery_Soc"].groups == items["Evcc_Site_BufferSoc"].groups == ["Evcc_Site__Battery"]
+    assert items["Evcc_Site_Pv_1_Power"].groups == ["Evcc_Site__Solar"]
+    assert items["Evcc_Site_Grid_Power"].groups == ["Evcc_Site__Grid"]
+    assert items["Evcc_Site_HomePower"].groups == ["Evcc_Site"]
+    assert items["Evcc_Loadpoint_1_Mode"].groups == ["Evcc_Loadpoint_1"]
+
+
+def test_devices_are_put_where_they_are_wanted() -> None:
+    options = Options(parent="Energy", location="Garage")
+    text = exported("openhab", house("0.313.2"), options=options)["items/evcc.items"]
+    groups = [line for line in text.splitlines() if line.startswith("Group ") and "__" not in line]
+    assert len(groups) == 7
+    assert all(" (Energy, Garage) [" in line for line in groups)
+
+
+def test_the_semantic_model_is_openhab_5s_where_it_is_wanted() -> None:
+    old = Export(house("0.313.2")).items
+    new = Export(house("0.313.2"), options=Options(semantics=5)).items
+    assert [old[name].tags for name in ("Evcc_Loadpoint_1", "Evcc_Loadpoint_3")] == [["Equipment"]] * 2
+    assert [new[name].tags for name in ("Evcc_Loadpoint_1", "Evcc_Loadpoint_3")] == [["EVSE"], ["HeatPump"]]
+    assert old["Evcc_Site_Battery_Soc"].tags == ["Measurement", "Level"]
+    assert new["Evcc_Site_Battery_Soc"].tags == ["Measurement", "StateOfCharge"]
+    assert new["Evcc_Site_TariffGrid"].tags == ["Measurement", "Price"]
+    assert new["Evcc_Loadpoint_1_Mode"].tags == ["Control", "Mode"]
+    assert new["Evcc_Site__Grid"].tags == ["ElectricMeter"]
+
+
+def test_prices_and_powers_are_entered() -> None:
+    found = {widget.properties.get("item"): widget for frame in Export(house("0.313.2")).widgets
+             for one in frame.children for widget in (one, *one.children)}  # fmt: skip
+    for key in ("SmartCostLimit", "EnableThreshold"):
+        widget = found[f"Evcc_Loadpoint_1_{key}"]
+        assert (widget.kind, widget.properties["inputHint"]) == ("Input", "number")
+    assert found["Evcc_Loadpoint_1_LimitSoc"].kind == "Slider"
 
 
 def test_every_thing_says_when_it_is_offline() -> None:
