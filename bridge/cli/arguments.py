@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 from bridge import __version__
 from bridge.util.redact import HIDDEN
 
-EXPORTS = ("openhab", "nodered", "homeassistant")
+EXPORTS = ("openhab", "nodered", "homeassistant", "asyncapi")
 ERAS = ("0.131.4", "0.313.2")
 SHELLS = ("bash", "zsh", "fish")
 _WORDS = frozenset({
@@ -70,6 +70,14 @@ def parser() -> argparse.ArgumentParser:
     export = commands.add_parser("export", parents=[common], help="write files for another program")
     export.add_argument("target", choices=EXPORTS)
     export.add_argument("--out", type=Path, metavar="PATH", help="a directory to write to, instead of printing")
+    export.add_argument(
+        "--broker", default="", type=_broker, metavar="URL", help="the broker's address as the other program reaches it"
+    )
+    export.add_argument("--parent", default="", type=_item, metavar="ITEM", help="openHAB: a group of all devices")
+    export.add_argument("--location", default="", type=_item, metavar="ITEM", help="openHAB: where all devices are")
+    export.add_argument(
+        "--semantics", default=4, type=int, choices=(4, 5), help="openHAB: the release whose tags are used (4)"
+    )
 
     completion = commands.add_parser("completion", parents=[common], help="print the completion of a shell")
     completion.add_argument("shell", choices=SHELLS)
@@ -118,6 +126,21 @@ def _common() -> _Parser:
 def _name(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("names no file")
+    return text
+
+
+def _broker(text: str) -> str:
+    from bridge.settings.urls import BROKERS, checked  # takes a moment to import
+
+    try:
+        return checked(text, BROKERS)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _item(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", text):
+        raise argparse.ArgumentTypeError("is no name of an item: letters, digits and _ are allowed")
     return text
 
 

@@ -77,8 +77,10 @@ def _topics(arguments: Namespace) -> int:
 
 def _export(arguments: Namespace) -> int:
     from bridge.cli import export
+    from bridge.export.options import Options
 
-    return export.run(_settings(arguments), arguments.target, arguments.out)
+    options = Options(arguments.broker, arguments.parent, arguments.location, arguments.semantics)
+    return export.run(_settings(arguments), arguments.target, arguments.out, options)
 
 
 def _demo(arguments: Namespace) -> int:

@@ -32,7 +32,12 @@ class Description:
 
     def title(self, name: str = "") -> str:
         """The title, with `name` instead of the level of the wildcard where there is one."""
-        return self.reading.title.replace("{}", name or _readable(self.wildcard))
+        return self.reading.title.replace("{}", name or self.name)
+
+    @property
+    def name(self) -> str:
+        """The level of the wildcard as people write it."""
+        return _readable(self.wildcard)
 
 
 class _Table:
