@@ -7,6 +7,7 @@ from bridge.evcc.reader import Reader, Update
 from bridge.extras.changes import ReleaseChanges
 from bridge.extras.events import Events
 from bridge.extras.health_check import HealthCheck
+from bridge.extras.history import History
 from bridge.extras.jq import Jq
 from bridge.extras.periodic import Access, Periodic
 from bridge.extras.plans import Plans
@@ -20,7 +21,7 @@ from bridge.settings import Settings
 from bridge.state.state import Target
 from bridge.util.diagnostics import Diagnostics
 
-PERIODICS: tuple[type[Periodic], ...] = (Tariffs, Sessions, Plans, Telemetry, Jq, HealthCheck)
+PERIODICS: tuple[type[Periodic], ...] = (Tariffs, Sessions, Plans, History, Telemetry, Jq, HealthCheck)
 """Everything that is read again and again; a new one is one more row."""
 
 

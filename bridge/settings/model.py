@@ -149,6 +149,9 @@ class Requests(Section):
         default="paths",
         description="jq that `bridge/request/state` takes; evcc computes without limit, so `any` lets a client stop it",
     )
+    write: kinds.Switch = Field(
+        default=False, description="whether `bridge/request/session` may change and delete charging sessions"
+    )
 
 
 class Extras(Section):
@@ -157,6 +160,7 @@ class Extras(Section):
     tariffs: kinds.Switch = Field(default=True, description="publish prices below `tariffs/`")
     sessions: kinds.Switch = Field(default=True, description="publish charging sessions below `sessions`")
     plans: kinds.Switch = Field(default=True, description="publish `planDetails` of loadpoints with a plan")
+    history: kinds.Switch = Field(default=True, description="publish today's energy below `history/today/`")
 
 
 class Discovery(Section):

@@ -68,6 +68,7 @@ CO2 = measured("g/kWh")
 SHARE = Quantity(unit="%", state_class="measurement", share=True)
 METER = Quantity(unit="kWh", device_class="energy", state_class="total_increasing", decimals=2)
 COUNTER = Quantity(unit="Wh", device_class="energy", state_class="total_increasing")
+TODAY = Quantity(unit="kWh", device_class="energy", state_class="total_increasing", decimals=1)
 LEFT = Quantity(unit="Wh", device_class="energy")  # Home Assistant allows no measurement of energy
 LIMIT = Quantity(unit="kWh", device_class="energy", decimals=1)
 CAPACITY = Quantity(unit="kWh", device_class="energy_storage", decimals=1)
