@@ -8,7 +8,7 @@ from bridge.settable.permission import Permission
 from bridge.settable.setting import filled
 from bridge.state.describe import describe, describe_extra, todays_name
 from bridge.state.reading import TEMPERATURE, Reading
-from bridge.state.state import State
+from bridge.state.state import Scope, State
 
 # what evcc counts as charge is a temperature where the device heats
 _HEATING = {
@@ -53,7 +53,8 @@ class Snapshot:
 def readings(snapshot: Snapshot, device: Device) -> Iterator[Entity]:
     """The entities of all topics of a device, as far as they are readings."""
     prefix = f"{device.target.topic}/"
-    for topic in snapshot.topics:
+    beside = snapshot.extras if device.scope is Scope.VEHICLE else {}
+    for topic in {**snapshot.topics, **beside}:
         if topic.startswith(prefix):
             yield from _reading(snapshot, device, topic, todays_name(device.scope, topic.removeprefix(prefix)))
 

@@ -37,9 +37,9 @@ class Rest:
         else:
             self.complete.clear()
 
-    async def call(self, path: str) -> Reply:
+    async def call(self, path: str, timeout: float | None = None) -> Reply:
         """evcc's answer, whatever it is; Unreachable when there is none."""
-        return await self._client.call("GET", path)
+        return await self._client.call("GET", path, timeout=timeout)
 
     async def get(self, path: str, params: Mapping[str, str] | None = None, timeout: float | None = None) -> Reply:
         """evcc's answer, a 2xx; Refused with evcc's reason, NotReady, Unreachable or Invalid when there is none."""

@@ -226,6 +226,11 @@ LOADPOINT: Mapping[str, Reading] = {
 }
 
 VEHICLE: Mapping[str, Reading] = {
+    "soc": R("Charge", SOC, "battery", "Also while it is not connected."),
+    "range": R("Range", RANGE, "map-marker-distance", "Also while it is not connected."),
+    "odometer": R("Mileage", MILEAGE, "counter", "Also while it is not connected.", _DETAIL),
+    "vehicleLimitSoc": R("Vehicle's own limit", PERCENT, "battery-charging-80", "Set in the vehicle.", _DETAIL),
+    "updated": R("Last asked", MOMENT, "update", "When its charge was last known.", _RARE),
     "title": R("Title", TEXT, "label-outline", "Of the vehicle.", _RARE),
     "icon": R("Icon", TEXT, "image-outline", "What kind of vehicle it is.", _RARE),
     "capacity": R("Capacity", CAPACITY, "car-battery", "Of the vehicle's battery.", _DETAIL),
