@@ -36,8 +36,6 @@ def for_evcc(found: Found, value: Value | Clear, context: Context) -> tuple[Foun
     if leaf == MODE:
         solar = mode if mode in _SOLAR else _PLAIN
         return found, replace(value, fields={"value": solar}) if asked == _SMART else value
-    if asked not in {"off", "on", "once"}:
-        raise Refused(f"alwaysCharge takes off, on or once, got {asked}")
     if mode not in _SOLAR:
         raise Refused(f"alwaysCharge needs the mode smart; {always.instead}")
     word = _PLAIN if asked == "off" else _ALWAYS_ON
