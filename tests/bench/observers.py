@@ -65,12 +65,12 @@ class Observer:
         return found
 
 
-def mqtt(pipe: Connection, port: int, topics: list[str]) -> None:
-    """Tell the payloads on these topics as they are published."""
+def mqtt(pipe: Connection, port: int, topics: list[str], *, stored: bool = False) -> None:
+    """Tell the payloads on these topics as they are published; also those that are `stored` already."""
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
 
     def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
-        if not message.retain:  # not one that was stored
+        if stored or not message.retain:
             pipe.send((time.monotonic(), message.payload.decode()))
 
     client.on_message = on_message
@@ -78,6 +78,11 @@ def mqtt(pipe: Connection, port: int, topics: list[str]) -> None:
     client.connect(HOST, port)
     client.subscribe([(topic, 0) for topic in topics])
     client.loop_forever()
+
+
+def retained(pipe: Connection, port: int, topics: list[str]) -> None:
+    """Tell the payloads on these topics, those that are stored first."""
+    mqtt(pipe, port, topics, stored=True)
 
 
 def push(pipe: Connection, url: str, key: str) -> None:
