@@ -1,7 +1,6 @@
 """The process: reads the configuration, runs the sites and the page, handles signals, and notifies systemd."""
 
 import asyncio
-import gc
 import signal
 from asyncio import Task, TaskGroup
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from contextlib import suppress
 
 import structlog
 
+from bridge.daemon import collector
 from bridge.daemon.sites import Sites
 from bridge.daemon.threads import DaemonThreads
 from bridge.errors import ConfigError
@@ -29,8 +29,7 @@ def run(overrides: Mapping[str, str], environment: Mapping[str, str]) -> int:
     configuration cannot be used.
     """
     daemon = Daemon(overrides, environment)
-    gc.collect()
-    gc.freeze()  # imported modules stay for good: full collections need not look through them
+    collector.settle()  # imported modules stay for good
     with asyncio.Runner() as runner:
         runner.get_loop().set_default_executor(DaemonThreads())
         runner.run(daemon.run())

@@ -3,9 +3,11 @@
 import asyncio
 from asyncio import Task, TaskGroup
 from collections.abc import Mapping
+from contextlib import suppress
 
 import structlog
 
+from bridge.daemon import collector
 from bridge.errors import ConfigError
 from bridge.settings import Configuration, Settings
 from bridge.site import Site
@@ -14,6 +16,7 @@ from bridge.util.gate import Gate
 
 _PACE = 0.01  # seconds between two starts; more where the event loop is busy with those that have begun
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0  # seconds before a site that has failed is started again
+_LONGEST_START = 120.0  # seconds after which sites that have not published everything are not waited for
 _SHOWN = 3  # sites in the line for systemd
 
 
@@ -29,6 +32,7 @@ class Sites:
         self._running: dict[str, Site] = {}
         self._wrong: dict[str, str] = {}
         self._applied = asyncio.Event()
+        self._settling: Task[None] | None = None
         self._log = structlog.get_logger()
 
     @property
@@ -48,9 +52,12 @@ class Sites:
 
     async def apply(self, configuration: Configuration) -> None:
         """Stop sites that are gone or have changed, which makes them `offline`; start those that are new or changed."""
+        self._applied.clear()
         self._several = configuration.several
         self._note_wrong(configuration.wrong)
         names = self.differing(configuration)
+        if self._several and names:
+            self._settle()
         await self._stop([name for name in names if name in self._settings])
         for name in names:
             if (settings := configuration.sites.get(name)) is not None:
@@ -60,6 +67,8 @@ class Sites:
 
     async def stop(self) -> None:
         """Stop all of them at once."""
+        if self._settling is not None:
+            self._settling.cancel()
         await self._stop([*self._settings])
 
     async def published(self) -> None:
@@ -80,6 +89,20 @@ class Sites:
         shown = [f"{name}: {text}" for name, text in [*self._wrong.items(), *absent.items()][:_SHOWN]]
         total = len(self._running) + len(self._wrong)
         return "; ".join([f"{len(self._running) - len(absent)} of {total} sites online", *shown])
+
+    def _settle(self) -> None:
+        """Adapt the collector to many sites: now that some are to come or go, and when they have published all."""
+        collector.prepare()
+        collector.release()
+        if self._settling is not None:
+            self._settling.cancel()
+        self._settling = self._group.create_task(self._settle_later(), name="collector")
+
+    async def _settle_later(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LONGEST_START):
+                await self.published()
+        collector.settle()
 
     def _note_wrong(self, wrong: Mapping[str, str]) -> None:
         for name, reason in wrong.items():

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from evcc_simulator import Evcc
+from evcc_simulator.house import Frame
 
 CYCLE = 4.0  # seconds
 _START = 120.0  # seconds until all of them are there
@@ -57,15 +58,14 @@ def _run(pipe: Connection, count: int) -> None:
 
 
 async def _serve(pipe: Connection, count: int) -> None:
-    frames = _Counter()
     async with AsyncExitStack() as stack:
         evccs = [Evcc() for _ in range(count)]
         for evcc in evccs:
             evcc.house.state["interval"] = CYCLE
             await stack.enter_async_context(evcc)
-            evcc.simulation.listen(frames.count)
+        counted = [_Counted(evcc) for evcc in evccs]
         pipe.send([evcc.port for evcc in evccs])
-        asyncio.get_running_loop().add_reader(pipe.fileno(), _answer, pipe, evccs, frames)
+        asyncio.get_running_loop().add_reader(pipe.fileno(), _answer, pipe, evccs, counted)
         await _cycles(evccs, asyncio.get_running_loop())
 
 
@@ -79,18 +79,24 @@ async def _cycles(evccs: list[Evcc], loop: AbstractEventLoop) -> None:
         number = (number + 1) % len(evccs)
 
 
-class _Counter:
-    def __init__(self) -> None:
+class _Counted:
+    """Counts the frames of one evcc on their way to its clients."""
+
+    def __init__(self, evcc: Evcc) -> None:
         self.frames = 0
+        self._hub = evcc.hub
+        evcc.simulation.listen(self.broadcast)
 
-    def count(self, _: object) -> None:
+    def broadcast(self, frame: Frame) -> None:
+        """Count a frame, and send it."""
         self.frames += 1
+        self._hub.broadcast(frame)
 
 
-def _answer(pipe: Connection, evccs: list[Evcc], frames: _Counter) -> None:
+def _answer(pipe: Connection, evccs: list[Evcc], counted: list[_Counted]) -> None:
     match pipe.recv():
         case ("set", int(number), str(path), value):
             pipe.send(time.monotonic())
             evccs[number].set(path, value)
         case ("frames",):
-            pipe.send(frames.frames)
+            pipe.send(sum(each.frames for each in counted))

@@ -19,7 +19,8 @@ from tests.broker.mosquitto import HOST, Mosquitto
 
 _PATIENCE = 120.0
 _KEY = "residualPower"
-_SECONDS = 12.0  # three cycles of every evcc
+_SECONDS = 8.0  # two cycles of every evcc
+_GRACE = 24.0  # seconds after which evcc is known to have started, and what it has is looked through once more
 _PAUSES = (0.01, 0.05)  # seconds between two changes
 
 
@@ -65,7 +66,7 @@ def measure(count: int, changes: int) -> Measured:
             bridge = Program("-m", "bridge", "run", **environment)
             with bridge:
                 start = _all_online(statuses, count) - began
-                time.sleep(_SECONDS)
+                time.sleep(_GRACE)
                 memory = resident_megabytes(bridge.pid)
                 frames, cpu, at = estate.frames(), cpu_seconds(bridge.pid), time.monotonic()
                 time.sleep(_SECONDS)
