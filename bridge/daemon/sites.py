@@ -124,12 +124,13 @@ class Sites:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
-        for name in names:
-            self._running.pop(name, None)
 
     async def _run(self, name: str, settings: Settings) -> None:
         site = self._running[name] = Site(settings, self._gate)
-        await site.run()
+        try:
+            await site.run()
+        finally:
+            del self._running[name]
 
     async def _run_one_of_several(self, name: str, settings: Settings) -> None:
         """Run a site until cancelled; start it again where it fails, which leaves the other ones alone."""
@@ -144,5 +145,4 @@ class Sites:
                 return
             except Exception:  # noqa: BLE001 - a defect that one site's data bring out is no other one's
                 self._log.exception("site has failed, and is started again")
-            self._running.pop(name, None)
             await asyncio.sleep(backoff.next())

@@ -1,4 +1,4 @@
-"""The Helm chart says what the bridge understands; `scripts/helm` renders it and holds it against Kubernetes' schemas."""
+"""The Helm chart has options that there are; `scripts/helm` renders it and compares it with Kubernetes' schemas."""
 
 import re
 from pathlib import Path
