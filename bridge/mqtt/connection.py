@@ -1,8 +1,6 @@
 """How the broker is reached: address, TLS, MQTT version, will, and coming back after every loss."""
 
 import asyncio
-import hashlib
-import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +15,7 @@ from bridge.mqtt.client import Link
 from bridge.mqtt.message import Message
 from bridge.settings import Mqtt
 from bridge.util.backoff import Backoff
+from bridge.util.client_id import client_id
 from bridge.util.diagnostics import Diagnostics
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # seconds: a broker that is back is found at once
@@ -151,11 +150,6 @@ class Connection:
         else:
             reason = f"the connection to the broker was lost: {error}"
             self._diagnostics.set("broker", _ENDINGS.get(error.code, reason))
-
-
-def client_id(root: str) -> str:
-    """The client id of this host for this root: the same at every start, at most 23 characters (MQTT 3.1.1)."""
-    return "evcc-bridge-" + hashlib.sha256(f"{socket.gethostname()}\0{root}".encode()).hexdigest()[:10]
 
 
 def _options(settings: Mqtt, will: Message | None) -> ConnectOptions:
