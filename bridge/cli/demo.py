@@ -108,6 +108,7 @@ async def _show(mqtt: Mqtt) -> None:
                 if isinstance(event, Inbound):
                     _print_message(mqtt, event)
             sys.stdout.flush()
+        raise link.error
 
 
 def _print_message(mqtt: Mqtt, message: Inbound) -> None:
