@@ -47,6 +47,7 @@ class Report:
         self._permission = Permission.of(settings.commands)
         self._started = time.monotonic()
         self._facts: dict[str, Any] = {}
+        self._since: dict[str, tuple[Any, int]] = {}
         self._missing: frozenset[Any] = frozenset()
         self._found = asyncio.Event()
         self._zone_compared = False
@@ -95,6 +96,12 @@ class Report:
         broker = "connected" if self._mirror.connected else "not connected"
         return f"evcc {self._reader.health.word}, broker {broker}, {len(self._mirror.tree.topics)} topics"
 
+    @property
+    def is_online(self) -> bool:
+        """Whether `status` is `online`: also where another bridge has published it, which this one waits for."""
+        mirror = self._mirror
+        return mirror.silent or (mirror.connected and mirror.tree.topics.get("status") == b"online")
+
     def is_working(self) -> bool:
         """Whether polls come to an end and the broker acknowledges, for systemd's watchdog."""
         now, reader = asyncio.get_running_loop().time(), self._reader
@@ -121,7 +128,7 @@ class Report:
 
     async def _every_minute(self) -> None:
         while True:
-            self._publish("bridge/health", {**self.counters(), "memory": resident_memory()})
+            self._publish("bridge/health", {"time": int(time.time()), **self.counters(), "memory": resident_memory()})
             self._facts = {}  # `bridge/info` again, for its uptime
             await asyncio.sleep(_HEALTH_PERIOD)
 
@@ -137,7 +144,7 @@ class Report:
             if entries and journal.total != published:
                 published = journal.total
                 self._publish(_JOURNAL, entries)
-            await asyncio.sleep(1)
+            await asyncio.sleep(_TICK)
 
     def _publish_health(self) -> None:
         """`status`, `updated`, `bridge/evcc`."""
@@ -162,7 +169,7 @@ class Report:
             self._mirror.tree.set("updated", {"updated": b"%d" % seen})
 
     def _publish_info(self) -> None:
-        """`bridge/info`: versions, push, poll interval, uptime, host, effective settings without secrets."""
+        """`bridge/info`: versions, push, poll interval, uptime, host, since when, settings without secrets."""
         reader = self._reader
         facts = {
             "version": __version__,
@@ -173,6 +180,7 @@ class Report:
             "interval": reader.interval,
             "host": self._mirror.host,
             "instance": self._mirror.instance,
+            "since": self.conditions()["since"],
         }
         if facts != self._facts:
             self._facts = facts
@@ -182,6 +190,23 @@ class Report:
         """`bridge/commands`: every set-topic that exists now; built again only when the settings change."""
         self._missing = self._dispatcher.missing
         self._publish("bridge/commands", offered(self._reader.view, self._missing, self._permission))
+
+    def conditions(self) -> dict[str, Any]:
+        """evcc, push, broker and problem, and since when (Unix seconds) each of them is so or there is a problem.
+
+        To be called about once a second, for `since`.
+        """
+        words = {
+            "evcc": self._word,
+            "push": self._reader.push_alive,
+            "broker": self._mirror.connected,
+            "problem": self._diagnostics.text or None,
+        }
+        for name, word in words.items():
+            kept = bool(word) if name == "problem" else word
+            if name not in self._since or self._since[name][0] != kept:
+                self._since[name] = kept, int(time.time())
+        return {**words, "since": {name: since for name, (_, since) in self._since.items()}}
 
     def counters(self) -> dict[str, Any]:
         """What has been counted since the start; `uptime` in seconds."""

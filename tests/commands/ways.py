@@ -51,7 +51,7 @@ VALUES: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
     "loadpoints/1/alwaysCharge": (
         "POST /api/loadpoints/1/alwayscharge/*",
         {"on": "on", "Once": "once"},
-        ("a b", "1", "maybe", "pv"),
+        ("a b", "1", "maybe", "-"),
     ),
     "loadpoints/1/solarShare": (
         "POST /api/loadpoints/1/solarshare/*",
@@ -98,7 +98,7 @@ VALUES: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
     "vehicles/bike/alwaysCharge": (
         "POST /api/vehicles/bike/alwayscharge/*",
         {"off": "off", "ON": "on"},
-        ("a b", "once"),
+        ("a b", "1", "once", "maybe"),
     ),
     "vehicles/my.car_2/planSoc": (
         "POST /api/vehicles/my.car_2/plan/soc/*",
