@@ -144,7 +144,7 @@ class Report:
             if entries and journal.total != published:
                 published = journal.total
                 self._publish(_JOURNAL, entries)
-            await asyncio.sleep(1)
+            await asyncio.sleep(_TICK)
 
     def _publish_health(self) -> None:
         """`status`, `updated`, `bridge/evcc`."""

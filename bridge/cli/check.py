@@ -245,12 +245,15 @@ class _Probe:
         return True
 
     async def _receive(self) -> None:
-        for event in await anext(self.link.events()):
-            match event:
-                case Inbound():
-                    self.payloads[event.topic] = event.payload[:_SHOWN]
-                case Acknowledged():
-                    self._acknowledged[event.token] = event
+        async for events in self.link.events():
+            for event in events:
+                match event:
+                    case Inbound():
+                        self.payloads[event.topic] = event.payload[:_SHOWN]
+                    case Acknowledged():
+                        self._acknowledged[event.token] = event
+            return
+        raise self.link.error
 
 
 def _check_stored(probe: _Probe, root: str, findings: Findings) -> None:

@@ -56,7 +56,7 @@ class Connection:
     async def links(self) -> AsyncGenerator[Link]:
         """One connection after another, for ever; the next one is made when the caller is done with the last.
 
-        The caller ends with the link's `events`, which raise ConnectionFailed when it has ended.
+        The caller is done when the link's `events` end.
         """
         while True:
             link = await self._attempt()
@@ -140,7 +140,6 @@ class Connection:
 
     def _note_end(self, link: Link) -> None:
         """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason."""
-        error = link.error
         self._short = 0 if self._explained or _now() - self._began > _HELD else self._short + 1
         if self._explained:
             self._diagnostics.set("client id", None)
@@ -148,8 +147,8 @@ class Connection:
         if self._short >= _MOST_SHORT:
             self._diagnostics.set("client id", _shared(self._options.identifier))
         else:
-            reason = f"the connection to the broker was lost: {error}"
-            self._diagnostics.set("broker", _ENDINGS.get(error.code, reason))
+            reason = f"the connection to the broker was lost: {link.reason}"
+            self._diagnostics.set("broker", _ENDINGS.get(link.code, reason))
 
 
 def _options(settings: Mqtt, will: Message | None) -> ConnectOptions:

@@ -193,9 +193,8 @@ class Mirror:
                 group.create_task(self._establish(link, subscriptions), name="mqtt-establish"),
                 group.create_task(self._maintain(link, subscriptions), name="mqtt-maintain"),
             )
-            with suppress(ConnectionFailed):
-                async for events in link.events():
-                    self._receiver.take(events)
+            async for events in link.events():
+                self._receiver.take(events)
             for task in tasks:
                 task.cancel()
 
