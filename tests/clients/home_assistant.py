@@ -33,7 +33,6 @@ frontend:
 lovelace:
 mqtt:
 recorder:
-  db_url: "sqlite://"
 energy:
 """
 _TIME = "2025-04-01T00:00:00+00:00"
