@@ -1,4 +1,4 @@
-"""A command, the call of evcc that it becomes, and what became of it."""
+"""A command, and what became of it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,9 +6,11 @@ from enum import StrEnum
 from typing import Any
 
 from bridge.commands.leases import Lease
+from bridge.evcc.client import Call
 from bridge.mqtt.message import Inbound
 from bridge.settable.lookup import Found
 from bridge.settable.value import Clear, Value
+from bridge.state.state import State
 
 
 class Status(StrEnum):
@@ -39,17 +41,15 @@ DRY_RUN = Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_ru
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request to evcc, its path percent-encoded."""
+class Recent:
+    """What evcc has just been set to, the newest last: until `until` its state may still show what `state` does.
 
-    method: str
-    path: str
-    params: dict[str, str] | None = None
-    json: Any = None
+    `until` is a time of the event loop.
+    """
 
-    def __str__(self) -> str:
-        query = "&".join(f"{key}={value}" for key, value in (self.params or {}).items())
-        return f"{self.method} {self.path}{f'?{query}' if query else ''}"
+    values: tuple[Value | Clear | None, ...]
+    state: State
+    until: float
 
 
 @dataclass(slots=True, eq=False)

@@ -11,17 +11,18 @@ from typing import Any
 from bridge.commands.answer import Answers, Journal
 from bridge.commands.command import DRY_RUN, LATE, STOPPING, STORED, TOO_MANY, Command, Outcome, Status
 from bridge.commands.lender import Lender, Turn
-from bridge.commands.queue import Missing, Queue, RateLimit, call_for, no_such
+from bridge.commands.queue import Missing, Queue, RateLimit, call_for
 from bridge.errors import Refused
 from bridge.evcc.client import EvccClient
 from bridge.evcc.reader import Reader, Update
 from bridge.mqtt.message import Inbound
 from bridge.mqtt.mirror import Mirror
 from bridge.settable import modes
-from bridge.settable.loan import loan
+from bridge.settable.loan import SPAN, loan
 from bridge.settable.lookup import ROWS, find, is_evccs
 from bridge.settable.permission import FREE, Permission
 from bridge.settable.read import read
+from bridge.settable.setting import no_such
 from bridge.settable.value import Context
 from bridge.settings import Commands
 from bridge.state.state import Scope, Target
@@ -192,15 +193,15 @@ class Dispatcher:
             None if queue is None else queue.asked(setting),
             found.entry,
         )
-        borrowed = loan(found, payload)
+        borrowed = loan(found, payload) if SPAN in payload else None
         command.value = read(setting, borrowed.payload if borrowed else payload, context)
         contract = self._reader.contract
         if contract is not None and contract.release >= modes.SINCE:
             self._translate(command, context, queue)
         command.call = call_for(command.found, command.value)
-        if command.message is not None:
-            known = None if queue is None else queue.known(command.found.setting)
-            command.lease = self._lender.lease(command, borrowed, replace(context, asked=known))
+        if command.message is not None and (borrowed is not None or command.found.setting.lapses):
+            recent = None if queue is None else queue.recent(command.found.setting)
+            command.lease = self._lender.lease(command, borrowed, context, recent)
 
     def _translate(self, command: Command, context: Context, queue: Queue | None) -> None:
         """Make of a newer release's modes what evcc has; Refused where it has none, or where that may not be set."""
@@ -216,7 +217,8 @@ class Dispatcher:
         """Give a command to its target's queue; or the outcome where it is not to be carried out."""
         if self._settings.dry_run:
             return DRY_RUN
-        self._lender.taken(command)
+        if command.lease is not None:
+            self._lender.begin(command.lease)
         self._add(command)
         return None
 

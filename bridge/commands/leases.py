@@ -33,7 +33,8 @@ class Lease:
     """A setting, by its topic, that has a value until `ends`, and the one from before after it; None is cleared.
 
     `ends` is infinite for a value that is only sent again and again. `until` is `ends` in unix seconds. `granted` is
-    when evcc took the value, None before. `seen`: evcc's state has shown it. `repeated` is when it was last sent.
+    when evcc took the value, None before. `seen`: evcc's state has shown it; until then it may show one of the `older`
+    values. `repeated` is when it was last sent.
     `polls` is the number of polls after which evcc's state is newer than the end.
     `earlier` is the lease that is in force again if evcc refuses this one.
     """
@@ -50,29 +51,31 @@ class Lease:
     repeated: float = 0.0
     polls: int | None = None
     earlier: "Lease | None" = None
+    older: tuple[Any, ...] = ()
 
 
 class Leases:
     """The leases in force, one a setting."""
 
     def __init__(self) -> None:
-        self._leases: dict[str, Lease] = {}
+        self.by_topic: dict[str, Lease] = {}
+        """By the settings' topics."""
 
     def __iter__(self) -> Iterator[Lease]:
-        return iter(list(self._leases.values()))
+        return iter(list(self.by_topic.values()))
 
     def get(self, topic: str) -> Lease | None:
         """The lease of a setting."""
-        return self._leases.get(topic)
+        return self.by_topic.get(topic)
 
     def begin(self, lease: Lease) -> None:
         """Note a lease before evcc is called; Refused when there are too many."""
-        old = self._leases.get(lease.topic)
-        if old is None and len(self._leases) >= MOST:
+        old = self.by_topic.get(lease.topic)
+        if old is None and len(self.by_topic) >= MOST:
             raise Refused(f"{MOST} settings are borrowed already")
         if old is not None:
             lease.earlier = old if old.granted is not None else old.earlier
-        self._leases[lease.topic] = lease
+        self.by_topic[lease.topic] = lease
 
     def grant(self, lease: Lease, now: float, *, sure: bool) -> None:
         """Note that evcc has taken a value; not `sure`: it may have, and its state will show."""
@@ -82,43 +85,45 @@ class Leases:
 
     def withdraw(self, lease: Lease) -> None:
         """Note that a lease is not in force: the one before it is again."""
-        if self._leases.get(lease.topic) is not lease:
+        if self.by_topic.get(lease.topic) is not lease:
             return
         if lease.earlier is None:
-            del self._leases[lease.topic]
+            del self.by_topic[lease.topic]
         else:
-            self._leases[lease.topic] = lease.earlier
+            self.by_topic[lease.topic] = lease.earlier
 
     def end(self, lease: Lease) -> None:
         """Note that a lease is over."""
-        if self._leases.get(lease.topic) is lease:
-            del self._leases[lease.topic]
+        if self.by_topic.get(lease.topic) is lease:
+            del self.by_topic[lease.topic]
 
     def overrule(self, topic: str, value: Any) -> None:
         """Note that evcc has taken a value that was set without a lease.
 
         A lease that evcc has not been asked for yet came after it, and goes back to it.
         """
-        lease = self._leases.get(topic)
+        lease = self.by_topic.get(topic)
         if lease is None:
             return
         if lease.granted is not None:
-            del self._leases[topic]
+            del self.by_topic[topic]
         else:
             lease.before, lease.earlier = value, None
+            lease.older = (*lease.older, value)
 
     def observe(self, lease: Lease, value: Any, now: float, *, settled: bool) -> bool:
         """Note what evcc's state shows of a lease that was granted; False when somebody else has changed it.
 
-        Only a state that is `settled` says so: an evcc that is starting shows what it was configured with. A value
+        Only a state that is `settled` shows that: an evcc that is starting shows what it was configured with. A value
         that lapses may be gone because nothing could repeat it.
         """
         if is_same(value, lease.value):
             lease.seen = True
             return True
         late = lease.granted is not None and now - lease.granted > _UNSEEN and not lease.lapses
+        other = bool(lease.older) and not any(is_same(value, older) for older in lease.older)
         lapsed = lease.lapses and value in (None, ABSENT)
-        if settled and (lease.seen or late) and not lapsed:
+        if settled and (lease.seen or late or other) and not lapsed:
             self.withdraw(lease)
             return False
         return True
@@ -149,7 +154,7 @@ class Leases:
         """
         for entry in _entries(payload)[:MOST]:
             topic, seconds, until = entry.get("topic"), _time(entry.get("for")), _time(entry.get("until"))
-            if not isinstance(topic, str) or len(topic) > _LONGEST_TOPIC or topic in self._leases:
+            if not isinstance(topic, str) or len(topic) > _LONGEST_TOPIC or topic in self.by_topic:
                 continue
             if not 0 < seconds <= LONGEST or not until:
                 continue
@@ -157,7 +162,9 @@ class Leases:
             if any(isinstance(value, dict | list) for value in values):
                 continue
             left = min(max(until - wall, 0), seconds)
-            self._leases[topic] = Lease(topic, *values, seconds, now + left, until=until, granted=now)
+            self.by_topic[topic] = Lease(
+                topic, *values, seconds, now + left, until=until, granted=now, older=(values[1], ABSENT)
+            )
 
 
 def _entries(payload: bytes) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Keeps what is announced to Home Assistant equal to what this evcc has, while evcc and its settings change."""
 
 import asyncio
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -15,6 +16,7 @@ from bridge.settable.permission import Permission
 from bridge.settable.setting import Word
 from bridge.settable.table import SETTINGS
 from bridge.settings import Settings
+from bridge.state.known import VEHICLE_STATUS
 from bridge.state.names import Selection
 from bridge.state.state import Change, Scope
 
@@ -25,6 +27,7 @@ _KEPT = 7 * 86400.0  # seconds
 _CONTAINED = frozenset(
     {"title", "siteTitle", "version", "currency", "smartCostType", "chargerFeatureHeating", *PHASES}
 ) | {setting.kind.listed for setting in SETTINGS if isinstance(setting.kind, Word)}
+_STATUS = re.compile(rf"vehicles/[^/]+/(?:{'|'.join(VEHICLE_STATUS)})")
 _STATE = tuple(f"{scope}/" for scope in Scope)
 
 
@@ -125,7 +128,7 @@ class Announcer:
 
 
 def _is_state(topic: str) -> bool:
-    return topic.startswith(_STATE) and topic != "site/telemetry"
+    return topic.startswith(_STATE) and topic != "site/telemetry" and not _STATUS.fullmatch(topic)
 
 
 def _titles(value: Any) -> list[Any]:

@@ -10,7 +10,7 @@ from bridge.settable.permission import Permission
 from bridge.settable.setting import filled
 from bridge.state.describe import Description, describe, describe_extra, todays_name
 from bridge.state.reading import Reading
-from bridge.state.state import State
+from bridge.state.state import Scope, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,8 @@ class Snapshot:
 def readings(snapshot: Snapshot, device: Device) -> Iterator[Entity]:
     """The entities of all topics of a device, as far as they are readings."""
     prefix = f"{device.target.topic}/"
-    for topic in snapshot.topics:
+    beside = snapshot.extras if device.scope is Scope.VEHICLE else {}
+    for topic in {**snapshot.topics, **beside}:
         if topic.startswith(prefix):
             yield from _reading(snapshot, device, topic, todays_name(device.scope, topic.removeprefix(prefix)))
 

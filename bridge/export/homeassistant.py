@@ -27,12 +27,16 @@ _PLAIN = "{{ value if value != '' else None }}"
 _TEXT = "{{ value[:255] if value != '' else None }}"
 _MOMENT = "{{ (value | int | as_datetime).isoformat() if value != '' else None }}"
 _LOCAL = "{{ value | int | timestamp_custom('%Y-%m-%d %H:%M') if value != '' else '' }}"
-# in Home Assistant's time zone, which may not be the bridge's; 06:30 is the next one, other words are refused there
-_TIME = """\
-{% set today = as_datetime(now().strftime('%Y-%m-%d ') ~ value, none) -%}
-{% set time = as_local(today or as_datetime(value, now())) -%}
-{% set time = time + timedelta(days=1) if today and time <= now() else time -%}
-{{ time.isoformat() if today or as_datetime(value, none) else value }}"""
+# a time that somebody types, in Home Assistant's zone; what is none is passed on, and refused with a reason
+_TYPED = (
+    r"{% set clock = value is match('([01]?\d|2[0-3]):[0-5]\d$') %}"
+    "{% set at = today_at(value) if clock else as_datetime(value, none) %}"
+    "{{ value if at is none else (as_local(at) + timedelta(days=1 if clock and at < now() else 0)).isoformat() }}"
+)
+# the time of a plan that there is not yet
+_USUAL = '"07:00"'
+_MORNING = "\"{% set at = today_at('07:00') %}{{ (at + timedelta(days=1 if at < now() else 0)).isoformat() }}\""
+
 _REFUSED = "value_json | default([], true) | selectattr('status', 'in', ['refused', 'failed']) | list | last"
 _REASON = f"{{{{ (({_REFUSED}) | default({{'error': none}}, true)).error }}}}"
 _WHAT = f"{{{{ ({_REFUSED}) | default({{}}, true) | tojson }}}}"
@@ -200,14 +204,13 @@ def _controlled(entity: Entity, control: Control) -> tuple[str, Config]:
         case Options() as options:
             return "select", _select(options)
         case Clock():
-            payload = control.payload.partition(VALUE)
-            return "text", {"value_template": _LOCAL, "max": 40, "command_template": _TIME.join(payload[::2])}
+            return "text", {"value_template": _LOCAL, "max": 40} | _command(control, _TYPED)
         case Press():
             return "button", {"payload_press": control.payload}
 
 
-def _command(control: Control) -> Config:
-    return {"command_template": control.payload.replace(VALUE, "{{ value }}")}
+def _command(control: Control, template: str = "{{ value }}") -> Config:
+    return {"command_template": control.payload.replace(_USUAL, _MORNING).replace(VALUE, template)}
 
 
 def _select(options: Options) -> Config:

@@ -20,7 +20,7 @@ MARKER = "bridge/marker/"
 BESIDE_SCOPES = frozenset({"status", "updated"})
 # what the bridge publishes about itself; its last command, its journal and the last changes stay over a restart
 _ABOUT_BRIDGE = frozenset(
-    {"evcc", "info", "health", "commands", "problem", "published", "check", "marker", "response", "leases"}
+    {"evcc", "info", "health", "commands", "problem", "published", "check", "marker", "response", "leases", "vehicles"}
 )
 _SPARE = 500  # topics that are remembered beyond those that are there
 _ORIGIN = "evcc-mqtt-bridge"

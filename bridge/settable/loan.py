@@ -9,7 +9,7 @@ from bridge.errors import Refused
 from bridge.settable import setting as kinds
 from bridge.settable.lookup import Found
 from bridge.settable.read import list_in_force, read, read_duration
-from bridge.settable.value import CLEAR, Clear, Context, Value, shown
+from bridge.settable.value import Clear, Context, Value, shown
 from bridge.state.state import ABSENT, Part
 from bridge.util.json import parse_json
 
@@ -23,8 +23,9 @@ SCHEMA = {
 }
 """The JSON Schema of a payload that borrows a setting."""
 
-_MARK = b'"for"'
-_SPAN = kinds.Duration(high=math.inf)
+SPAN = b'"for"'
+"""What is in every payload that borrows a setting."""
+_DURATION = kinds.Duration(high=math.inf)
 _NO_LOAN = (kinds.Plan, kinds.Json, kinds.Button)
 # evcc rounds to 3 decimals what it pushes
 _ROUNDING = 0.0005
@@ -44,7 +45,7 @@ def is_lendable(setting: kinds.Setting) -> bool:
 
 def loan(found: Found, payload: bytes) -> Loan | None:
     """The loan that a payload asks for; None where it asks for none. Refused when it makes no sense."""
-    if _MARK not in payload or not payload.lstrip().startswith(b"{"):
+    if SPAN not in payload or not payload.lstrip().startswith(b"{"):
         return None
     asked = _object(payload)
     if "for" not in asked or (isinstance(found.setting.kind, kinds.Json) and "value" not in asked):
@@ -57,12 +58,8 @@ def loan(found: Found, payload: bytes) -> Loan | None:
     return Loan(written(asked["value"]), _seconds(asked["for"]))
 
 
-def value_before(found: Found, context: Context) -> Any:
-    """The value that goes back after a loan, None where the setting is cleared then; Refused where there is none.
-
-    `context.asked` is what evcc has been set to and its state may not show yet.
-    """
-    before = _held(found, context)
+def check_before(found: Found, before: Any, context: Context) -> None:
+    """Refused where a value cannot go back after a loan."""
     setting = found.setting
     if before is ABSENT or isinstance(before, dict | list):
         raise Refused(f"{setting.leaf} cannot be borrowed: evcc's state does not show its value")
@@ -72,7 +69,6 @@ def value_before(found: Found, context: Context) -> Any:
         read(setting, written(before), context)
     except Refused as error:
         raise Refused(f"{setting.leaf} cannot be borrowed: its value could not go back ({error})") from None
-    return before
 
 
 def value_in(found: Found, part: Part) -> Any:
@@ -105,15 +101,6 @@ def written(value: Any) -> bytes:
     return b"-" if value is None else orjson.dumps(value)
 
 
-def check_words(found: Found, value: Value | Clear, part: Part) -> None:
-    """Refused for a word that evcc takes and shows as another one: it could not be seen whether it is still there."""
-    kind = found.setting.kind
-    if not isinstance(kind, kinds.Word) or kind.newer is None or kind.newer[0] not in part.values:
-        return
-    if value is not CLEAR and value_of(found, value) in set(kind.usual) - set(kind.newer[1]):
-        raise Refused(f"{found.setting.leaf} is borrowed with {', '.join(kind.newer[1])} on this evcc")
-
-
 def _object(payload: bytes) -> dict[str, Any]:
     try:
         value = parse_json(payload)
@@ -133,7 +120,7 @@ def _seconds(span: Any) -> float:
     if isinstance(span, bool) or not isinstance(span, str | int | float):
         raise Refused(wrong)
     try:
-        seconds = float(read_duration(_SPAN, str(span).strip()).shown)
+        seconds = float(read_duration(_DURATION, str(span).strip()).shown)
     except Refused:
         raise Refused(wrong) from None
     if not 0 < seconds <= LONGEST:
@@ -145,11 +132,10 @@ def _brief(value: Any) -> str:
     return shown(orjson.dumps(value).decode())
 
 
-def _held(found: Found, context: Context) -> Any:
+def item_in_force(found: Found, context: Context) -> Any:
+    """A field of a list's entry as evcc has it, or was just set to; ABSENT for another kind, or without the entry."""
     kind = found.setting.kind
-    if isinstance(kind, kinds.Item):
-        return _field(kind, list_in_force(kind, context), found.entry)
-    return value_in(found, context.part) if context.asked is None else value_of(found, context.asked)
+    return _field(kind, list_in_force(kind, context), found.entry) if isinstance(kind, kinds.Item) else ABSENT
 
 
 def _field(kind: kinds.Item, entries: list[Any], entry: int) -> Any:

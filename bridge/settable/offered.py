@@ -7,7 +7,7 @@ from bridge.settable import setting as kinds
 from bridge.settable.loan import SCHEMA, is_lendable
 from bridge.settable.lookup import ANYWHERE, OUTSIDE, Found, leaf_of
 from bridge.settable.permission import FREE, Permission
-from bridge.settable.read import range_of
+from bridge.settable.read import one_of, range_of
 from bridge.settable.setting import NO_MODE, Setting, filled, usual
 from bridge.settable.table import COST, PRICE, SETTINGS
 from bridge.state.releases import release
@@ -114,6 +114,8 @@ def takes(kind: kinds.Kind, state: State = _NOWHERE, part: Part | None = None) -
             return _number(kind, state)
         case kinds.Choice():
             return ", ".join(map(str, kind.numbers))
+        case kinds.Word(fixed=True):
+            return one_of(kind.usual)
         case kinds.Word():
             known = words(kind, None, part or state.site)
             return f"a word: {', '.join(known)}, …" if known else "a word"
@@ -205,6 +207,8 @@ def _schema(kind: kinds.Kind, state: State, part: Part) -> dict[str, Any]:  # no
             return _bounded("integer" if kind.whole else "number", kind.low, kind.high)
         case kinds.Choice():
             return {"enum": list(kind.numbers)}
+        case kinds.Word(fixed=True):
+            return {"type": "string", "enum": list(kind.usual)}
         case kinds.Word():
             return {"type": "string", "examples": words(kind, None, part)}
         case kinds.Duration():
@@ -235,7 +239,8 @@ def _plan_schema(kind: kinds.Plan) -> dict[str, Any]:
 
 def _clearable(schema: dict[str, Any]) -> dict[str, Any]:
     """A schema that takes null, one of the clear words, as well."""
-    return {**schema, "type": [schema["type"], "null"]}
+    enum = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, **enum, "type": [schema["type"], "null"]}
 
 
 def _usual(kind: kinds.Word, part: Part) -> Sequence[str]:

@@ -55,11 +55,11 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word; evcc decides which ones it takes, and its releases differ.
+    """A word; evcc decides which ones it takes, and its releases differ, unless `fixed`: then they are `usual`.
 
     `letters` are the characters that evcc's route accepts (a regular expression's class).
     `listed` is the key of the state that holds the allowed words, if there is one. Else a
-    control should offer `usual` and whatever the state holds; neither is ever checked.
+    control should offer `usual` and whatever the state holds; neither is checked.
     `newer` are the usual words of releases in which the device has the key before them.
     """
 
@@ -67,6 +67,7 @@ class Word:
     listed: str = ""
     usual: tuple[str, ...] = ()
     newer: tuple[str, tuple[str, ...]] | None = None
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +171,11 @@ class Setting:
     instead: str = ""
     lendable: bool = True
     lapses: bool = False
+
+
+def no_such(setting: Setting) -> str:
+    """The sentence for a setting that this evcc does not have."""
+    return f"this evcc has no such setting: {setting.leaf}" + (f"; {setting.instead}" if setting.instead else "")
 
 
 def usual(kind: Number, state: State) -> Number:

@@ -87,7 +87,7 @@ _SITE = (
 
 _LOADPOINT = (
     Setting(Scope.LOADPOINT, "mode", "Mode", _MODE, "mode/{value}", "How the loadpoint charges."),
-    Setting(Scope.LOADPOINT, "alwaysCharge", "Always charge", kinds.Word(usual=("off", "on", "once")),
+    Setting(Scope.LOADPOINT, "alwaysCharge", "Always charge", kinds.Word(usual=("off", "on", "once"), fixed=True),
             "alwayscharge/{value}", "Charges at least with the minimum current in smart mode; once: in this session.",
             since=(0, 316, 0), needs=("alwaysCharge",), instead=_NO_ALWAYS_CHARGE),
     Setting(Scope.LOADPOINT, "solarShare", "Solar share", kinds.Number("", 0, 1, step=0.01), "solarshare/{value}",
@@ -147,7 +147,7 @@ _VEHICLE = (
     Setting(Scope.VEHICLE, "mode", "Default mode", _MODE, "mode/{value}",
             "The mode that a loadpoint takes when the vehicle is connected.",
             clear="mode", since=(0, 312, 0), needs=("mode",)),
-    Setting(Scope.VEHICLE, "alwaysCharge", "Always charge by default", kinds.Word(usual=("off", "on")),
+    Setting(Scope.VEHICLE, "alwaysCharge", "Always charge by default", kinds.Word(usual=("off", "on"), fixed=True),
             "alwayscharge/{value}", "Whether a loadpoint always charges when the vehicle is connected.",
             clear="alwayscharge", since=(0, 316, 0), needs=("alwaysCharge",), instead=_NO_ALWAYS_CHARGE),
     Setting(Scope.VEHICLE, "planSoc", "Plan", SOC_PLAN, "plan/soc/{soc}/{time}",

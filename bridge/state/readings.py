@@ -239,6 +239,11 @@ LOADPOINT: Mapping[str, Reading] = {
 }
 
 VEHICLE: Mapping[str, Reading] = {
+    "soc": R("Charge", SOC, "battery", "Also while it is not connected."),
+    "range": R("Range", RANGE, "map-marker-distance", "Also while it is not connected."),
+    "odometer": R("Mileage", MILEAGE, "counter", "Also while it is not connected.", _DETAIL),
+    "vehicleLimitSoc": R("Vehicle's own limit", PERCENT, "battery-charging-80", "Set in the vehicle.", _DETAIL),
+    "updated": R("Last asked", MOMENT, "update", "When its charge was last known.", _RARE),
     "title": R("Title", TEXT, "label-outline", "Of the vehicle.", _RARE),
     "icon": R("Icon", TEXT, "image-outline", "What kind of vehicle it is.", _RARE),
     "capacity": R("Capacity", CAPACITY, "car-battery", "Of the vehicle's battery.", _DETAIL),
@@ -274,6 +279,8 @@ EXTRAS: Mapping[str, Reading] = {
     "sessions/*/cost": R("Charging cost, {}", MONEY, "cash", "Of all sessions in it.", _DETAIL),
     "sessions/*/solar": R("Solar share, {}", PERCENT, "solar-power", "Of all sessions in it.", _DETAIL),
     "sessions/*/count": R("Sessions, {}", NUMBER, "counter", "How many there were in it.", _DETAIL),
+    "history/today/*": R("Energy today, {}", PERIOD, "lightning-bolt", "In, produced or used since midnight.", _DETAIL),
+    "history/today/*/returnEnergy": R("Energy returned today, {}", PERIOD, "lightning-bolt-outline", "Out.", _RARE),
     "tariffs/*/now": R("Tariff {} now", NUMBER, "cash-clock", "Value of this slot.", _RARE),
     "tariffs/*/min": R("Tariff {} lowest", NUMBER, "cash-minus", "Of all slots that evcc has.", _RARE),
     "tariffs/*/max": R("Tariff {} highest", NUMBER, "cash-plus", "Of all slots that evcc has.", _RARE),

@@ -45,11 +45,27 @@ def test_every_configuration_is_valid_and_every_template_works(
         text=True,
         check=True,
     )
-    found: dict[str, dict[str, str]] = json.loads(checked.stdout)
+    found: dict[str, dict[str, Any]] = json.loads(checked.stdout)
     assert found.keys() == configs.keys()
     assert {topic: one["error"] for topic, one in found.items() if "error" in one} == {}
     # an erased topic is an unknown value, an empty list, or a setting that is not set
     assert {one["erased"] for one in found.values() if "erased" in one} <= {"None", "", "0", "(none)", "(automatic)"}
+    _check_times(found)
+
+
+def _check_times(found: dict[str, dict[str, Any]]) -> None:
+    """Times that somebody types have the zone of Home Assistant, which is New York's here."""
+    [typed, *_] = [one["sent"] for topic, one in found.items() if topic.startswith("homeassistant/text/")]
+    times = {value: json.loads(payload)["time"] for value, payload in typed.items()}
+    assert times["2030-01-15 07:00"] == "2030-01-15T07:00:00-05:00"
+    assert times["2030-07-15T07:00:00"] == "2030-07-15T07:00:00-04:00"
+    assert times["2030-01-15T07:00:00Z"] == "2030-01-15T02:00:00-05:00"
+    assert (times["25:00"], times["tomorrow"]) == ("25:00", "tomorrow")
+    [amount] = [one["sent"]["5"] for topic, one in found.items() if topic.endswith("loadpoint_1_planenergy/config")]
+    for clock, text in (("07:05", times["07:05"]), ("07:00", json.loads(amount)["or"]["time"])):
+        moment = datetime.fromisoformat(text)
+        assert moment.astimezone(ZoneInfo("America/New_York")).strftime("%H:%M") == clock
+        assert timedelta(-0.1) < moment - datetime.now(UTC) < timedelta(days=1.1)
 
 
 def next_time(hour: int, minute: int) -> str:

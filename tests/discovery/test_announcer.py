@@ -165,9 +165,10 @@ def test_topics_that_are_not_of_the_state_are_announced() -> None:
     async def main() -> None:
         house = House()
         async with house.running():
-            house.mirror.show(house.mirror.topics | {"jq/time": b"12"})
+            house.mirror.show(house.mirror.topics | {"jq/time": b"12", "vehicles/bike/soc": b"50"})
             await asyncio.sleep(60)
             assert "homeassistant/sensor/evcc/site_jq_time/config" in house.announced[-1]
+            assert "homeassistant/sensor/evcc/vehicle_bike_soc/config" in house.announced[-1]
 
     in_virtual_time(main())
 

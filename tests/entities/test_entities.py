@@ -237,8 +237,11 @@ def test_what_is_excluded_makes_no_reading() -> None:
 
 
 def test_topics_that_are_not_of_the_state_are_the_callers() -> None:
-    found = by_id(house("0.313.2"), extra_topics={"jq/surplus": b"12", "tariffs/grid": b"[]", "bridge/info": b"{}"})
+    topics = {"jq/surplus": b"12", "tariffs/grid": b"[]", "bridge/info": b"{}", "history/today/pv": b"1"}
+    found = by_id(house("0.313.2"), extra_topics=topics | {"vehicles/bike/soc": b"50"})
     assert ("site", "jq/surplus") in found
+    assert found["site", "history/today/pv"].title == "Energy today, pv"
+    assert found["vehicle_bike", "soc"].title == "Charge"
     assert ("site", "bridge/evcc") not in found
     assert not [key for _, key in found if key.startswith(("tariffs", "bridge"))]
 

@@ -136,7 +136,9 @@ def test_what_is_set_with_names_is_sent_with_values() -> None:
 
 def test_half_a_plan_is_sent_alone() -> None:
     one = configs("0.313.2")["homeassistant/number/evcc/vehicle_bike_plan_soc/config"]
-    assert one["command_template"] == '{"soc":{{ value }},"or":{"time":"07:00"}}'
+    amount, instead = one["command_template"].split(',"or":')
+    assert amount == '{"soc":{{ value }}'
+    assert instead.startswith("""{"time":"{% set at = today_at('07:00') %}""")
 
 
 def test_what_may_not_be_set_is_announced_without_commands() -> None:
