@@ -44,7 +44,7 @@ class Report:
         self._permission = Permission.of(settings.commands)
         self._started = time.monotonic()
         self._facts: dict[str, Any] = {}
-        self._missing: frozenset[Any] = frozenset()
+        self._limits: tuple[Any, Any] = frozenset(), {}
         self._found = asyncio.Event()
         self._word = "starting"
         self._updated = 0
@@ -98,7 +98,7 @@ class Report:
         while True:
             self._publish_info()
             self._publish_health()
-            if self._dispatcher.missing != self._missing:
+            if (self._dispatcher.missing, self._dispatcher.blocked) != self._limits:
                 self._publish_commands()
             await asyncio.sleep(_TICK)
 
@@ -163,8 +163,8 @@ class Report:
 
     def _publish_commands(self) -> None:
         """`bridge/commands`: every set-topic that exists now; built again only when the settings change."""
-        self._missing = self._dispatcher.missing
-        self._publish("bridge/commands", offered(self._reader.view, self._missing, self._permission))
+        self._limits = self._dispatcher.missing, self._dispatcher.blocked
+        self._publish("bridge/commands", offered(self._reader.view, *self._limits, self._permission))
 
     def counters(self) -> dict[str, Any]:
         """What has been counted since the start; `uptime` in seconds."""

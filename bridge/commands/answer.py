@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
+from bridge.commands.blocked import Blocked
 from bridge.commands.command import Command, Outcome, Status
 from bridge.commands.lender import Lender
 from bridge.mqtt.message import Inbound
@@ -90,6 +91,7 @@ class Answers:
     def __init__(self, mirror: Mirror, lender: Lender) -> None:
         self.counts: Counter[Status] = Counter()
         self.journal = Journal()
+        self.blocked = Blocked()
         self._mirror = mirror
         self._lender = lender
         self._throttle = _Throttle()
@@ -99,6 +101,7 @@ class Answers:
         """Give a command its answer."""
         command.outcome = outcome
         self._lender.answered(command, outcome)
+        self.blocked.note(command, outcome)
         message = command.message
         if message is None:
             return
