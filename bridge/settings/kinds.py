@@ -169,6 +169,7 @@ Grace = Annotated[
 Keepalive = Annotated[int, Field(ge=1, le=3600), Takes("whole seconds, from 1 to 3600")]
 Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
 Packet = Annotated[int, Field(ge=1024, le=268_435_455), Takes("a whole number of bytes, from 1024 to 268435455")]
+Language = Annotated[Literal["en", "de"], BeforeValidator(_lower), Takes("en, de")]
 Qos = Annotated[int, Field(ge=0, le=1), Takes("0, 1")]
 
 HttpUrl = Annotated[str, _url("http", "https"), Takes("http://host:port or https://user:password@host/prefix")]
