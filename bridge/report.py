@@ -96,6 +96,12 @@ class Report:
         broker = "connected" if self._mirror.connected else "not connected"
         return f"evcc {self._reader.health.word}, broker {broker}, {len(self._mirror.tree.topics)} topics"
 
+    @property
+    def is_online(self) -> bool:
+        """Whether `status` is `online`: also where another bridge has published it, which this one waits for."""
+        mirror = self._mirror
+        return mirror.silent or (mirror.connected and mirror.tree.topics.get("status") == b"online")
+
     def is_working(self) -> bool:
         """Whether polls come to an end and the broker acknowledges, for systemd's watchdog."""
         now, reader = asyncio.get_running_loop().time(), self._reader
@@ -138,7 +144,7 @@ class Report:
             if entries and journal.total != published:
                 published = journal.total
                 self._publish(_JOURNAL, entries)
-            await asyncio.sleep(1)
+            await asyncio.sleep(_TICK)
 
     def _publish_health(self) -> None:
         """`status`, `updated`, `bridge/evcc`."""

@@ -33,7 +33,7 @@ def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser."""
-    common = _common()
+    common, one_site = _common(), _one_site()
     whole = _Parser(
         prog="evcc-bridge",
         description="evcc's REST API as a live MQTT tree, and every setting as a command that gets an answer.",
@@ -44,22 +44,26 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     commands.add_parser("run", parents=[common], help="bridge evcc and the broker (the default)")
 
-    check = commands.add_parser("check", parents=[common], help="check whether evcc and the broker can be used")
+    check = commands.add_parser(
+        "check", parents=[common, one_site], help="check whether evcc and the broker can be used"
+    )
     check.add_argument(
         "--quick", action="store_true", help="only check whether the running bridge works, for health checks"
     )
 
-    commands.add_parser("status", parents=[common], help="how a running bridge is, in five lines")
+    commands.add_parser("status", parents=[common, one_site], help="how a running bridge is, in five lines")
 
-    watch = commands.add_parser("watch", parents=[common], help="print values as they change")
+    watch = commands.add_parser("watch", parents=[common, one_site], help="print values as they change")
     watch.add_argument("pattern", nargs="?", metavar="PATTERN", help="topics, such as 'loadpoints/1' or '*/soc'")
     watch.add_argument("--commands", action="store_true", help="print commands and their answers instead")
 
-    setting = commands.add_parser("set", parents=[common], help="set a setting, and print the answer")
+    setting = commands.add_parser("set", parents=[common, one_site], help="set a setting, and print the answer")
     setting.add_argument("topic", metavar="TOPIC", help="what to set, such as loadpoints/1/mode")
     setting.add_argument("value", metavar="VALUE", help="the new value; - clears it")
 
-    topics = commands.add_parser("topics", parents=[common], help="print the topics that would be published now")
+    topics = commands.add_parser(
+        "topics", parents=[common, one_site], help="print the topics that would be published now"
+    )
     topics.add_argument("--json", action="store_true", help="as one JSON object")
     topics.add_argument("--settable", action="store_true", help="print the topics that can be set instead")
 
@@ -67,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     demo.add_argument("--era", default=ERAS[-1], choices=ERAS, help="the evcc to simulate")
     demo.add_argument("--verbose", action="store_true", help="print every topic, not only what changes")
 
-    export = commands.add_parser("export", parents=[common], help="write files for another program")
+    export = commands.add_parser("export", parents=[common, one_site], help="write files for another program")
     export.add_argument("target", choices=EXPORTS)
     export.add_argument("--out", type=Path, metavar="PATH", help="a directory to write to, instead of printing")
     export.add_argument(
@@ -121,6 +125,13 @@ def _common() -> _Parser:
     common.add_argument("--root", dest="mqtt.root", metavar="TOPIC", help="the topic that everything is below")
     common.add_argument("--set", action=_Assign, metavar="SECTION.OPTION=VALUE", help="any option, as often as needed")
     return common
+
+
+def _one_site() -> _Parser:
+    """The option of commands that look at one site, or at each."""
+    one_site = _Parser(add_help=False)
+    one_site.add_argument("--site", metavar="NAME", help="which of several sites")
+    return one_site
 
 
 def _name(text: str) -> str:

@@ -12,7 +12,7 @@ from bridge.errors import BridgeError, ConfigError
 from bridge.util.redact import sanitize
 
 if TYPE_CHECKING:
-    from bridge.settings import Settings
+    from bridge.settings import Configuration, Settings
 
 WRONG_CONFIGURATION = 2
 INTERRUPTED = 130
@@ -48,7 +48,7 @@ def _run(arguments: Namespace) -> int:
 def _check(arguments: Namespace) -> int:
     from bridge.cli import check
 
-    return check.run(_settings(arguments), quick=arguments.quick)
+    return check.run(_configuration(arguments), arguments.site, quick=arguments.quick)
 
 
 def _status(arguments: Namespace) -> int:
@@ -86,7 +86,7 @@ def _export(arguments: Namespace) -> int:
 def _demo(arguments: Namespace) -> int:
     from bridge.cli import demo
 
-    settings, options = _settings(arguments), overrides(arguments)
+    settings, options = _configuration(arguments).only(), overrides(arguments)
     return demo.run(settings, arguments.era, options, _environment(arguments), verbose=arguments.verbose)
 
 
@@ -115,16 +115,21 @@ def _environment(arguments: Namespace) -> Mapping[str, str]:
 
 
 def _settings(arguments: Namespace) -> "Settings":
+    """The options of the site that `--site` names, or of the only one; ConfigError where there is none of that name."""
+    return _configuration(arguments).site(getattr(arguments, "site", None))
+
+
+def _configuration(arguments: Namespace) -> "Configuration":
     """Read the configuration and set up the log by it."""
-    from bridge.settings import load
+    from bridge.settings import configuration
     from bridge.util import logging
 
     hints: list[str] = []
-    settings = load(overrides(arguments), _environment(arguments), hints=hints)
-    logging.configure(settings.log.level, settings.log.format, settings.secrets())
+    found = configuration(overrides(arguments), _environment(arguments), hints=hints)
+    logging.configure(found.settings.log.level, found.settings.log.format, found.secrets())
     for hint in hints:
         print(f"evcc-bridge: {hint}", file=sys.stderr)
-    return settings
+    return found
 
 
 def _open_output() -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from bridge.cli.client import connected
 from bridge.errors import BridgeError, BrokerError
-from bridge.mqtt.adapter import ConnectionFailed
 from bridge.mqtt.client import Link
 from bridge.mqtt.message import Event, Inbound
 from bridge.settings import Mqtt
@@ -52,12 +51,10 @@ class Observer:
 
     async def events(self) -> AsyncIterator[Event]:
         """Every message and acknowledgement as it comes; BrokerError when the connection is lost."""
-        try:
-            async for events in self.link.events():
-                for event in self._take(events):
-                    yield event
-        except ConnectionFailed as error:
-            raise BrokerError(f"the connection to the broker was lost: {error}") from None
+        async for events in self.link.events():
+            for event in self._take(events):
+                yield event
+        raise self._lost()
 
     def text(self, topic: str) -> str:
         """The payload of a topic; empty where there is none."""
@@ -67,10 +64,16 @@ class Observer:
         """Take what comes next; False when nothing more does, once something has."""
         try:
             async with asyncio.timeout(_QUIET if self.payloads else None):
-                self._take(await anext(self.link.events()))
+                events = await anext(self.link.events(), None)
         except TimeoutError:
             return False
+        if events is None:
+            raise self._lost()
+        self._take(events)
         return True
+
+    def _lost(self) -> BrokerError:
+        return BrokerError(f"the connection to the broker was lost: {self.link.error}")
 
     def _take(self, events: list[Event]) -> list[Event]:
         found = list(map(self._below, events))

@@ -104,7 +104,8 @@ class Answers:
     def give(self, command: Command, outcome: Outcome) -> None:
         """Give a command its answer."""
         command.outcome = outcome
-        self._lender.answered(command, outcome)
+        if command.lease is not None or self._lender.leases:
+            self._lender.answered(command, outcome)
         self.blocked.note(command, outcome)
         message = command.message
         if message is None:

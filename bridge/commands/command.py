@@ -1,4 +1,4 @@
-"""A command, the call of evcc that it becomes, and what became of it."""
+"""A command, and what became of it."""
 
 import asyncio
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from bridge.commands.leases import Lease
+from bridge.evcc.client import Call
 from bridge.mqtt.message import Inbound
 from bridge.settable.lookup import Found
 from bridge.settable.value import Clear, Value
@@ -37,20 +38,6 @@ SUPERSEDED = Outcome(Status.SUPERSEDED, "a newer command for the same setting ca
 STOPPING = Outcome(Status.FAILED, "bridge is stopping")
 TOO_MANY = Outcome(Status.REFUSED, "too many commands")
 DRY_RUN = Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_run)")
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request to evcc, its path percent-encoded."""
-
-    method: str
-    path: str
-    params: dict[str, str] | None = None
-    json: Any = None
-
-    def __str__(self) -> str:
-        query = "&".join(f"{key}={value}" for key, value in (self.params or {}).items())
-        return f"{self.method} {self.path}{f'?{query}' if query else ''}"
 
 
 @dataclass(frozen=True, slots=True)

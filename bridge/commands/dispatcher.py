@@ -19,7 +19,7 @@ from bridge.evcc.reader import Reader, Update
 from bridge.mqtt.message import Inbound
 from bridge.mqtt.mirror import Mirror
 from bridge.settable import modes
-from bridge.settable.loan import loan
+from bridge.settable.loan import SPAN, loan
 from bridge.settable.lookup import ROWS, find, is_evccs
 from bridge.settable.permission import FREE, Permission
 from bridge.settable.read import read
@@ -201,13 +201,13 @@ class Dispatcher:
             None if queue is None else queue.asked(setting),
             found.entry,
         )
-        borrowed = loan(found, payload)
+        borrowed = loan(found, payload) if SPAN in payload else None
         command.value = read(setting, borrowed.payload if borrowed else payload, context)
         contract = self._reader.contract
         if contract is not None and contract.release >= modes.SINCE:
             self._translate(command, context, queue)
         command.call = call_for(command.found, command.value)
-        if command.message is not None:
+        if command.message is not None and (borrowed is not None or command.found.setting.lapses):
             recent = None if queue is None else queue.recent(command.found.setting)
             command.lease = self._lender.lease(command, borrowed, context, recent)
 
@@ -225,7 +225,8 @@ class Dispatcher:
         """Give a command to its target's queue; or the outcome where it is not to be carried out."""
         if self._settings.dry_run:
             return DRY_RUN
-        self._lender.taken(command)
+        if command.lease is not None:
+            self._lender.begin(command.lease)
         self._add(command)
         return None
 

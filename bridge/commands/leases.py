@@ -58,23 +58,24 @@ class Leases:
     """The leases in force, one a setting."""
 
     def __init__(self) -> None:
-        self._leases: dict[str, Lease] = {}
+        self.by_topic: dict[str, Lease] = {}
+        """By the settings' topics."""
 
     def __iter__(self) -> Iterator[Lease]:
-        return iter(list(self._leases.values()))
+        return iter(list(self.by_topic.values()))
 
     def get(self, topic: str) -> Lease | None:
         """The lease of a setting."""
-        return self._leases.get(topic)
+        return self.by_topic.get(topic)
 
     def begin(self, lease: Lease) -> None:
         """Note a lease before evcc is called; Refused when there are too many."""
-        old = self._leases.get(lease.topic)
-        if old is None and len(self._leases) >= MOST:
+        old = self.by_topic.get(lease.topic)
+        if old is None and len(self.by_topic) >= MOST:
             raise Refused(f"{MOST} settings are borrowed already")
         if old is not None:
             lease.earlier = old if old.granted is not None else old.earlier
-        self._leases[lease.topic] = lease
+        self.by_topic[lease.topic] = lease
 
     def grant(self, lease: Lease, now: float, *, sure: bool) -> None:
         """Note that evcc has taken a value; not `sure`: it may have, and its state will show."""
@@ -84,28 +85,28 @@ class Leases:
 
     def withdraw(self, lease: Lease) -> None:
         """Note that a lease is not in force: the one before it is again."""
-        if self._leases.get(lease.topic) is not lease:
+        if self.by_topic.get(lease.topic) is not lease:
             return
         if lease.earlier is None:
-            del self._leases[lease.topic]
+            del self.by_topic[lease.topic]
         else:
-            self._leases[lease.topic] = lease.earlier
+            self.by_topic[lease.topic] = lease.earlier
 
     def end(self, lease: Lease) -> None:
         """Note that a lease is over."""
-        if self._leases.get(lease.topic) is lease:
-            del self._leases[lease.topic]
+        if self.by_topic.get(lease.topic) is lease:
+            del self.by_topic[lease.topic]
 
     def overrule(self, topic: str, value: Any) -> None:
         """Note that evcc has taken a value that was set without a lease.
 
         A lease that evcc has not been asked for yet came after it, and goes back to it.
         """
-        lease = self._leases.get(topic)
+        lease = self.by_topic.get(topic)
         if lease is None:
             return
         if lease.granted is not None:
-            del self._leases[topic]
+            del self.by_topic[topic]
         else:
             lease.before, lease.earlier = value, None
             lease.older = (*lease.older, value)
@@ -153,7 +154,7 @@ class Leases:
         """
         for entry in _entries(payload)[:MOST]:
             topic, seconds, until = entry.get("topic"), _time(entry.get("for")), _time(entry.get("until"))
-            if not isinstance(topic, str) or len(topic) > _LONGEST_TOPIC or topic in self._leases:
+            if not isinstance(topic, str) or len(topic) > _LONGEST_TOPIC or topic in self.by_topic:
                 continue
             if not 0 < seconds <= LONGEST or not until:
                 continue
@@ -161,7 +162,7 @@ class Leases:
             if any(isinstance(value, dict | list) for value in values):
                 continue
             left = min(max(until - wall, 0), seconds)
-            self._leases[topic] = Lease(
+            self.by_topic[topic] = Lease(
                 topic, *values, seconds, now + left, until=until, granted=now, older=(values[1], ABSENT)
             )
 

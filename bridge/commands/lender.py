@@ -46,6 +46,8 @@ class Lender:
         self._mirror = mirror
         self._keep = keep
         self._leases = Leases()
+        self.leases = self._leases.by_topic
+        """The leases in force, by their settings' topics."""
         self._loaded = False
         self._published = b""
         self._log = structlog.get_logger()
@@ -78,11 +80,10 @@ class Lender:
         older = (*self._older(found.topic), *values, shown)[-_MOST_OLDER:]
         return Lease(found.topic, value, before, loan.seconds, command.arrived + loan.seconds, lapses, older=older)
 
-    def taken(self, command: Command) -> None:
-        """Note a command before it is queued: should the bridge end at once, its lease is known."""
-        if command.lease is not None and command.message is not None:
-            self._leases.begin(command.lease)
-            self._publish()
+    def begin(self, lease: Lease) -> None:
+        """Note a lease before its command is queued: should the bridge end at once, it is known."""
+        self._leases.begin(lease)
+        self._publish()
 
     def answered(self, command: Command, outcome: Outcome) -> None:
         """Note what became of a command."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from bridge.commands.answer import Answers
-from bridge.commands.command import STOPPING, SUPERSEDED, Call, Command, Outcome, Recent, Status
+from bridge.commands.command import STOPPING, SUPERSEDED, Command, Outcome, Recent, Status
 from bridge.errors import Invalid, Refused, Unreachable
-from bridge.evcc.client import EvccClient, Reply, Verdict
+from bridge.evcc.client import Call, EvccClient, Reply, Verdict
 from bridge.evcc.reader import Reader
 from bridge.mqtt.message import Inbound
 from bridge.settable.lookup import Found

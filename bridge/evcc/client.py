@@ -48,6 +48,20 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Call:
+    """A request to evcc, its path percent-encoded."""
+
+    method: str
+    path: str
+    params: dict[str, str] | None = None
+    json: Any = None
+
+    def __str__(self) -> str:
+        query = "&".join(f"{key}={value}" for key, value in (self.params or {}).items())
+        return f"{self.method} {self.path}{f'?{query}' if query else ''}"
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
     """What evcc, or something in its place, answered."""
 

@@ -82,10 +82,20 @@ class Adapter(aiomqtt.Client):
         return self._disconnected.done()
 
     @property
-    def error(self) -> ConnectionFailed:
+    def reason(self) -> str:
         """Why the connection has ended."""
         error = self._disconnected.exception() if self.ended and not self._disconnected.cancelled() else None
-        return ConnectionFailed(str(error or "it was closed"), value_of(self._disconnect_code))
+        return str(error or "it was closed")
+
+    @property
+    def code(self) -> int:
+        """The broker's reason code for the end; 0 without one."""
+        return value_of(self._disconnect_code)
+
+    @property
+    def error(self) -> ConnectionFailed:
+        """What to raise where the connection has ended."""
+        return ConnectionFailed(self.reason, self.code)
 
     async def connect(self) -> None:
         """Connect. VersionRefused where the broker does not support this version, ConnectionFailed otherwise."""

@@ -133,11 +133,11 @@ class Link(Adapter):
         self._client.unsubscribe(topic_filter)
 
     async def events(self) -> AsyncIterator[list[Event]]:
-        """What comes from the broker, in batches; ConnectionFailed when the connection has ended."""
+        """What comes from the broker, in batches, until the connection has ended."""
         while True:
             while not self._events:
                 if self._disconnected.done():
-                    raise self.error
+                    return
                 self._arrival.clear()
                 await self._arrival.wait()
             events, self._events = self._events, []

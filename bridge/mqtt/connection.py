@@ -1,8 +1,6 @@
 """How the broker is reached: address, TLS, MQTT version, will, and coming back after every loss."""
 
 import asyncio
-import hashlib
-import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +15,7 @@ from bridge.mqtt.client import Link
 from bridge.mqtt.message import Message
 from bridge.settings import Mqtt
 from bridge.util.backoff import Backoff
+from bridge.util.client_id import client_id
 from bridge.util.diagnostics import Diagnostics
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # seconds: a broker that is back is found at once
@@ -57,7 +56,7 @@ class Connection:
     async def links(self) -> AsyncGenerator[Link]:
         """One connection after another, for ever; the next one is made when the caller is done with the last.
 
-        The caller ends with the link's `events`, which raise ConnectionFailed when it has ended.
+        The caller is done when the link's `events` end.
         """
         while True:
             link = await self._attempt()
@@ -141,7 +140,6 @@ class Connection:
 
     def _note_end(self, link: Link) -> None:
         """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason."""
-        error = link.error
         self._short = 0 if self._explained or _now() - self._began > _HELD else self._short + 1
         if self._explained:
             self._diagnostics.set("client id", None)
@@ -149,13 +147,8 @@ class Connection:
         if self._short >= _MOST_SHORT:
             self._diagnostics.set("client id", _shared(self._options.identifier))
         else:
-            reason = f"the connection to the broker was lost: {error}"
-            self._diagnostics.set("broker", _ENDINGS.get(error.code, reason))
-
-
-def client_id(root: str) -> str:
-    """The client id of this host for this root: the same at every start, at most 23 characters (MQTT 3.1.1)."""
-    return "evcc-bridge-" + hashlib.sha256(f"{socket.gethostname()}\0{root}".encode()).hexdigest()[:10]
+            reason = f"the connection to the broker was lost: {link.reason}"
+            self._diagnostics.set("broker", _ENDINGS.get(link.code, reason))
 
 
 def _options(settings: Mqtt, will: Message | None) -> ConnectOptions:

@@ -84,6 +84,8 @@ class Desired:
         self._waiting: set[str] = set()
         self.shape = 0
         """Grows whenever a topic comes or goes."""
+        self.revision = 0
+        """Grows whenever a payload changes."""
 
     @property
     def topics(self) -> Mapping[str, bytes]:
@@ -145,6 +147,7 @@ class Desired:
         self._waiting.discard(topic)
         if payload == self._topics.get(topic, ERASED):
             return False
+        self.revision += 1
         if not payload:
             del self._topics[topic]
             self.shape += 1

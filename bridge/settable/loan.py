@@ -23,8 +23,9 @@ SCHEMA = {
 }
 """The JSON Schema of a payload that borrows a setting."""
 
-_MARK = b'"for"'
-_SPAN = kinds.Duration(high=math.inf)
+SPAN = b'"for"'
+"""What is in every payload that borrows a setting."""
+_DURATION = kinds.Duration(high=math.inf)
 _NO_LOAN = (kinds.Plan, kinds.Json, kinds.Button)
 # evcc rounds to 3 decimals what it pushes
 _ROUNDING = 0.0005
@@ -44,7 +45,7 @@ def is_lendable(setting: kinds.Setting) -> bool:
 
 def loan(found: Found, payload: bytes) -> Loan | None:
     """The loan that a payload asks for; None where it asks for none. Refused when it makes no sense."""
-    if _MARK not in payload or not payload.lstrip().startswith(b"{"):
+    if SPAN not in payload or not payload.lstrip().startswith(b"{"):
         return None
     asked = _object(payload)
     if "for" not in asked or (isinstance(found.setting.kind, kinds.Json) and "value" not in asked):
@@ -119,7 +120,7 @@ def _seconds(span: Any) -> float:
     if isinstance(span, bool) or not isinstance(span, str | int | float):
         raise Refused(wrong)
     try:
-        seconds = float(read_duration(_SPAN, str(span).strip()).shown)
+        seconds = float(read_duration(_DURATION, str(span).strip()).shown)
     except Refused:
         raise Refused(wrong) from None
     if not 0 < seconds <= LONGEST:

@@ -118,6 +118,11 @@ def _root(root: str) -> str:
     return root
 
 
+def _ordinal(value: Any) -> Any:
+    """The number at the end of a name: a pod of a Kubernetes StatefulSet is called `bridge-3`."""
+    return value.strip().rpartition("-")[2] if isinstance(value, str) and not value.strip().startswith("-") else value
+
+
 def _listen(text: str) -> str:
     """`host:port` with an IP address or `localhost`; a port alone is one of this machine only."""
     host, _, port = text.strip().rpartition(":")
@@ -168,6 +173,12 @@ Grace = Annotated[
 ]
 Keepalive = Annotated[int, Field(ge=1, le=3600), Takes("whole seconds, from 1 to 3600")]
 Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
+Index = Annotated[
+    int,
+    Field(ge=0, le=999_999),
+    BeforeValidator(_ordinal),
+    Takes("a whole number, from 0 to 999999, or a name that ends with it, such as bridge-3"),
+]
 Packet = Annotated[int, Field(ge=1024, le=268_435_455), Takes("a whole number of bytes, from 1024 to 268435455")]
 Language = Annotated[Literal["en", "de"], BeforeValidator(_lower), Takes("en, de")]
 Qos = Annotated[int, Field(ge=0, le=1), Takes("0, 1")]

@@ -1,5 +1,6 @@
 """The options, section by section."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from typing import Any, Self
@@ -15,6 +16,8 @@ from bridge.settings.urls import Address, without_login
 
 SECRETS = frozenset({"password", "token", "api_key"})
 """Options whose values are shown nowhere."""
+SITE_TABLES = ("evcc", "mqtt", "topics", "commands", "requests", "extras", "discovery")
+"""The sections of one site; all others are of the process."""
 _SHORTEST_TOKEN = 8  # characters
 
 
@@ -214,6 +217,25 @@ class Log(Section):
     )
 
 
+class Fleet(Section):
+    """Which of the sites this process runs, where several processes share them."""
+
+    index: kinds.Index = Field(
+        default=0, description="which of the processes this is; each site is run by the one that its name's hash gives"
+    )
+    count: kinds.Count = Field(default=1, description="how many processes share the sites")
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if self.index >= self.count:
+            raise ValueError("fleet.index (FLEET_INDEX) must be less than fleet.count (FLEET_COUNT)")
+        return self
+
+    def runs(self, site: str) -> bool:
+        """Whether a site is this process's: SHA-256 of its name, the first 8 bytes, modulo `count`."""
+        return int.from_bytes(hashlib.sha256(site.encode()).digest()[:8], "big") % self.count == self.index
+
+
 class Settings(Section):
     """All options. `load` reads them; made directly, no file and no environment is read."""
 
@@ -226,6 +248,11 @@ class Settings(Section):
     discovery: Discovery = Discovery()
     web: Web = Web()
     log: Log = Log()
+    fleet: Fleet = Fleet()
+
+    def of_site(self) -> Self:
+        """The options without those of the process, which leave a site alone when they change."""
+        return self.model_copy(update={"web": Web(), "log": Log(), "fleet": Fleet()})
 
     @model_validator(mode="after")
     def _vehicles_can_be_asked(self) -> Self:
@@ -234,10 +261,10 @@ class Settings(Section):
         return self
 
     def public(self) -> dict[str, Any]:
-        """The options that are in effect as JSON values, without secrets."""
+        """The options of the site that are in effect as JSON values, without secrets."""
         return {
             section: {option: value for option, value in options.items() if option not in SECRETS}
-            for section, options in self.model_dump(mode="json").items()
+            for section, options in self.model_dump(mode="json", include={*SITE_TABLES}).items()
         }
 
     def secrets(self) -> frozenset[str]:

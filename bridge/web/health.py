@@ -5,10 +5,16 @@ from typing import Any
 from bridge.site import Site
 
 
+def not_running(reason: str) -> dict[str, Any]:
+    """The condition of a site that does not run, because its configuration is wrong."""
+    return {"evcc": "stopped", "push": False, "broker": False, "since": {}, "problem": reason}
+
+
 class HealthView:
     """The condition of a site's three connections, its problem, and since when."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, name: str, site: Site) -> None:
+        self._name = name
         self._site = site
 
     def words(self) -> dict[str, Any]:
@@ -30,9 +36,8 @@ class HealthView:
 
     def hindrance(self) -> str:
         """Why `status` is not `online`; empty where it is."""
-        site = self._site
-        if site.mirror.tree.topics.get("status") == b"online" and site.mirror.connected:
+        if self._site.report.is_online:
             return ""
         words = self.words()
         broker = "connected" if words["broker"] else "not connected"
-        return f"{site.settings.mqtt.root}: evcc is {words['evcc']}, the broker is {broker}"
+        return f"{self._name}: evcc is {words['evcc']}, the broker is {broker}"

@@ -35,6 +35,7 @@ class TopicTable:
         self._set_topics: dict[str, str] = {}
         self._aliases: dict[str, str] = {}
         self._shape: object = None
+        self._seen = -1
         self.revision = 0
         """Grows whenever a row changes."""
 
@@ -43,6 +44,9 @@ class TopicTable:
 
     def refresh(self) -> dict[str, Any]:
         """Take over what the mirror has now; the rows that changed, by absolute topic, None where one is gone."""
+        if self._seen == (seen := self._site.mirror.tree.desired.revision):
+            return {}
+        self._seen = seen
         topics, now = self._site.mirror.tree.topics, time.time()
         known = self._rows
         changed = [

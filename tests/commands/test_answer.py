@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.commands.command import Call
 from bridge.commands.queue import call_for
-from bridge.evcc.client import Reply
+from bridge.evcc.client import Call, Reply
 from bridge.settable.lookup import Found
 from bridge.settable.table import SETTINGS
 from bridge.settable.value import CLEAR, Value

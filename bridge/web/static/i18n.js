@@ -10,7 +10,7 @@ const TEXTS = {
   evcc: ["evcc", "evcc"], push: ["Push", "Push"], broker: ["Broker", "Broker"], on: ["on", "an"], off: ["off", "aus"], yes: ["yes", "ja"], no: ["no", "nein"],
   connected: ["connected", "verbunden"], disconnected: ["not connected", "nicht verbunden"],
   online: ["online", "online"], starting: ["starting", "startet"], stale: ["stale", "veraltet"], unreachable: ["unreachable", "nicht erreichbar"],
-  invalid: ["no evcc answers", "kein evcc antwortet"], fatal: ["configuration error", "Konfigurationsfehler"], since: ["since {}", "seit {}"],
+  invalid: ["no evcc answers", "kein evcc antwortet"], fatal: ["configuration error", "Konfigurationsfehler"], stopped: ["not running", "läuft nicht"], since: ["since {}", "seit {}"],
   grid: ["Grid", "Netz"], pv: ["Solar", "Solar"], battery: ["Battery", "Batterie"], home: ["Home", "Haus"], charging: ["Charging", "Laden"],
   picture: ["Energy in the house", "Energie im Haus"], loadpoints: ["Loadpoints", "Ladepunkte"], loadpoint: ["Loadpoint {}", "Ladepunkt {}"],
   mode: ["Mode", "Modus"], vehicle: ["Vehicle", "Fahrzeug"], power: ["Power", "Leistung"], charge: ["Charge", "Ladestand"], limit: ["limit", "Limit"],

@@ -148,7 +148,7 @@ class House {
     for (const [link, [word, tone]] of Object.entries(words)) {
       update(this.linked[link].word, word);
       this.linked[link].word.className = tone;
-      update(this.linked[link].since, t("since", clock(site.since[link])));
+      update(this.linked[link].since, site.since[link] ? t("since", clock(site.since[link])) : "");
     }
   }
 }
