@@ -47,8 +47,8 @@ class Report:
         self._permission = Permission.of(settings.commands)
         self._started = time.monotonic()
         self._facts: dict[str, Any] = {}
+        self._limits: tuple[Any, Any] = frozenset(), {}
         self._since: dict[str, tuple[Any, int]] = {}
-        self._missing: frozenset[Any] = frozenset()
         self._found = asyncio.Event()
         self._zone_compared = False
         self._word = "starting"
@@ -122,7 +122,7 @@ class Report:
         while True:
             self._publish_info()
             self._publish_health()
-            if self._dispatcher.missing != self._missing:
+            if (self._dispatcher.missing, self._dispatcher.blocked) != self._limits:
                 self._publish_commands()
             await asyncio.sleep(_TICK)
 
@@ -188,8 +188,8 @@ class Report:
 
     def _publish_commands(self) -> None:
         """`bridge/commands`: every set-topic that exists now; built again only when the settings change."""
-        self._missing = self._dispatcher.missing
-        self._publish("bridge/commands", offered(self._reader.view, self._missing, self._permission))
+        self._limits = self._dispatcher.missing, self._dispatcher.blocked
+        self._publish("bridge/commands", offered(self._reader.view, *self._limits, self._permission))
 
     def conditions(self) -> dict[str, Any]:
         """evcc, push, broker and problem, and since when (Unix seconds) each of them is so or there is a problem.

@@ -1,6 +1,7 @@
 """What the bridge publishes about itself, and when systemd is notified that it works."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -238,10 +239,13 @@ async def test_commands_follow_what_evcc_has_and_turns_out_not_to_have() -> None
     house.answer({**STATE, "loadpoints": [{"mode": "pv"}, {"mode": "off"}]})
     assert "loadpoints/2/mode/set" in [entry["topic"] for entry in house.json("bridge/commands")]
     house.site.dispatcher._missing.add((Scope.LOADPOINT, "mode"))
+    house.site.dispatcher._answers.blocked._known["site/prioritySoc"] = "optimizer", math.inf
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await house.site.report.run()
-    assert "loadpoints/1/mode/set" not in [entry["topic"] for entry in house.json("bridge/commands")]
+    entries = {entry["topic"]: entry for entry in house.json("bridge/commands")}
+    assert "loadpoints/1/mode/set" not in entries
+    assert entries["site/prioritySoc/set"]["reason"] == "optimizer"
 
 
 async def test_a_change_that_is_no_setting_builds_no_new_list_of_commands() -> None:

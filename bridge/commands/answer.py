@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
+from bridge.commands.blocked import Blocked
 from bridge.commands.command import Command, Outcome, Status
 from bridge.commands.lender import Lender
 from bridge.mqtt.message import Inbound
@@ -94,6 +95,7 @@ class Answers:
     def __init__(self, mirror: Mirror, lender: Lender) -> None:
         self.counts: Counter[Status] = Counter()
         self.journal = Journal()
+        self.blocked = Blocked()
         self._mirror = mirror
         self._lender = lender
         self._throttle = _Throttle()
@@ -104,6 +106,7 @@ class Answers:
         command.outcome = outcome
         if command.lease is not None or self._lender.leases:
             self._lender.answered(command, outcome)
+        self.blocked.note(command, outcome)
         message = command.message
         if message is None:
             self._enter_lease(command, outcome)

@@ -56,6 +56,8 @@ GERMAN: Mapping[str, str] = {
     "Below minimum": "Unter dem Minimum", "Charged energy": "Geladen", "Session energy": "Energie der Ladung",
     "Session cost": "Kosten der Ladung", "Session price": "Preis der Ladung", "Session CO₂": "CO₂ der Ladung",
     "Session solar share": "Sonnenanteil der Ladung", "Energy today": "Energie heute",
+    "Energy today, {}": "Energie heute, {}", "Energy returned today, {}": "Rückgespeiste Energie heute, {}",
+    "Last asked": "Zuletzt abgefragt",
     "Energy in 24 hours": "Energie in 24 Stunden", "Energy in 7 days": "Energie in 7 Tagen",
     "Meter reading": "Zählerstand", "Charge duration": "Ladedauer", "Time remaining": "Restzeit",
     "Energy remaining": "Restenergie", "Connected for": "Verbunden seit", "Charge current {}": "Ladestrom {}",

@@ -20,6 +20,7 @@ class Jq(Periodic):
     """
 
     name = "jq"
+    operations = ("GET /state",)
     topics = ("jq/#",)
 
     def __init__(self, access: Access) -> None:

@@ -209,7 +209,7 @@ Networks = Annotated[
 ]
 Password = Annotated[Annotated[SecretStr, AfterValidator(_sendable)] | None, BeforeValidator(_absent), Takes("text")]
 Key = Annotated[
-    Annotated[SecretStr, AfterValidator(_header)] | None, BeforeValidator(_absent), Takes("a key that evcc has made")
+    Annotated[SecretStr, AfterValidator(_header)] | None, BeforeValidator(_absent), Takes("a key made in evcc")
 ]
 Authority = Annotated[
     Annotated[FilePath, AfterValidator(_certificates)] | None,
