@@ -6,6 +6,7 @@ import sys
 import time
 from asyncio import Semaphore, TaskGroup
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TextIO, cast
 
@@ -15,7 +16,8 @@ from bridge.evcc.client import EvccClient
 from bridge.evcc.push import Push
 from bridge.mqtt.client import Link
 from bridge.mqtt.message import Acknowledged, Inbound, Message
-from bridge.settings import Configuration, Evcc, Mqtt, Settings
+from bridge.settable.zone import described, offset_elsewhere
+from bridge.settings import Commands, Configuration, Evcc, Mqtt, Settings
 from bridge.state.contract import Contract
 from bridge.state.document import fatal, parse
 from bridge.state.state import State
@@ -107,6 +109,7 @@ async def _check_evcc(settings: Settings, findings: Findings) -> State | None:
             f" ({era} state, {loadpoints})"
         )
         _check_contract(settings.topics.contract, state, findings)
+        _check_zone(settings.commands, state, findings)
         if reason := fatal(state):
             findings.fail(f"evcc reports an error in its configuration: {reason}")
         await _check_clock(client, findings)
@@ -126,6 +129,18 @@ def _check_contract(pinned: str, state: State, findings: Findings) -> None:
         findings.ok(f"topics.contract {pinned} translates {meaning} ({', '.join(dict.fromkeys(topics))})")
     if not changes:
         findings.ok(f"topics.contract {pinned}: evcc has these names, words and shapes, nothing is translated")
+
+
+def _check_zone(settings: Commands, state: State, findings: Findings) -> None:
+    """Whether times without a zone are read in evcc's."""
+    zone, now = settings.zone(), datetime.fromtimestamp(time.time(), UTC)
+    ours, elsewhere = described(zone, now), offset_elsewhere(state, zone, now)
+    if elsewhere is None:
+        findings.ok(f"times without a zone are read in {ours}")
+    else:
+        findings.warn(
+            f"times without a zone are read in {ours}, but evcc is in {elsewhere}: set commands.timezone, or TZ"
+        )
 
 
 async def _check_clock(client: EvccClient, findings: Findings) -> None:

@@ -88,6 +88,15 @@ async def test_a_pinned_release(evcc: Evcc, broker: Mosquitto, contract: str, te
     assert text in " ".join(found)
 
 
+@pytest.mark.parametrize(("zone", "level"), [("Etc/UTC", "ok"), ("Asia/Tokyo", "warn")])
+async def test_the_zone_of_times_that_name_none(evcc: Evcc, broker: Mosquitto, zone: str, level: str) -> None:
+    code, lines = await checked(evcc.url, broker.url, commands={"timezone": zone})
+    found = one(lines, "times without a zone")
+    assert (code, found.split()[0]) == (0, level)
+    assert f"are read in {zone}" in found
+    assert ("but evcc is in UTC +00:00: set commands.timezone" in found) is (level == "warn")
+
+
 async def test_nobody_is_there() -> None:
     code, lines = await checked("http://me:geheim@127.0.0.1:1", "mqtt://me:geheim@127.0.0.1:1")
     assert code == 1
