@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from bridge.causes import Cause, Explainer, login
 from bridge.errors import BrokerError
 from bridge.mqtt.adapter import ConnectionFailed, ConnectOptions, VersionRefused
 from bridge.mqtt.client import Link
@@ -27,6 +28,7 @@ _MOST_SHORT = 3  # so many connections in a row that ended soon, without a faile
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _SESSION_TAKEN_OVER = 0x8E
 _PACKET_TOO_LARGE = 0x95
+_LOGIN_REFUSED = frozenset({0x86, 0x87, 0x8C})
 _WILLS: dict[int, dict[str, Any]] = {
     0x9A: {"retain": False},
     0x9B: {"qos": 0},
@@ -46,6 +48,7 @@ class Connection:
         self._log = structlog.get_logger()
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._options = _options(settings, will)
+        self._explainer = Explainer(settings)
         self._over_tls = settings.address.tls
         self._refused = False
         self._explained = False
@@ -115,9 +118,18 @@ class Connection:
             self._refused = error.code > 0
             if (will := self._options.will) is not None:
                 self._options = replace(self._options, will=replace(will, **_WILLS.get(error.code, {})))
-            raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
-        except TimeoutError:
-            raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
+            raise BrokerError(await self._reason(error)) from None
+        except TimeoutError as error:
+            raise BrokerError(await self._explainer.explain(error)) from None
+
+    async def _reason(self, error: ConnectionFailed) -> str:
+        if error.code in _LOGIN_REFUSED:
+            return login(self._settings).text(self._settings)
+        if isinstance(error, VersionRefused) and error.code and self._settings.version == "5":
+            return Cause.NO_MQTT5.text(self._settings)
+        if error.code:
+            return f"the broker at {self._settings.address.shown} refuses the connection: {error}"
+        return await self._explainer.explain(error)
 
     async def _connect_by_version(self) -> Link:
         # the files were fine when the settings were read: they may be just being renewed
@@ -133,7 +145,7 @@ class Connection:
                 refusal = error
             else:
                 return link
-        raise ConnectionFailed(str(refusal))
+        raise refusal or ConnectionFailed("no version was tried")
 
     def _note_end(self, link: Link) -> None:
         """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason."""

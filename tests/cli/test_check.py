@@ -161,7 +161,7 @@ async def test_a_password_that_is_wrong(evcc: Evcc, start_broker: Callable[[Conf
     broker = await start_broker(Config(users={"me": "right"}))
     code, lines = await checked(evcc.url, broker.url, mqtt={"user": "me", "password": "geheim"})
     assert code == 1
-    assert one(lines, "Not authorized").startswith("fail")
+    assert one(lines, "refuses the login").startswith("fail")
 
 
 async def test_beside_a_bridge_that_runs(evcc: Evcc, broker: Mosquitto, recorder: Recorder) -> None:

@@ -43,7 +43,8 @@ async def test_a_line_is_logged_when_something_changes_and_not_at_each_poll(
 
         log = events(bridge)
         assert sorted(log[:3]) == [("info", "broker found"), ("info", "evcc found"), ("info", "evcc is online")]
-        assert log[3] == ("warning", "evcc.url answers a web page (text/html; charset=utf-8), not evcc's state")
+        assert log[3][0] == "warning"
+        assert "in place of evcc's state (text/html; charset=utf-8)" in log[3][1]
         assert log[4:6] == [("info", "problem is over"), ("info", "evcc is online")]
         assert [level for level, _ in log[6:]] == ["warning", "info", "info", "info"]
         assert [event for _, event in log[7:]] == ["problem is over", "broker found", "stopped"]
