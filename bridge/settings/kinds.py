@@ -11,7 +11,12 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
 
-from bridge.settings.urls import checked
+from bridge.settings.urls import checked, without_page
+
+_LEVELS = {"warn": "warning", "trace": "debug", "fatal": "error", "critical": "error"}  # as other programs name them
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600}
+_DURATION = re.compile(r"(?:[0-9]{1,9}+(?:\.[0-9]{1,9}+)?+\s?+(?:ms|s|min|m|h)){1,5}+")
+_DURATION_PART = re.compile(r"([0-9.]+)\s?(ms|s|min|m|h)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,15 @@ def _lower(value: Any) -> Any:
 
 def _level(value: Any) -> Any:
     level = _lower(value)
-    return "warning" if level == "warn" else level
+    return _LEVELS.get(level, level) if isinstance(level, str) else level
+
+
+def _seconds(value: Any) -> Any:
+    """A time with units, such as `10s`, `1m30s` or `500ms`, in seconds; all else is left as it is."""
+    text = _lower(value)
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
+        return value
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def _absent(value: Any) -> Any:
@@ -125,19 +138,35 @@ def _expressions(named: dict[str, str]) -> dict[str, str]:
 
 
 Switch = Annotated[bool, BeforeValidator(_lower), Takes("true, false")]
-Period = Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False), Takes("seconds, from 0.01 to 86400")]
-PeriodOrOff = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False), Takes("seconds up to 86400, 0 = off")]
+Period = Annotated[
+    Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False)],
+    BeforeValidator(_seconds),
+    Takes("seconds, from 0.01 to 86400, or a time such as 10s"),
+]
+PeriodOrOff = Annotated[
+    Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)],
+    BeforeValidator(_seconds),
+    Takes("seconds up to 86400, or a time such as 10m, 0 = off"),
+]
 Grace = Annotated[
     Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] | None,
+    BeforeValidator(_seconds),
     BeforeValidator(_absent),
-    Takes("seconds up to 86400"),
+    Takes("seconds up to 86400, or a time such as 5m"),
 ]
-Keepalive = Annotated[int, Field(ge=1, le=3600), Takes("whole seconds, from 1 to 3600")]
+Keepalive = Annotated[
+    Annotated[int, Field(ge=1, le=3600)], BeforeValidator(_seconds), Takes("whole seconds, from 1 to 3600")
+]
 Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
 Packet = Annotated[int, Field(ge=1024, le=268_435_455), Takes("a whole number of bytes, from 1024 to 268435455")]
 Qos = Annotated[int, Field(ge=0, le=1), Takes("0, 1")]
 
-HttpUrl = Annotated[str, _url("http", "https"), Takes("http://host:port or https://user:password@host/prefix")]
+HttpUrl = Annotated[
+    str,
+    BeforeValidator(without_page),
+    _url("http", "https"),
+    Takes("http://host:port or https://user:password@host/prefix"),
+]
 BrokerUrl = Annotated[
     str,
     _url("mqtt", "mqtts", "ws", "wss", "unix"),

@@ -1,6 +1,7 @@
 """Reads the configuration: defaults < TOML file < environment < secrets < command line."""
 
 import tomllib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pydantic_settings import (
 from bridge.errors import ConfigError
 from bridge.settings.mistakes import lines, misspelt
 from bridge.settings.model import Settings, options
+from bridge.settings.urls import Hint
 
 DEFAULT_FILE = Path("/etc/evcc-bridge.toml")
 SECRETS = Path("/run/secrets")
@@ -28,7 +30,8 @@ def load(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints:
     """Read every source and check every option.
 
     `overrides` are the options of the command line by name (`mqtt.root`). `CONFIG` in `environment` names the file;
-    `DEFAULT_FILE` is read where it does not. Variables that are nearly an option's are named in `hints`.
+    `DEFAULT_FILE` is read where it does not. What a user should know is added to `hints`: variables
+    that were meant for an option, and parts of an address that are cut off.
     ConfigError has one line for each mistake.
     """
 
@@ -54,9 +57,12 @@ def load(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints:
 
     hints.extend(misspelt(environment))
     try:
-        return Settings(**dict(Configured()))
+        with warnings.catch_warnings(record=True, action="always", category=Hint) as given:
+            settings = Settings(**dict(Configured()))
     except ValidationError as error:
         raise ConfigError("\n".join(lines(error))) from None
+    hints.extend(dict.fromkeys(str(each.message) for each in given if issubclass(each.category, Hint)))
+    return settings
 
 
 class TomlFile(TomlConfigSettingsSource):
