@@ -104,7 +104,7 @@ class Report:
 
     async def _every_minute(self) -> None:
         while True:
-            self._publish("bridge/health", {**self.counters(), "memory": resident_memory()})
+            self._publish("bridge/health", {"time": int(time.time()), **self.counters(), "memory": resident_memory()})
             self._facts = {}  # `bridge/info` again, for its uptime
             await asyncio.sleep(_HEALTH_PERIOD)
 

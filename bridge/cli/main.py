@@ -43,8 +43,11 @@ def run(arguments: Namespace) -> int:
             return daemon.run(overrides(arguments), _environment(arguments))
         case "check":
             from bridge.cli import check
+            from bridge.settings.sources import describe
 
-            return check.run(_settings(arguments), quick=arguments.quick)
+            settings = _settings(arguments)
+            read = describe(overrides(arguments), _environment(arguments))
+            return check.run(settings, quick=arguments.quick, read=read)
         case "topics":
             from bridge.cli import topics
 

@@ -65,6 +65,19 @@ def load(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints:
     return settings
 
 
+def describe(overrides: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    """Where options are read from: the file, variables, secrets, and the command line."""
+    file, known = _config_file(environment), options()
+    variables = sorted(name for name, text in environment.items() if name in known and text)
+    parts = {
+        "variables": variables,
+        "secrets": sorted(_read_secrets(environment)),
+        "command line": sorted(overrides),
+    }
+    named = [f"{kind} {', '.join(names)}" for kind, names in parts.items() if names]
+    return "; ".join([f"file {file}" if file else f"no file ({DEFAULT_FILE} is not there)", *named])
+
+
 class TomlFile(TomlConfigSettingsSource):
     """The TOML file. Its errors are ConfigErrors, and a byte order mark (editors of Windows write one) is skipped."""
 
