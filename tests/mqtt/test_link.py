@@ -427,8 +427,7 @@ async def test_a_topic_that_an_acl_refuses_is_told_with_its_reason(start_broker:
         assert await _sent(link, Message("evcc/site/a", b"1")) is None
         reason = await _sent(link, Message("evcc/loadpoints/1", b"1"))
         assert reason
-        assert "the broker was reached" in reason
-    assert "login" in reason
+        assert "authori" in reason.lower()
 
 
 # messages
