@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TextIO
 
@@ -16,7 +17,8 @@ from bridge.evcc.client import EvccClient
 from bridge.evcc.push import Push
 from bridge.extras.expressions import combined, results
 from bridge.extras.rest import Rest
-from bridge.settings import Evcc, Settings
+from bridge.settable.zone import described, offset_elsewhere
+from bridge.settings import Commands, Evcc, Settings
 from bridge.state.contract import Contract
 from bridge.state.document import fatal, parse
 from bridge.state.state import State
@@ -80,7 +82,7 @@ def run(settings: Settings, *, quick: bool = False, read: str = "", out: TextIO 
 def _next(findings: Findings) -> str:
     if findings.failed:
         return "correct what has failed, then: evcc-bridge check"
-    return "evcc-bridge topics prints what is published" if findings.running else "evcc-bridge run"
+    return "evcc-bridge status" if findings.running else "evcc-bridge run"
 
 
 async def _check(settings: Settings, findings: Findings) -> None:
@@ -107,6 +109,7 @@ async def _check_evcc(settings: Settings, findings: Findings) -> State | None:
             f" ({era} state, {loadpoints})"
         )
         _check_contract(settings.topics.contract, state, findings)
+        _check_zone(settings.commands, state, findings)
         if reason := fatal(state):
             findings.fail(f"evcc reports an error in its configuration: {reason}")
         await _check_clock(client, findings)
@@ -142,6 +145,18 @@ async def _check_expressions(expressions: Mapping[str, str], client: EvccClient,
             findings.ok(f"jq {name} gives a value: {expression}")
         else:
             findings.fail(f"jq {name}: {reason} (in {expression})")
+
+
+def _check_zone(settings: Commands, state: State, findings: Findings) -> None:
+    """Whether times without a zone are read in evcc's."""
+    zone, now = settings.zone(), datetime.fromtimestamp(time.time(), UTC)
+    ours, elsewhere = described(zone, now), offset_elsewhere(state, zone, now)
+    if elsewhere is None:
+        findings.ok(f"times without a zone are read in {ours}")
+    else:
+        findings.warn(
+            f"times without a zone are read in {ours}, but evcc is in {elsewhere}: set commands.timezone, or TZ"
+        )
 
 
 async def _check_clock(client: EvccClient, findings: Findings) -> None:

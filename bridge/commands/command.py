@@ -9,6 +9,7 @@ from bridge.commands.leases import Lease
 from bridge.mqtt.message import Inbound
 from bridge.settable.lookup import Found
 from bridge.settable.value import Clear, Value
+from bridge.state.state import State
 
 
 class Status(StrEnum):
@@ -50,6 +51,18 @@ class Call:
     def __str__(self) -> str:
         query = "&".join(f"{key}={value}" for key, value in (self.params or {}).items())
         return f"{self.method} {self.path}{f'?{query}' if query else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What evcc has just been set to, the newest last: until `until` its state may still show what `state` does.
+
+    `until` is a time of the event loop.
+    """
+
+    values: tuple[Value | Clear | None, ...]
+    state: State
+    until: float
 
 
 @dataclass(slots=True, eq=False)

@@ -4,7 +4,7 @@ Everything that reads evcc only changes these, source by source; nothing else de
 two sources have belongs to the first one, and to the second when the first has it no longer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -304,9 +304,14 @@ class Discovery(Prefix):
         self.birth = f"{prefix}/status"
         """Where Home Assistant publishes `online` when it has started, and reads everything again."""
 
-    def set(self, topics: Mapping[str, bytes]) -> None:
-        """Set the topics that are to be retained, whole; those of ours that are not among them are erased."""
-        self._made.known()
+    @property
+    def held(self) -> Iterator[str]:
+        """The topics of ours that the broker holds and that are not desired."""
+        return (f"{self._start}{topic}" for topic in self.publisher.orphans)
+
+    def set(self, topics: Mapping[str, bytes], kept: Collection[str] = ()) -> None:
+        """Set the topics that are to be retained, whole; those of ours that are neither desired nor kept are erased."""
+        self._made.known({topic.removeprefix(self._start) for topic in kept})
         self.replace({"discovery": Topics({topic.removeprefix(self._start): topics[topic] for topic in topics}, {})})
         self.orphaned = True
         self.sweep()

@@ -174,7 +174,8 @@ class Mirror:
                     await self._mirror(link)
                 finally:
                     self._link = None
-                    if any([self.tree.publisher.detach(), self.discovery.publisher.detach()]):
+                    code = link.error.code
+                    if any([self.tree.publisher.detach(code), self.discovery.publisher.detach(code)]):
                         self._connection.explain()
                     self._set_connected(connected=False)
 

@@ -10,11 +10,11 @@ from bridge.settable.setting import Setting
 from bridge.state.state import Scope
 
 PERCENT = kinds.Number("%", 0, 100, whole=True)
-WATTS = kinds.Number("W", offer=(-5000, 5000))
-AMPERES = kinds.Number("A", 0, step=0.1, offer=(0, 32))
-ENERGY = kinds.Number("kWh", 0, step=0.1, offer=(0, 100))
-COST = kinds.Number("{cost}/kWh", step=0.001, offer=(-0.5, 1))
-PRICE = kinds.Number("{currency}/kWh", step=0.001, offer=(-0.5, 1))
+WATTS = kinds.Number("W", offer=(-50_000, 50_000))
+AMPERES = kinds.Number("A", 0, step=0.1, offer=(0, 125))
+ENERGY = kinds.Number("kWh", 0, step=0.1, offer=(0, 500))
+COST = kinds.Number("{cost}/kWh", step=0.001)
+PRICE = kinds.Number("{currency}/kWh", step=0.001)
 SOC_PLAN = kinds.Plan("soc", PERCENT, ("plan", "precondition"))
 ENERGY_PLAN = kinds.Plan("energy", ENERGY, ("planPrecondition",))
 _SECONDS = {"type": "integer", "minimum": 0}
@@ -52,7 +52,7 @@ _SITE = (
             "Above this charge the home battery may start charging a vehicle; 0: never."),
     Setting(Scope.SITE, "residualPower", "Residual power", WATTS, "residualpower/{value}",
             "Power that control aims at as import from the grid; negative: export."),
-    Setting(Scope.SITE, "gridExportLimit", "Grid export limit", kinds.Number("W", 0, offer=(0, 30000)),
+    Setting(Scope.SITE, "gridExportLimit", "Grid export limit", kinds.Number("W", 0, offer=(0, 100_000)),
             "gridexportlimit/{value}", "Most power that may be fed into the grid; 0: no limit.",
             since=(0, 314, 0), needs=("gridExportLimit",)),
     Setting(Scope.SITE, "batteryDischargeControl", "Battery discharge control", kinds.Switch(),

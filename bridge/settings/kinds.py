@@ -159,6 +159,7 @@ Keepalive = Annotated[
 ]
 Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
 Packet = Annotated[int, Field(ge=1024, le=268_435_455), Takes("a whole number of bytes, from 1024 to 268435455")]
+Language = Annotated[Literal["en", "de"], BeforeValidator(_lower), Takes("en, de")]
 Qos = Annotated[int, Field(ge=0, le=1), Takes("0, 1")]
 
 HttpUrl = Annotated[

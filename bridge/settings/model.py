@@ -164,6 +164,7 @@ class Discovery(Section):
 
     homeassistant: kinds.Switch = Field(default=True, description="announce everything to Home Assistant")
     prefix: kinds.Root = Field(default="homeassistant", description="Home Assistant's discovery topic")
+    language: kinds.Language = Field(default="en", description="the language of names and labels, also in exports")
 
 
 class Web(Section):

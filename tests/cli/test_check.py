@@ -90,6 +90,15 @@ async def test_a_pinned_release(evcc: Evcc, broker: Mosquitto, contract: str, te
     assert text in " ".join(found)
 
 
+@pytest.mark.parametrize(("zone", "level"), [("Etc/UTC", "ok"), ("Asia/Tokyo", "warn")])
+async def test_the_zone_of_times_that_name_none(evcc: Evcc, broker: Mosquitto, zone: str, level: str) -> None:
+    code, lines = await checked(evcc.url, broker.url, commands={"timezone": zone})
+    found = one(lines, "times without a zone")
+    assert (code, found.split()[0]) == (0, level)
+    assert f"are read in {zone}" in found
+    assert ("but evcc is in UTC +00:00: set commands.timezone" in found) is (level == "warn")
+
+
 async def test_nobody_is_there() -> None:
     code, lines = await checked("http://me:geheim@127.0.0.1:1", "mqtt://me:geheim@127.0.0.1:1")
     assert code == 1
@@ -208,7 +217,7 @@ async def test_the_problem_of_a_running_bridge_comes_first(evcc: Evcc, broker: M
     await plant(broker, {"evcc/bridge/info": "{}", "evcc/status": "online", "evcc/bridge/problem": problem})
     _, lines = await checked(evcc.url, broker.url)
     assert lines[0] == f"warn  the bridge below evcc reports: {problem}"
-    assert lines[-1].startswith("next  evcc-bridge topics")
+    assert lines[-1].startswith("next  evcc-bridge status")
 
 
 async def test_a_password_that_is_wrong(evcc: Evcc, start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> None:
