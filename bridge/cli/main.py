@@ -47,8 +47,10 @@ def _run(arguments: Namespace) -> int:
 
 def _check(arguments: Namespace) -> int:
     from bridge.cli import check
+    from bridge.settings.sources import describe
 
-    return check.run(_configuration(arguments), arguments.site, quick=arguments.quick)
+    read = describe(overrides(arguments), _environment(arguments))
+    return check.run(_configuration(arguments), arguments.site, quick=arguments.quick, read=read)
 
 
 def _status(arguments: Namespace) -> int:
