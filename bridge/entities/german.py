@@ -93,14 +93,13 @@ GERMAN: Mapping[str, str] = {
     "Plans' late charging": "Pläne, spätes Laden", "Energy plan": "Energieplan", "Plan strategy": "Planstrategie",
     "Repeating plan active": "Wiederkehrender Plan aktiv", "Repeating plan charge": "Wiederkehrender Plan, Ladestand",
     "Repeating plan time": "Wiederkehrender Plan, Zeit",
-    "State of charge": "Ladestand", "Range": "Reichweite", "Mileage": "Kilometerstand", "Last asked": "Zuletzt gefragt",
+    "State of charge": "Ladestand", "Range": "Reichweite", "Mileage": "Kilometerstand",
     # the bridge, sessions, tariffs
     "evcc": "evcc", "Problem": "Problem", "Last refused command": "Letzter abgelehnter Befehl",
     "Last contact": "Letzter Kontakt", "Sessions": "Ladevorgänge", "Charged energy, total": "Geladen, gesamt",
     "Charged energy, month": "Geladen, Monat", "Charging cost, month": "Ladekosten, Monat",
     "Solar share, month": "Sonnenanteil, Monat", "Charged energy, {}": "Geladen, {}",
     "Charging cost, {}": "Ladekosten, {}", "Solar share, {}": "Sonnenanteil, {}", "Sessions, {}": "Ladevorgänge, {}",
-    "Energy today, {}": "Energie heute, {}", "Energy returned today, {}": "Abgegeben heute, {}",
     "Tariff {} now": "Tarif {} jetzt", "Tariff {} lowest": "Tarif {} niedrigster",
     "Tariff {} highest": "Tarif {} höchster", "{}": "{}",
     # what stands in the place of {}
