@@ -75,10 +75,10 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("target", choices=EXPORTS)
     export.add_argument("--out", type=Path, metavar="PATH", help="a directory to write to, instead of printing")
     export.add_argument(
-        "--broker", default="", type=_broker, metavar="URL", help="the broker's address as the other program reaches it"
+        "--broker", type=_broker, metavar="URL", help="the broker's address as the other program reaches it"
     )
-    export.add_argument("--parent", default="", type=_item, metavar="ITEM", help="openHAB: a group of all devices")
-    export.add_argument("--location", default="", type=_item, metavar="ITEM", help="openHAB: where all devices are")
+    export.add_argument("--parent", type=_item, metavar="ITEM", help="openHAB: a group of all devices")
+    export.add_argument("--location", type=_item, metavar="ITEM", help="openHAB: where all devices are")
     export.add_argument(
         "--semantics", default=4, type=int, choices=(4, 5), help="openHAB: the release whose tags are used (4)"
     )

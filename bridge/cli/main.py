@@ -79,7 +79,8 @@ def _export(arguments: Namespace) -> int:
     from bridge.cli import export
     from bridge.export.options import Options
 
-    options = Options(arguments.broker, arguments.parent, arguments.location, arguments.semantics)
+    names = (arguments.broker or "", arguments.parent or "", arguments.location or "")
+    options = Options(*names, arguments.semantics)
     return export.run(_settings(arguments), arguments.target, arguments.out, options)
 
 
