@@ -1,6 +1,7 @@
 """What the bridge publishes about itself, and when systemd is notified that it works."""
 
 import asyncio
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -238,10 +239,13 @@ async def test_commands_follow_what_evcc_has_and_turns_out_not_to_have() -> None
     house.answer({**STATE, "loadpoints": [{"mode": "pv"}, {"mode": "off"}]})
     assert "loadpoints/2/mode/set" in [entry["topic"] for entry in house.json("bridge/commands")]
     house.site.dispatcher._missing.add((Scope.LOADPOINT, "mode"))
+    house.site.dispatcher._answers.blocked._known["site/prioritySoc"] = "optimizer", math.inf
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await house.site.report.run()
-    assert "loadpoints/1/mode/set" not in [entry["topic"] for entry in house.json("bridge/commands")]
+    entries = {entry["topic"]: entry for entry in house.json("bridge/commands")}
+    assert "loadpoints/1/mode/set" not in entries
+    assert entries["site/prioritySoc/set"]["reason"] == "optimizer"
 
 
 async def test_a_change_that_is_no_setting_builds_no_new_list_of_commands() -> None:
@@ -264,3 +268,24 @@ async def test_another_zone_of_evcc_is_logged_once() -> None:
 
 def test_the_memory_that_is_used() -> None:
     assert 5_000_000 < resident_memory() < 5_000_000_000
+
+
+@virtual
+async def test_a_line_a_day_has_what_happened() -> None:
+    house = House()
+    with capture_logs() as logs:
+        report = asyncio.create_task(house.site.report.run())
+        await asyncio.sleep(1)
+        house.answer()
+        house.fail(Unreachable("gone"))
+        house.answer()
+        await asyncio.sleep(86_400)
+        house.fail(Unreachable("gone again"))
+        house.answer()
+        house.fail(Unreachable("gone again"))
+        await asyncio.sleep(86_400)
+        report.cancel()
+    days = [line for line in logs if line["event"] == "the last 24 hours"]
+    assert [day["evcc_lost"] for day in days] == [1, 2]
+    assert {"values", "commands", "not_ok", "broker_lost"} <= days[0].keys()
+    assert days[0]["log_level"] == "info"

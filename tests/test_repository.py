@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from bridge import __version__
+from bridge import __version__, causes
 from bridge.cli.arguments import EXPORTS, parse
 from bridge.cli.topics import published
 from bridge.commands.command import Status
@@ -25,6 +25,7 @@ from bridge.settable import offered
 from bridge.settings import Settings, table
 from bridge.settings.model import fields
 from bridge.state.document import parse as read_state
+from tests import operations
 from tests.broker.client import client
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
@@ -95,7 +96,14 @@ class TestDocuments:
         assert {path.name for path in self.texts} >= {"README.md", "CONTRIBUTING.md", "bridge.md", "options.md"}
 
     @pytest.mark.parametrize(
-        ("name", "content"), [("options", table.table()), ("settings", offered.table())], ids=["options", "settings"]
+        ("name", "content"),
+        [
+            ("options", table.table()),
+            ("settings", offered.table()),
+            ("evcc", operations.table()),
+            ("troubleshooting", causes.table()),
+        ],
+        ids=["options", "settings", "evcc", "troubleshooting"],
     )
     def test_have_the_tables_made_from_the_code(self, name: str, content: str) -> None:
         assert content in self.texts[ROOT / f"docs/{name}.md"], "run scripts/readme"

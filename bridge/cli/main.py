@@ -47,8 +47,10 @@ def _run(arguments: Namespace) -> int:
 
 def _check(arguments: Namespace) -> int:
     from bridge.cli import check
+    from bridge.settings.sources import describe
 
-    return check.run(_configuration(arguments), arguments.site, quick=arguments.quick)
+    read = describe(overrides(arguments), _environment(arguments))
+    return check.run(_configuration(arguments), arguments.site, quick=arguments.quick, read=read)
 
 
 def _status(arguments: Namespace) -> int:
@@ -79,8 +81,8 @@ def _export(arguments: Namespace) -> int:
     from bridge.cli import export
     from bridge.export.options import Options
 
-    names = (arguments.broker or "", arguments.parent or "", arguments.location or "")
-    options = Options(*names, arguments.semantics)
+    broker, parent, location = arguments.broker or "", arguments.parent or "", arguments.location or ""
+    options = Options(broker, parent, location, arguments.semantics)
     return export.run(_settings(arguments), arguments.target, arguments.out, options)
 
 

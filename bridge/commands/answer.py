@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
+from bridge.commands.blocked import Blocked
 from bridge.commands.command import Command, Outcome, Status
 from bridge.commands.lender import Lender
 from bridge.mqtt.message import Inbound
@@ -94,6 +95,7 @@ class Answers:
     def __init__(self, mirror: Mirror, lender: Lender) -> None:
         self.counts: Counter[Status] = Counter()
         self.journal = Journal()
+        self.blocked = Blocked()
         self._mirror = mirror
         self._lender = lender
         self._throttle = _Throttle()
@@ -104,6 +106,7 @@ class Answers:
         command.outcome = outcome
         if command.lease is not None or self._lender.leases:
             self._lender.answered(command, outcome)
+        self.blocked.note(command, outcome)
         message = command.message
         if message is None:
             self._enter_lease(command, outcome)
@@ -120,6 +123,8 @@ class Answers:
             command.answered.set_result(answer)
         if self._throttle.allows(now):
             self._write(topic, answer)
+        else:
+            self._log.debug("command", topic=topic, status=outcome.status.value)
 
     async def room(self) -> None:
         """Let all else run, and wait while the broker takes answers more slowly than commands come."""

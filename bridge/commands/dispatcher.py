@@ -4,6 +4,7 @@ import asyncio
 import time
 from asyncio import TaskGroup
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -25,7 +26,7 @@ from bridge.settable.read import read
 from bridge.settable.setting import no_such
 from bridge.settable.value import Context
 from bridge.settings import Commands
-from bridge.state.state import Scope, Target
+from bridge.state.state import Change, Scope, Target
 from bridge.util.diagnostics import Diagnostics
 
 CALLS_A_SECOND = 50.0
@@ -38,8 +39,6 @@ _SET = "/set"
 _MOST_QUEUES = 1000
 # seconds without another dropped command after which the problem is over
 _EXCESS_OVER = 10.0
-# seconds from one look at what is borrowed to the next
-_TICK = 1.0
 
 
 class Dispatcher:
@@ -80,10 +79,17 @@ class Dispatcher:
         """The settings that this evcc turned out not to have."""
         return frozenset(self._missing)
 
+    @property
+    def blocked(self) -> Mapping[str, str]:
+        """The settings that evcc does not let be set now, by topic, with its reasons."""
+        return self._answers.blocked.reasons
+
     def update(self, update: Update) -> None:
         """Forget after a restart of evcc which settings it does not have: it may be another release now."""
         if update.restarted:
             self._missing.clear()
+        if update.restarted or any(map(_is_optimizers, update.changes)):
+            self._answers.blocked.clear()
 
     async def run(self) -> None:
         """Bring commands to evcc until cancelled; then every command that has arrived has its answer."""
@@ -242,7 +248,7 @@ class Dispatcher:
         """Send again what lapses, and give back what was borrowed."""
         await self._lender.load()
         while True:
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(self._lender.pause)
             for turn in self._lender.turns():
                 self._send(turn)
 
@@ -266,3 +272,8 @@ class Dispatcher:
                 self._excess.clear()
                 await asyncio.sleep(_EXCESS_OVER)
             self._diagnostics.set("commands", None)
+
+
+def _is_optimizers(change: Change) -> bool:
+    """Whether the optimizer was switched on or off, or is to aim at something else."""
+    return change.target.scope is Scope.SITE and change.key.startswith("optimizer")

@@ -56,6 +56,8 @@ GERMAN: Mapping[str, str] = {
     "Below minimum": "Unter dem Minimum", "Charged energy": "Geladen", "Session energy": "Energie der Ladung",
     "Session cost": "Kosten der Ladung", "Session price": "Preis der Ladung", "Session CO₂": "CO₂ der Ladung",
     "Session solar share": "Sonnenanteil der Ladung", "Energy today": "Energie heute",
+    "Energy today, {}": "Energie heute, {}", "Energy returned today, {}": "Rückgespeiste Energie heute, {}",
+    "Last asked": "Zuletzt abgefragt",
     "Energy in 24 hours": "Energie in 24 Stunden", "Energy in 7 days": "Energie in 7 Tagen",
     "Meter reading": "Zählerstand", "Charge duration": "Ladedauer", "Time remaining": "Restzeit",
     "Energy remaining": "Restenergie", "Connected for": "Verbunden seit", "Charge current {}": "Ladestrom {}",
@@ -91,6 +93,7 @@ GERMAN: Mapping[str, str] = {
     "Plans' late charging": "Pläne, spätes Laden", "Energy plan": "Energieplan", "Plan strategy": "Planstrategie",
     "Repeating plan active": "Wiederkehrender Plan aktiv", "Repeating plan charge": "Wiederkehrender Plan, Ladestand",
     "Repeating plan time": "Wiederkehrender Plan, Zeit",
+    "State of charge": "Ladestand", "Range": "Reichweite", "Mileage": "Kilometerstand",
     # the bridge, sessions, tariffs
     "evcc": "evcc", "Problem": "Problem", "Last refused command": "Letzter abgelehnter Befehl",
     "Last contact": "Letzter Kontakt", "Sessions": "Ladevorgänge", "Charged energy, total": "Geladen, gesamt",

@@ -33,6 +33,7 @@ class History(Periodic):
     """
 
     name = "history"
+    operations = ("GET /history/energy",)
     topics = ("history/#",)
 
     def __init__(self, access: Access) -> None:

@@ -43,11 +43,13 @@ class Periodic(ABC):
     """Reads while evcc is complete: first of all, when asked, when due, and with growing pauses after a failure.
 
     `name` is the source of its topics in the mirror, `topics` the filters (below the root) that only it publishes:
-    what the broker holds there is no orphan before the first read.
+    what the broker holds there is no orphan before the first read. `operations` are those that it calls, as evcc
+    describes them.
     """
 
     name: ClassVar[str]
     topics: ClassVar[tuple[str, ...]] = ()
+    operations: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, access: Access) -> None:
         self._rest = access.rest

@@ -33,6 +33,7 @@ class Plans(Periodic):
     """Reads a loadpoint's plan when its goal changes, and every quarter of an hour while its course does."""
 
     name = "plans"
+    operations = ("GET /loadpoints/{id}/plan",)
     topics = ("loadpoints/+/planDetails",)
 
     def __init__(self, access: Access) -> None:

@@ -26,6 +26,7 @@ class Sessions(Periodic):
     """Reads `GET /api/sessions` when a session has ended, and when the local date changes: so may month and year."""
 
     name = "sessions"
+    operations = ("GET /sessions",)
     topics = ("sessions/#",)
 
     def __init__(self, access: Access) -> None:

@@ -29,6 +29,7 @@ class Tariffs(Periodic):
     """
 
     name = "tariffs"
+    operations = ("GET /tariff/{type}",)
     topics = ("tariffs/#",)
 
     def __init__(self, access: Access) -> None:

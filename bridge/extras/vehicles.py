@@ -70,6 +70,7 @@ class Vehicles(Periodic):
     """
 
     name = "vehicles"
+    operations = ("GET /config/devices/vehicle/{name}/status",)
     topics = (*(f"vehicles/+/{leaf}" for leaf in VEHICLE_STATUS), MEMORY)
 
     def __init__(self, access: Access) -> None:

@@ -18,6 +18,7 @@ CLEAR_WORD = "-"
 NO_WORDS = ("", NO_MODE)
 """What evcc has where there is no mode."""
 _NOWHERE = State()
+_NONE: Mapping[str, str] = {}
 _GENERAL = {COST.unit: "money or g per kWh", PRICE.unit: "money per kWh"}
 _TAKES: Mapping[type[kinds.Kind], str] = {
     kinds.Switch: "on or off",
@@ -54,14 +55,18 @@ _HELD = frozenset({"version", "currency", "smartCostType", *PHASES}) | frozenset
 
 
 def offered(
-    state: State, missing: Collection[tuple[Scope, str]] = (), permission: Permission = FREE
+    state: State,
+    missing: Collection[tuple[Scope, str]] = (),
+    blocked: Mapping[str, str] = _NONE,
+    permission: Permission = FREE,
 ) -> list[dict[str, Any]]:
     """Every set-topic below the root that evcc has and that may be set, with what it takes.
 
-    `missing` are the settings that this evcc turned out not to have.
+    `missing` are the settings that this evcc turned out not to have; `blocked` are those that it does not let be set
+    now, by topic without `/set`, with its reasons.
     """
     return [
-        _entry(found, part, state)
+        _entry(found, part, state) | _not_now(found, blocked)
         for part in state.targets()
         if part.target.scope is Scope.SITE or part.target.name not in OUTSIDE
         for found in settings_of(part, state)
@@ -171,6 +176,11 @@ def _entry(found: Found, part: Part, state: State) -> dict[str, Any]:
         **({} if isinstance(kind, kinds.Button) else {"state": f"{prefix}/{shown_in(setting, part, found.entry)}"}),
         "schema": _payload_schema(setting, state, part),
     }
+
+
+def _not_now(found: Found, blocked: Mapping[str, str]) -> dict[str, Any]:
+    reason = blocked.get(found.topic) if blocked else None
+    return {} if reason is None else {"settable": False, "reason": reason}
 
 
 def _payload_schema(setting: Setting, state: State, part: Part) -> dict[str, Any]:

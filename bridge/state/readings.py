@@ -239,7 +239,7 @@ LOADPOINT: Mapping[str, Reading] = {
 }
 
 VEHICLE: Mapping[str, Reading] = {
-    "soc": R("Charge", SOC, "battery", "Also while it is not connected."),
+    "soc": R("State of charge", SOC, "battery", "Also while it is not connected."),
     "range": R("Range", RANGE, "map-marker-distance", "Also while it is not connected."),
     "odometer": R("Mileage", MILEAGE, "counter", "Also while it is not connected.", _DETAIL),
     "vehicleLimitSoc": R("Vehicle's own limit", PERCENT, "battery-charging-80", "Set in the vehicle.", _DETAIL),

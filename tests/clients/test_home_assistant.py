@@ -106,6 +106,27 @@ async def test_entities_have_states_and_services_reach_evcc(house: House, home_a
     assert not home_assistant.complaints()
 
 
+async def test_the_energy_dashboard_takes_its_meters_and_its_prices(
+    house: House, home_assistant: HomeAssistant
+) -> None:
+    """By Home Assistant's own validation; the long-term statistics are only there after some minutes."""
+    grid, solar, price = "sensor.haus_sud_grid_import", "sensor.haus_sud_solar_energy", "sensor.haus_sud_grid_price"
+    chargers = ["sensor.carport_sud_meter_reading", "sensor.haus_sud_charged_energy_month"]
+    for entity in (grid, solar, price, *chargers):
+        await home_assistant.until(entity, lambda state: state not in {None, "unknown", "unavailable"})
+    import_ = {"stat_energy_from": grid, "entity_energy_price": price, "stat_cost": None, "number_energy_price": None}
+    sources = [
+        {"type": "grid", "flow_from": [import_], "flow_to": [], "cost_adjustment_day": 0},
+        {"type": "solar", "stat_energy_from": solar, "config_entry_solar_forecast": None},
+    ]
+    devices = [{"stat_consumption": entity} for entity in chargers]
+    chosen = {"type": "energy/save_prefs", "energy_sources": sources, "device_consumption": devices}
+    found = await home_assistant.ask(chosen, {"type": "energy/validate"})
+    issues = [issue["type"] for groups in found.values() for group in groups for issue in group]
+    assert set(issues) <= {"statistics_not_defined"}
+    assert await home_assistant.ask({"type": "recorder/validate_statistics"}) == {}
+
+
 async def test_a_value_that_was_no_option_is_shown_after_its_configuration(
     house: House, home_assistant: HomeAssistant
 ) -> None:

@@ -241,7 +241,7 @@ def test_topics_that_are_not_of_the_state_are_the_callers() -> None:
     found = by_id(house("0.313.2"), extra_topics=topics | {"vehicles/bike/soc": b"50"})
     assert ("site", "jq/surplus") in found
     assert found["site", "history/today/pv"].title == "Energy today, pv"
-    assert found["vehicle_bike", "soc"].title == "Charge"
+    assert found["vehicle_bike", "soc"].title == "State of charge"
     assert ("site", "bridge/evcc") not in found
     assert not [key for _, key in found if key.startswith(("tariffs", "bridge"))]
 

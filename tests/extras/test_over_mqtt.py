@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from bridge.extras import vehicles
 from evcc_simulator import Evcc
 from tests.broker.client import plant, publish
 from tests.broker.mosquitto import Config, Mosquitto
@@ -286,3 +287,31 @@ def events_of(recorder: Recorder) -> list[dict[str, Any]]:
 
 def events(recorder: Recorder) -> list[str]:
     return [event["event"] for event in events_of(recorder)]
+
+
+async def test_vehicles_history_sessions_and_a_setting_that_cannot_be_set_now(
+    broker: Mosquitto, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vehicles, "_FIRST", 0.0)
+    monkeypatch.setattr(vehicles, "_BETWEEN", 0.0)
+    async with Evcc(interval=0.2, still=True, api_key="evcc_key") as evcc:
+        evcc.simulation.energy = {"pv": (12.5, 0)}
+        options = settings(
+            evcc, broker, evcc={"api_key": "evcc_key"}, extras={"vehicles": "15m"}, requests={"write": True}
+        )
+        async with running(options):
+            await recorder.value("evcc/vehicles/bike/soc", "62.5")
+            await recorder.value("evcc/history/today/pv", "12.5")
+            session = evcc.sessions.rows[0]["id"]
+            fields = {"id": session, "vehicle": "bike", "odometer": 5}
+            assert (await answer(broker, recorder, "session", orjson.dumps(fields)))["status"] == "ok"
+            await recorder.value("evcc/sessions/last/odometer", "5")
+            evcc.simulation.optimizing = "controlled by the optimizer"
+            await publish(broker, "evcc/loadpoints/1/smartCostLimit/set", b"0.2")
+            refused = orjson.loads((await recorder.message("evcc/loadpoints/1/smartCostLimit/result")).payload)
+            assert (refused["status"], refused["error"]) == ("refused", "controlled by the optimizer")
+            await recorder.until(lambda: b'"settable":false' in recorder.tree()["evcc/bridge/commands"])
+            evcc.set("optimizer", not evcc.get("optimizer"))
+            await recorder.until(lambda: b'"settable":false' not in recorder.tree()["evcc/bridge/commands"])
+        asked = [request.path for request in evcc.requests if request.path.startswith("/api/config")]
+        assert len(asked) == len({*asked}) <= len(evcc.state["vehicles"])

@@ -221,6 +221,13 @@ def test_what_evcc_turned_out_not_to_have_is_not_offered() -> None:
     assert "site/telemetry/set" not in {entry["topic"] for entry in offered(OLD, {(Scope.SITE, "telemetry")})}
 
 
+def test_what_evcc_does_not_let_be_set_now_is_marked() -> None:
+    known = {entry["topic"]: entry for entry in offered(TODAY, blocked={"loadpoints/1/smartCostLimit": "optimizer"})}
+    entry = known.pop("loadpoints/1/smartCostLimit/set")
+    assert (entry["settable"], entry["reason"]) == (False, "optimizer")
+    assert not [topic for topic, one in known.items() if "settable" in one]
+
+
 def test_what_may_not_be_set_is_not_offered() -> None:
     denied = Permission.of(Commands(allow=(), deny=("site/*", "*/mode")))
     found = {entry["topic"] for entry in offered(TODAY, permission=denied)}
