@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from bridge.entities.entities import USUAL_EXTRAS, entities
+from bridge.entities.entities import USUAL_EXTRAS, by_device
 from bridge.entities.entity import Options, Range
 from bridge.evcc.reader import Reader, Update
 from bridge.export.homeassistant import Announcement, HomeAssistant
@@ -79,8 +79,11 @@ class Announcer:
         self._outdated, self._shape = False, self._mirror.tree.desired.shape
         self._due.clear()
         extra_topics = {topic: payload for topic, payload in self._mirror.tree.topics.items() if not _is_state(topic)}
-        found = entities(self._reader.view, self._selection, {**USUAL_EXTRAS, **extra_topics}, self._permission)
-        announcements = self._homeassistant.announcements(found)
+        announcements: list[Announcement] = []
+        extras = {**USUAL_EXTRAS, **extra_topics}
+        for entities in by_device(self._reader.view, self._selection, extras, self._permission):
+            announcements += self._homeassistant.announcements(entities)
+            await asyncio.sleep(0)
         ignored = self._ignored(announcements)
         self._mirror.discovery.set({topic: payload for topic, payload, _ in announcements})
         if ignored:

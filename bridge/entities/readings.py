@@ -10,6 +10,9 @@ from bridge.state.describe import describe, describe_extra, todays_name
 from bridge.state.reading import TEMPERATURE, Reading
 from bridge.state.state import State
 
+MOST_UNKNOWN = 200
+"""The most entities of a device whose values have no row in the table of readings."""
+
 # what evcc counts as charge is a temperature where the device heats
 _HEATING = {
     "vehicleSoc": "Temperature",
@@ -24,7 +27,7 @@ _HEATING = {
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What entities are made of: a state, its topics under their own names, topics that are not of the state.
+    """What a device's entities are made of: the state, its own topics, and those that are not of the state.
 
     `topics` has those too that are erased now. `permission` decides what may be set.
     """
@@ -53,9 +56,15 @@ class Snapshot:
 def readings(snapshot: Snapshot, device: Device) -> Iterator[Entity]:
     """The entities of all topics of a device, as far as they are readings."""
     prefix = f"{device.target.topic}/"
+    unknown = 0
     for topic in snapshot.topics:
-        if topic.startswith(prefix):
-            yield from _reading(snapshot, device, topic, todays_name(device.scope, topic.removeprefix(prefix)))
+        key = todays_name(device.scope, topic.removeprefix(prefix))
+        found = describe(device.scope, key, snapshot.payload(topic)) if key else None
+        if found is None or (not found.known and unknown >= MOST_UNKNOWN):
+            continue
+        unknown += not found.known
+        title, reading = heated(device, key, found.title(_name(snapshot, device, topic)), found.reading)
+        yield Entity(device, key, title, topic, snapshot.filled(reading))
 
 
 def extras(snapshot: Snapshot, site: Device) -> Iterator[Entity]:
@@ -71,13 +80,6 @@ def heated(device: Device, key: str, title: str, reading: Reading) -> tuple[str,
     if device.part.flag("chargerFeatureHeating") is not True or key not in _HEATING:
         return title, reading
     return _HEATING[key], replace(reading, quantity=TEMPERATURE, icon="thermometer")
-
-
-def _reading(snapshot: Snapshot, device: Device, topic: str, key: str) -> Iterator[Entity]:
-    found = describe(device.scope, key, snapshot.payload(topic)) if key else None
-    if found:
-        title, reading = heated(device, key, found.title(_name(snapshot, device, topic)), found.reading)
-        yield Entity(device, key, title, topic, snapshot.filled(reading))
 
 
 def _name(snapshot: Snapshot, device: Device, topic: str) -> str:

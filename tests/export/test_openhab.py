@@ -7,13 +7,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bridge.entities.entities import entities, tree
+from bridge.entities.entities import entities
 from bridge.settable.lookup import find
 from bridge.settable.read import read
 from bridge.settable.value import Context
-from bridge.state.names import Selection
 from bridge.state.state import State
-from tests.entities.houses import HOUSES, house, state_of
+from tests.entities.houses import HOUSES, house, state_of, tree
 from tests.export import golden, openhab_grammar
 from tests.export.exported import exported
 from tests.export.openhab_grammar import Channel, Item, Thing, Widget
@@ -77,7 +76,7 @@ def test_whatever_the_binding_sends_is_taken(name: str) -> None:
 def test_state_topics_exist_and_payloads_fit(name: str) -> None:
     """What a channel would warn about must never come: words that it does not know, numbers out of range."""
     state = house(name)
-    topics = tree(state, Selection())
+    topics = tree(state)
     for _, channel in Export(state).channels():
         topic = channel.properties.get("stateTopic", "").removeprefix("evcc/")
         payload = topics.get(topic, b"").decode()
