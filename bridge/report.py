@@ -4,6 +4,7 @@ import asyncio
 import resource
 import time
 from asyncio import TaskGroup
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from bridge.evcc.reader import Reader, Update
 from bridge.mqtt.mirror import Mirror
 from bridge.settable.offered import concerns, offered
 from bridge.settable.permission import Permission
+from bridge.settable.zone import described, offset_elsewhere
 from bridge.settings import Settings
+from bridge.state.state import State
 from bridge.state.values import text
 from bridge.util.diagnostics import Diagnostics
 from bridge.util.json import parse_json
@@ -44,8 +47,10 @@ class Report:
         self._permission = Permission.of(settings.commands)
         self._started = time.monotonic()
         self._facts: dict[str, Any] = {}
+        self._since: dict[str, tuple[Any, int]] = {}
         self._missing: frozenset[Any] = frozenset()
         self._found = asyncio.Event()
+        self._zone_compared = False
         self._word = "starting"
         self._updated = 0
         self._log = structlog.get_logger()
@@ -66,6 +71,19 @@ class Report:
         self._publish_health()
         if any(map(concerns, update.changes)):
             self._publish_commands()
+        if update.complete and not self._zone_compared:
+            self._compare_zone(update.state)
+
+    def _compare_zone(self, state: State) -> None:
+        """Warn where evcc is in another time zone than times that name none are read in."""
+        self._zone_compared = True
+        zone, now = self._settings.commands.zone(), datetime.fromtimestamp(time.time(), UTC)
+        if (elsewhere := offset_elsewhere(state, zone, now)) is not None:
+            self._log.warning(
+                "times without a zone are not read in evcc's: set commands.timezone, or TZ",
+                evcc=elsewhere,
+                bridge=described(zone, now),
+            )
 
     async def published(self) -> None:
         """Wait until evcc has answered and the broker has acknowledged all topics."""
@@ -77,6 +95,12 @@ class Report:
         """One line for `systemctl status`."""
         broker = "connected" if self._mirror.connected else "not connected"
         return f"evcc {self._reader.health.word}, broker {broker}, {len(self._mirror.tree.topics)} topics"
+
+    @property
+    def is_online(self) -> bool:
+        """Whether `status` is `online`: also where another bridge has published it, which this one waits for."""
+        mirror = self._mirror
+        return mirror.silent or (mirror.connected and mirror.tree.topics.get("status") == b"online")
 
     def is_working(self) -> bool:
         """Whether polls come to an end and the broker acknowledges, for systemd's watchdog."""
@@ -104,7 +128,7 @@ class Report:
 
     async def _every_minute(self) -> None:
         while True:
-            self._publish("bridge/health", {**self.counters(), "memory": resident_memory()})
+            self._publish("bridge/health", {"time": int(time.time()), **self.counters(), "memory": resident_memory()})
             self._facts = {}  # `bridge/info` again, for its uptime
             await asyncio.sleep(_HEALTH_PERIOD)
 
@@ -145,7 +169,7 @@ class Report:
             self._mirror.tree.set("updated", {"updated": b"%d" % seen})
 
     def _publish_info(self) -> None:
-        """`bridge/info`: versions, push, poll interval, uptime, host, effective settings without secrets."""
+        """`bridge/info`: versions, push, poll interval, uptime, host, since when, settings without secrets."""
         reader = self._reader
         facts = {
             "version": __version__,
@@ -156,6 +180,7 @@ class Report:
             "interval": reader.interval,
             "host": self._mirror.host,
             "instance": self._mirror.instance,
+            "since": self.conditions()["since"],
         }
         if facts != self._facts:
             self._facts = facts
@@ -165,6 +190,23 @@ class Report:
         """`bridge/commands`: every set-topic that exists now; built again only when the settings change."""
         self._missing = self._dispatcher.missing
         self._publish("bridge/commands", offered(self._reader.view, self._missing, self._permission))
+
+    def conditions(self) -> dict[str, Any]:
+        """evcc, push, broker and problem, and since when (Unix seconds) each of them is so or there is a problem.
+
+        To be called about once a second, for `since`.
+        """
+        words = {
+            "evcc": self._word,
+            "push": self._reader.push_alive,
+            "broker": self._mirror.connected,
+            "problem": self._diagnostics.text or None,
+        }
+        for name, word in words.items():
+            kept = bool(word) if name == "problem" else word
+            if name not in self._since or self._since[name][0] != kept:
+                self._since[name] = kept, int(time.time())
+        return {**words, "since": {name: since for name, (_, since) in self._since.items()}}
 
     def counters(self) -> dict[str, Any]:
         """What has been counted since the start; `uptime` in seconds."""

@@ -28,6 +28,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--start", type=float, help="the house's clock at first, unix seconds (default: now)")
     parser.add_argument("--loadpoints", type=int, help="how many (default: as recorded)")
     parser.add_argument("--sessions", type=int, help="how many made-up charging sessions (default: as recorded)")
+    parser.add_argument("--api-key", default="", help="a key that evcc has (default: none)")
     parser.add_argument("--still", action="store_true", help="the meters do not move")
     parser.add_argument("--fatal", action="store_true", help="an evcc whose configuration is broken")
     return parser

@@ -2,13 +2,14 @@
 
 import json
 import re
+from datetime import timedelta
 from typing import Any
 
 import orjson
 
 from evcc_simulator import plans, tariffs
 from evcc_simulator.call import Call, decimal
-from evcc_simulator.clock import NEVER, utc
+from evcc_simulator.clock import NEVER, midnight, moment, rfc3339, utc
 from evcc_simulator.house import JSON_UTF8, go_json, plain
 from evcc_simulator.messages import Answer, Refusal, text
 from evcc_simulator.vehicles import plan_time
@@ -81,6 +82,39 @@ def tariff(call: Call) -> dict[str, Any]:
 
 def sessions(call: Call) -> Any:
     return call.evcc.sessions.answer(call.query)
+
+
+AGGREGATES = ("15m", "hour", "day", "month")
+_STATUS = {"soc": 62.5, "range": 250, "odometer": 12345.6, "vehicleLimitSoc": 80}
+
+
+def history(call: Call) -> Any:
+    """Today's energy by group, all of it in one slot; null while nothing is metered."""
+    aggregate = call.query.get("aggregate", "15m")
+    if aggregate not in AGGREGATES:
+        raise Refusal("invalid aggregate value", 500)
+    for key in ("from", "to"):
+        try:
+            moment(call.query.get(key) or NEVER)
+        except ValueError:
+            raise Refusal(f"invalid '{key}' parameter") from None
+    start = midnight(utc(call.evcc.now()))
+    slot = {"start": rfc3339(start), "end": rfc3339(start + timedelta(days=1))}
+    wanted = call.query.get("group")
+    return [
+        {"group": group, "data": [{**slot, "energy": energy, "returnEnergy": returned}]}
+        for group, (energy, returned) in call.evcc.energy.items()
+        if wanted in (None, group)
+    ] or None
+
+
+def vehicle_status(call: Call) -> dict[str, Any]:
+    """What a vehicle's maker says of it, one probe each."""
+    name = call.params["name"]
+    if name not in call.house.vehicles:
+        raise Refusal(f"not found: {name}", 404)
+    probes = {key: {"value": value, "error": ""} for key, value in _STATUS.items()}
+    return call.evcc.vehicle_status.get(name, probes)
 
 
 def telemetry(call: Call) -> bool:

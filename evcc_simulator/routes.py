@@ -58,6 +58,8 @@ def _common() -> list[Route]:
         _route("GET", "/api/state", reads.state),
         _route("GET", "/api/tariff/{usage:[a-z]+}", reads.tariff),
         _route("GET", "/api/sessions", reads.sessions),
+        _route("PUT", "/api/session/{id:[0-9]+}", settings.change_session),
+        _route("DELETE", "/api/session/{id:[0-9]+}", settings.delete_session),
         _route("GET", "/api/auth/status", _constant(reads.NOT_IMPLEMENTED)),
         *_everywhere("smartcostlimit", "smartCostLimit"),
         _route("POST", f"{_VEHICLE}/minsoc/{{value:[0-9]+}}", vehicles.soc("minSoc")),
@@ -89,7 +91,8 @@ def _old() -> list[Route]:
 def _new() -> list[Route]:
     return [
         _route("GET", "/api/gridsessions", _constant([])),
-        _route("GET", "/api/history/energy", _constant(None)),
+        _route("GET", "/api/history/energy", reads.history),
+        _route("GET", f"/api/config/devices/vehicle/{_NAME}/status", reads.vehicle_status),
         *_everywhere("smartfeedinprioritylimit", "smartFeedInPriorityLimit"),
         _route("POST", "/api/batterymode/{value:[a-z]+}", settings.battery_mode),
         _route("DELETE", "/api/batterymode", settings.battery_mode),
@@ -102,6 +105,7 @@ def _new() -> list[Route]:
     ]
 
 
+_PRICE_LIMIT = re.compile(r"/(?:smartcostlimit|smartfeedinprioritylimit|batterygridchargelimit)\b")
 _LOCKED = [_route(method, "/api/(?:config|system)/.+", _constant(reads.UNAUTHORIZED)) for method in ("GET", "POST")]
 
 
@@ -121,6 +125,8 @@ def routes(era: Era) -> tuple[Route, ...]:
 def respond(evcc: Simulation, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
     """evcc's answer to a request; `path` is decoded."""
     era = evcc.house.era
+    if evcc.optimizing and method in {"POST", "DELETE"} and _PRICE_LIMIT.search(path):
+        return Refusal(evcc.optimizing, 409).answer
     for route in routes(era):
         if route.method == method and (found := route.pattern.fullmatch(path)):
             return _answer(route.handler, Call(evcc, _given(found), query, body), era)

@@ -12,11 +12,13 @@ from evcc_simulator.faults import FAULTS, Fault
 from evcc_simulator.house import ERAS, JSON, House, Path
 from evcc_simulator.messages import NOT_FOUND, Answer, Journal, Pulse, Request, text
 from evcc_simulator.push import Hub, PushFault, Socket
+from evcc_simulator.reads import UNAUTHORIZED
 from evcc_simulator.routes import respond
 from evcc_simulator.sessions import Sessions
 from evcc_simulator.simulation import Simulation, Stage
 
 _SOCKET = "/ws"
+_PROTECTED = "/api/config/"
 
 
 class Evcc:
@@ -24,7 +26,7 @@ class Evcc:
 
     `interval` is the seconds between control cycles, None for cycles by hand (`cycle`). `speed` lets the house's
     clock run faster than real time from `start` (seconds since 1970, default now). `prefix`, `login` and
-    `tls` stand for a reverse proxy before it. With `still` the meters do not move.
+    `tls` stand for a reverse proxy before it; with `api_key` evcc has such a key. With `still` the meters do not move.
     """
 
     def __init__(  # noqa: PLR0913 - every option has a default that suits most
@@ -42,6 +44,7 @@ class Evcc:
         fatal: bool = False,
         prefix: str = "",
         login: tuple[str, str] | None = None,
+        api_key: str = "",
         tls: ssl.SSLContext | None = None,
     ) -> None:
         clock = Clock(speed=speed) if start is None else Clock(start, speed)
@@ -55,7 +58,7 @@ class Evcc:
         self.simulation.listen(self.hub.broadcast)
         self.connections: set[Connection] = set()
         self.faults: list[Fault] = []
-        self._login, self._tls = login, tls
+        self._login, self._api_key, self._tls = login, api_key, tls
         self._server: asyncio.Server | None = None
         self._chores: dict[str, asyncio.Task[None]] = {}
         self._body: bytes | None = None
@@ -252,12 +255,17 @@ class Evcc:
     def _answer(self, request: Request, path: str) -> Answer:
         if self.stage in (Stage.REFUSED, Stage.SILENT):
             return NOT_FOUND
+        if path.startswith(_PROTECTED) and not self.simulation.era.old and not self._has_key(request):
+            return UNAUTHORIZED
         if self._body is not None and path == "/api/state":
             return Answer(200, JSON, self._body)
         answer = respond(self.simulation, request.method, path, dict(request.query), request.body)
         if self.simulation.due:
             asyncio.get_running_loop().call_soon(self.simulation.catch_up)
         return answer
+
+    def _has_key(self, request: Request) -> bool:
+        return bool(self._api_key) and request.headers.get("authorization") == f"Bearer {self._api_key}"
 
     def join(self, socket: Socket) -> None:
         self.hub.join(socket)

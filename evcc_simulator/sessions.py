@@ -80,6 +80,16 @@ class Sessions:
         self.rows.insert(0, row)
         return row
 
+    def change(self, number: int, values: Mapping[str, Any]) -> None:
+        """Change a session, if there is one of this number."""
+        for row in self.rows:
+            if row["id"] == number:
+                row.update(values)
+
+    def delete(self, number: int) -> None:
+        """Delete a session, if there is one of this number."""
+        self.rows = [row for row in self.rows if row["id"] != number]
+
     def answer(self, query: Mapping[str, str]) -> Any:
         """`GET /api/sessions`: all of them, or those of a year or month; JSON, or CSV as an Answer."""
         period = _period(query)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evcc_simulator.call import Call, Handler, boolean, decimal, mode, whole
-from evcc_simulator.messages import Refusal
+from evcc_simulator.messages import Answer, Refusal
 
 Read = Callable[[str], Any]
 Rule = Callable[[Call, Any], None]
@@ -163,6 +163,23 @@ def limit_everywhere(key: str) -> Handler:
         return value
 
     return change
+
+
+def change_session(call: Call) -> Answer:
+    """Change what a stored session has; the older era takes the vehicle only, and an empty one where none is given."""
+    given = call.json()
+    if call.house.era.old:
+        changed = {"vehicle": given.get("vehicle", "")}
+    else:
+        changed = {key: given[key] for key in ("vehicle", "loadpoint", "odometer") if key in given}
+    if not changed:
+        raise Refusal("nothing to update")
+    call.evcc.sessions.change(int(call.params["id"]), changed)
+    return Answer(200, call.house.era.content_type, b"")
+
+
+def delete_session(call: Call) -> None:
+    call.evcc.sessions.delete(int(call.params["id"]))
 
 
 BATTERY_MODES = ("unknown", "normal", "hold", "charge")

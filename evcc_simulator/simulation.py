@@ -71,6 +71,12 @@ class Simulation:
         """Whether the meters stand still, so that cycles only repeat themselves."""
         self.external_until = 0.0
         """Until when the external battery mode holds."""
+        self.optimizing = ""
+        """Why price limits are refused with 409, as releases after 0.314 do while the optimizer is in charge."""
+        self.energy: dict[str, tuple[float, float]] = {}
+        """What the meters of each group have counted today, in kWh: energy, and energy returned."""
+        self.vehicle_status: dict[str, dict[str, Any]] = {}
+        """What evcc's status of a vehicle has, where it is not the usual one."""
         self._turn = 0
         self._due: dict[int, None] = {}
         self._last = clock.now()

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 PICTURE = ROOT / "docs/pictures/layers.svg"
 # from the top down: a layer may import what stands below it
 LAYERS: Mapping[str, str] = {
-    "cli": "run · check · topics · export · demo",
+    "cli": "run · check · status · watch · set · topics · export · demo",
     "daemon": "configuration to site; signals, systemd",
     "web": "page, its API, metrics",
     "site": "builds one site: the parts, and who owns whom",

@@ -1,6 +1,7 @@
 """What the bridge publishes about itself, and when systemd is notified that it works."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.errors import Invalid, Unreachable
 from bridge.evcc.reader import Update
@@ -197,6 +199,26 @@ async def test_info_has_versions_and_settings_without_passwords() -> None:
     assert "geheim" not in str(info)
 
 
+async def test_since_when_everything_is_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    house, moment = House(), 1_000_000_000.0
+    monkeypatch.setattr(time, "time", lambda: moment)
+    house.answer()
+    house.site.report._publish_info()
+    assert house.json("bridge/info")["since"] == dict.fromkeys(("evcc", "push", "broker", "problem"), 1_000_000_000)
+    moment += 60
+    house.connect()
+    house.site.diagnostics.set("x", "something is wrong")
+    house.site.report._publish_info()
+    moment += 60
+    house.site.diagnostics.set("x", "something else is wrong")
+    house.site.report._publish_info()
+    since = house.json("bridge/info")["since"]
+    assert (since["push"], since["broker"], since["problem"]) == (1_000_000_000, 1_000_000_060, 1_000_000_060)
+    moment += 60
+    house.site.diagnostics.set("x", None)
+    assert house.site.report.conditions()["since"]["problem"] == 1_000_000_180
+
+
 async def test_health_has_the_counters() -> None:
     house = House()
     house.site.reader.polls, house.site.reader.frames = 2, 1
@@ -206,6 +228,7 @@ async def test_health_has_the_counters() -> None:
     health = house.json("bridge/health")
     assert (health["polls"], health["frames"], health["commands"]) == (2, 1, {})
     assert health["memory"] > 5_000_000
+    assert abs(health["time"] - time.time()) < 5
 
 
 async def test_commands_follow_what_evcc_has_and_turns_out_not_to_have() -> None:
@@ -227,6 +250,16 @@ async def test_a_change_that_is_no_setting_builds_no_new_list_of_commands() -> N
     house.site.mirror.tree.set("bridge/commands", {"bridge/commands": b"as it was"})
     house.answer({**STATE, "homePower": 2})
     assert house.text("bridge/commands") == "as it was"
+
+
+@virtual
+async def test_another_zone_of_evcc_is_logged_once() -> None:
+    house = House({"commands": {"timezone": "Asia/Tokyo"}})
+    with capture_logs() as logs:
+        for _ in range(3):
+            house.answer({**STATE, "timezone": "CET +01:00"})
+    found = [line for line in logs if "without a zone" in line["event"]]
+    assert [(line["evcc"], line["bridge"]) for line in found] == [("CET +01:00", "Asia/Tokyo +09:00")]
 
 
 def test_the_memory_that_is_used() -> None:

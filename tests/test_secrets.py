@@ -117,6 +117,7 @@ Way = Callable[[Bridge, Path], None]
 LOGINS = {
     "evcc.user": EVCC_LOGIN[0],
     "evcc.password": EVCC_LOGIN[1],
+    "evcc.api_key": f"{SECRET}-key",
     "mqtt.user": MQTT_LOGIN[0],
     "mqtt.password": MQTT_LOGIN[1],
 }

@@ -4,7 +4,9 @@ import asyncio
 import secrets
 import sys
 import time
-from dataclasses import dataclass, field
+from asyncio import Semaphore, TaskGroup
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TextIO, cast
 
@@ -14,7 +16,8 @@ from bridge.evcc.client import EvccClient
 from bridge.evcc.push import Push
 from bridge.mqtt.client import Link
 from bridge.mqtt.message import Acknowledged, Inbound, Message
-from bridge.settings import Evcc, Mqtt, Settings
+from bridge.settable.zone import described, offset_elsewhere
+from bridge.settings import Commands, Configuration, Evcc, Mqtt, Settings
 from bridge.state.contract import Contract
 from bridge.state.document import fatal, parse
 from bridge.state.state import State
@@ -24,6 +27,7 @@ _ROUND_TRIP = 3.0  # seconds that the broker may take to deliver what was publis
 _QUICK = 0.8  # seconds that it may take to deliver what is retained
 _CLOCKS = 2.0  # seconds that two clocks may differ; HTTP dates are cut to whole ones
 _POLLS_MISSED = 3
+_AT_ONCE = 20  # sites
 _SHOWN = 100  # bytes of a payload that are kept
 
 
@@ -32,6 +36,7 @@ class Findings:
     """Prints one line a finding, and remembers whether one of them is a failure."""
 
     out: TextIO
+    site: str = ""
     failed: bool = field(default=False, init=False)
 
     def ok(self, text: str) -> None:
@@ -48,14 +53,36 @@ class Findings:
         self._print("fail", text)
 
     def _print(self, level: str, text: str) -> None:
-        print(f"{level:<5} {sanitize(' '.join(text.split()))}", file=self.out, flush=True)
+        site = f"{self.site}: " if self.site else ""
+        print(f"{level:<5} {sanitize(' '.join(f'{site}{text}'.split()))}", file=self.out, flush=True)
 
 
-def run(settings: Settings, *, quick: bool = False, out: TextIO | None = None) -> int:
-    """Print the findings; the exit code is 0, or 1 if one is a failure."""
-    findings = Findings(sys.stdout if out is None else out)
-    asyncio.run(_check_bridge(settings, findings) if quick else _check(settings, findings))
-    return int(findings.failed)
+def run(
+    configuration: Configuration, site: str | None = None, *, quick: bool = False, out: TextIO | None = None
+) -> int:
+    """Print the findings about one site, or about each; the exit code is 0, or 1 if one is a failure.
+
+    ConfigError where there is no such site.
+    """
+    if site is not None:
+        configuration = replace(configuration, sites={site: configuration.site(site)}, wrong={})
+    return asyncio.run(_check_sites(configuration, sys.stdout if out is None else out, quick=quick))
+
+
+async def _check_sites(configuration: Configuration, out: TextIO, *, quick: bool) -> int:
+    for name, reason in configuration.wrong.items():
+        Findings(out, name).fail(reason)
+    places = Semaphore(_AT_ONCE if quick else 1)
+    findings = [Findings(out, name if configuration.several else "") for name in configuration.sites]
+    async with TaskGroup() as group:
+        for settings, found in zip(configuration.sites.values(), findings, strict=True):
+            group.create_task(_check_site(settings, found, places, quick=quick))
+    return int(bool(configuration.wrong) or any(found.failed for found in findings))
+
+
+async def _check_site(settings: Settings, findings: Findings, places: Semaphore, *, quick: bool) -> None:
+    async with places:
+        await (_check_bridge if quick else _check)(settings, findings)
 
 
 async def _check(settings: Settings, findings: Findings) -> None:
@@ -82,6 +109,7 @@ async def _check_evcc(settings: Settings, findings: Findings) -> State | None:
             f" ({era} state, {loadpoints})"
         )
         _check_contract(settings.topics.contract, state, findings)
+        _check_zone(settings.commands, state, findings)
         if reason := fatal(state):
             findings.fail(f"evcc reports an error in its configuration: {reason}")
         await _check_clock(client, findings)
@@ -101,6 +129,18 @@ def _check_contract(pinned: str, state: State, findings: Findings) -> None:
         findings.ok(f"topics.contract {pinned} translates {meaning} ({', '.join(dict.fromkeys(topics))})")
     if not changes:
         findings.ok(f"topics.contract {pinned}: evcc has these names, words and shapes, nothing is translated")
+
+
+def _check_zone(settings: Commands, state: State, findings: Findings) -> None:
+    """Whether times without a zone are read in evcc's."""
+    zone, now = settings.zone(), datetime.fromtimestamp(time.time(), UTC)
+    ours, elsewhere = described(zone, now), offset_elsewhere(state, zone, now)
+    if elsewhere is None:
+        findings.ok(f"times without a zone are read in {ours}")
+    else:
+        findings.warn(
+            f"times without a zone are read in {ours}, but evcc is in {elsewhere}: set commands.timezone, or TZ"
+        )
 
 
 async def _check_clock(client: EvccClient, findings: Findings) -> None:

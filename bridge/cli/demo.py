@@ -1,4 +1,4 @@
-"""`evcc-bridge demo`: a simulated evcc, a broker, the bridge, and its topics as they are published."""
+"""`evcc-bridge demo`: a simulated evcc, a broker, the bridge, and what it publishes."""
 
 import asyncio
 import os
@@ -14,37 +14,47 @@ from typing import TYPE_CHECKING
 
 import bridge
 from bridge.cli.broker import broker, end
-from bridge.cli.client import connected
+from bridge.cli.house import picture
+from bridge.cli.observer import Observer, observing
+from bridge.cli.watch import Changes, is_of_interest
 from bridge.errors import BridgeError
 from bridge.mqtt.message import Inbound
 from bridge.settings import Mqtt, Settings
-from bridge.util.redact import sanitize
 
 if TYPE_CHECKING:
     from evcc_simulator import Evcc
 
 _PACKAGE_PARENT = str(Path(bridge.__file__).parents[1])
-_WIDTH = 100
 _INTERVAL = 2.0  # seconds between evcc's control cycles
 _MISSING = "the simulated evcc needs jq for topics.jq: pip install 'evcc-mqtt-bridge[demo]'"
-_HINT = """
-Everything above and below is at {url}, below {root}. In another terminal:
+_TRY = """\
+
+A simulated house on {url}, topics below {root}. In another terminal:
+
+  {program} set loadpoints/1/mode now {options}
+  {program} watch loadpoints/1 {options}
+  {program} status {options}
   mosquitto_sub -h {host} -p {port} -v -t '{root}/#'
   mosquitto_pub -h {host} -p {port} -t {root}/loadpoints/1/mode/set -m now
-Ctrl-C ends the demo.
+
+Ctrl-C ends the demo. What changes from now on:
 """
 
 
-def run(settings: Settings, era: str, overrides: Mapping[str, str], environment: Mapping[str, str]) -> int:
-    """Run everything until Ctrl-C, and give the bridge's exit code.
+def run(
+    settings: Settings, era: str, overrides: Mapping[str, str], environment: Mapping[str, str], *, verbose: bool = False
+) -> int:
+    """Run everything until Ctrl-C or the end of the terminal, and give the bridge's exit code.
 
     The bridge is configured by `overrides` and `environment`, as is `settings`; where `mqtt.url` is configured, that
-    broker is used instead of one of the demo's own.
+    broker is used instead of one of the demo's own. `verbose`: every topic is printed as it is first published.
     """
-    return asyncio.run(_demo(settings, era, overrides, environment))
+    return asyncio.run(_demo(settings, era, overrides, environment, verbose=verbose))
 
 
-async def _demo(settings: Settings, era: str, overrides: Mapping[str, str], environment: Mapping[str, str]) -> int:
+async def _demo(
+    settings: Settings, era: str, overrides: Mapping[str, str], environment: Mapping[str, str], *, verbose: bool
+) -> int:
     mqtt = settings.mqtt
     async with AsyncExitStack() as stack:
         evcc = await stack.enter_async_context(_simulated(era, settings))
@@ -54,7 +64,7 @@ async def _demo(settings: Settings, era: str, overrides: Mapping[str, str], envi
             mqtt = mqtt.model_copy(update={"url": options["mqtt.url"]})
         process = await start_bridge({**overrides, **options}, environment)
         stack.push_async_callback(end, process)
-        await _until_ended(process, mqtt)
+        await _until_ended(process, mqtt, verbose=verbose)
         return process.returncode or 0
 
 
@@ -79,13 +89,13 @@ async def start_bridge(options: Mapping[str, str], environment: Mapping[str, str
     )
 
 
-async def _until_ended(process: Process, mqtt: Mqtt) -> None:
+async def _until_ended(process: Process, mqtt: Mqtt, *, verbose: bool) -> None:
     """Print what is published, until a signal comes, the bridge ends or the broker is lost (BrokerError)."""
     async with TaskGroup() as group:
         tasks = [
             group.create_task(_interrupted(), name="signals"),
             group.create_task(process.wait(), name="bridge"),
-            group.create_task(_show(mqtt), name="show"),
+            group.create_task(_show(mqtt, verbose=verbose), name="show"),
         ]
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
@@ -94,24 +104,37 @@ async def _until_ended(process: Process, mqtt: Mqtt) -> None:
 
 async def _interrupted() -> None:
     stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await stop.wait()
 
 
-async def _show(mqtt: Mqtt) -> None:
-    """Print every message below the root; with `online` a hint what to do next."""
-    async with connected(mqtt, "demo") as link:
-        await link.subscribe([f"{mqtt.root}/#"])
-        async for events in link.events():
-            for event in events:
-                if isinstance(event, Inbound):
-                    _print_message(mqtt, event)
-            sys.stdout.flush()
-        raise link.error
+async def _show(mqtt: Mqtt, *, verbose: bool) -> None:
+    """Print a picture of the house once the bridge is online, and then what changes; `verbose`: also what is first."""
+    changes, started = Changes(), False
+    async with observing(mqtt, "demo") as observer:
+        await observer.subscribe("#")
+        async for event in observer.events():
+            if not isinstance(event, Inbound):
+                continue
+            line = changes.note(event)
+            if line and (verbose or (started and is_of_interest(event.topic))):
+                print(line, flush=True)
+            if not started and observer.text("status") == "online" and not event.retain:
+                started = True
+                print(_introduction(observer, mqtt), flush=True)
 
 
-def _print_message(mqtt: Mqtt, message: Inbound) -> None:
-    print(f"{sanitize(message.topic)} = {sanitize(message.payload.decode(errors='replace'), _WIDTH)}")
-    if message.topic == f"{mqtt.root}/status" and message.payload == b"online":
-        print(_HINT.format(url=mqtt.url, root=mqtt.root, host=mqtt.address.host, port=mqtt.address.port))
+def _introduction(observer: Observer, mqtt: Mqtt) -> str:
+    is_installed = Path(sys.argv[0]).name == "evcc-bridge"
+    options = f"--mqtt-url {mqtt.url}" + ("" if mqtt.root == "evcc" else f" --root {mqtt.root}")
+    address = mqtt.address
+    text = _TRY.format(
+        program="evcc-bridge" if is_installed else "scripts/run",
+        options=options,
+        url=mqtt.url,
+        root=mqtt.root,
+        host=address.host,
+        port=address.port,
+    )
+    return f"\n{picture({topic: observer.text(topic) for topic in observer.payloads})}\n{text}"

@@ -12,7 +12,7 @@ from bridge.errors import BridgeError, ConfigError
 from bridge.util.redact import sanitize
 
 if TYPE_CHECKING:
-    from bridge.settings import Settings
+    from bridge.settings import Configuration, Settings
 
 WRONG_CONFIGURATION = 2
 INTERRUPTED = 130
@@ -36,28 +36,78 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: Namespace) -> int:
     """Run the command that the arguments name; it imports what it needs."""
-    match arguments.command:
-        case "run":
-            from bridge import daemon
+    return _COMMANDS[arguments.command](arguments)
 
-            return daemon.run(overrides(arguments), _environment(arguments))
-        case "check":
-            from bridge.cli import check
 
-            return check.run(_settings(arguments), quick=arguments.quick)
-        case "topics":
-            from bridge.cli import topics
+def _run(arguments: Namespace) -> int:
+    from bridge import daemon
 
-            return topics.run(_settings(arguments), as_json=arguments.json, settable=arguments.settable)
-        case "export":
-            from bridge.cli import export
+    return daemon.run(overrides(arguments), _environment(arguments))
 
-            return export.run(_settings(arguments), arguments.target, arguments.out)
-        case "demo":
-            from bridge.cli import demo
 
-            return demo.run(_settings(arguments), arguments.era, overrides(arguments), _environment(arguments))
-    raise NotImplementedError(arguments.command)
+def _check(arguments: Namespace) -> int:
+    from bridge.cli import check
+
+    return check.run(_configuration(arguments), arguments.site, quick=arguments.quick)
+
+
+def _status(arguments: Namespace) -> int:
+    from bridge.cli import status
+
+    return status.run(_settings(arguments))
+
+
+def _watch(arguments: Namespace) -> int:
+    from bridge.cli import watch
+
+    return watch.run(_settings(arguments), arguments.pattern, commands=arguments.commands)
+
+
+def _set(arguments: Namespace) -> int:
+    from bridge.cli import set as command
+
+    return command.run(_settings(arguments), arguments.topic, arguments.value)
+
+
+def _topics(arguments: Namespace) -> int:
+    from bridge.cli import topics
+
+    return topics.run(_settings(arguments), as_json=arguments.json, settable=arguments.settable)
+
+
+def _export(arguments: Namespace) -> int:
+    from bridge.cli import export
+    from bridge.export.options import Options
+
+    options = Options(arguments.broker, arguments.parent, arguments.location, arguments.semantics)
+    return export.run(_settings(arguments), arguments.target, arguments.out, options)
+
+
+def _demo(arguments: Namespace) -> int:
+    from bridge.cli import demo
+
+    settings, options = _configuration(arguments).only(), overrides(arguments)
+    return demo.run(settings, arguments.era, options, _environment(arguments), verbose=arguments.verbose)
+
+
+def _completion(arguments: Namespace) -> int:
+    from bridge.cli import completion
+
+    sys.stdout.write(completion.script(arguments.shell))
+    return 0
+
+
+_COMMANDS = {
+    "run": _run,
+    "check": _check,
+    "status": _status,
+    "watch": _watch,
+    "set": _set,
+    "topics": _topics,
+    "export": _export,
+    "demo": _demo,
+    "completion": _completion,
+}
 
 
 def _environment(arguments: Namespace) -> Mapping[str, str]:
@@ -65,16 +115,21 @@ def _environment(arguments: Namespace) -> Mapping[str, str]:
 
 
 def _settings(arguments: Namespace) -> "Settings":
+    """The options of the site that `--site` names, or of the only one; ConfigError where there is none of that name."""
+    return _configuration(arguments).site(getattr(arguments, "site", None))
+
+
+def _configuration(arguments: Namespace) -> "Configuration":
     """Read the configuration and set up the log by it."""
-    from bridge.settings import load
+    from bridge.settings import configuration
     from bridge.util import logging
 
     hints: list[str] = []
-    settings = load(overrides(arguments), _environment(arguments), hints=hints)
-    logging.configure(settings.log.level, settings.log.format, settings.secrets())
+    found = configuration(overrides(arguments), _environment(arguments), hints=hints)
+    logging.configure(found.settings.log.level, found.settings.log.format, found.secrets())
     for hint in hints:
         print(f"evcc-bridge: {hint}", file=sys.stderr)
-    return settings
+    return found
 
 
 def _open_output() -> None:

@@ -14,12 +14,15 @@ from bridge.commands.command import Command, Outcome, Status
 from bridge.commands.lender import Lender
 from bridge.mqtt.message import Inbound
 from bridge.mqtt.mirror import Mirror
+from bridge.settable.loan import written
 from bridge.settable.lookup import Found, is_evccs
 from bridge.settable.value import Value
 from bridge.util.redact import sanitize
 
 LAST = "bridge/command"
 """The topic that holds the last answer."""
+LEASE = "lease"
+"""The origin of a command that gives a borrowed setting back."""
 
 # a longer value is not worth repeating to the one who sent it
 _LONGEST_VALUE = 1000
@@ -36,7 +39,8 @@ _PAUSE = 0.05
 class Entry:
     """A command in the journal: when it was answered (unix seconds), its topic below the root, its payload, its answer.
 
-    `found` is None where the topic was no setting. `origin` is `page`, or the response topic of an MQTT 5 client.
+    `found` is None where the topic was no setting. `origin` is `page`, `lease` for what the bridge gives back, or the
+    response topic of an MQTT 5 client.
     """
 
     time: float
@@ -102,6 +106,7 @@ class Answers:
             self._lender.answered(command, outcome)
         message = command.message
         if message is None:
+            self._enter_lease(command, outcome)
             return
         now = asyncio.get_running_loop().time()
         answer = _fields(command, outcome, now)
@@ -121,6 +126,14 @@ class Answers:
         await asyncio.sleep(0)
         while self._mirror.congested:  # noqa: ASYNC110 - it ends with acknowledgements, of which there are thousands
             await asyncio.sleep(_PAUSE)
+
+    def _enter_lease(self, command: Command, outcome: Outcome) -> None:
+        """Enter in the journal that a borrowed setting is given back, or that evcc refuses to be given it back."""
+        lease = command.lease
+        if lease is None or command.repeats or outcome.status not in {Status.OK, Status.REFUSED}:
+            return
+        answer = _fields(command, outcome, asyncio.get_running_loop().time())
+        self.journal.add(Entry(time.time(), lease.topic, _shown(written(lease.before)), command.found, answer, LEASE))
 
     def _publish(self, message: Inbound, answer: dict[str, Any]) -> None:
         payload = orjson.dumps(answer)

@@ -10,6 +10,7 @@ from bridge.evcc.client import Call
 from bridge.mqtt.message import Inbound
 from bridge.settable.lookup import Found
 from bridge.settable.value import Clear, Value
+from bridge.state.state import State
 
 
 class Status(StrEnum):
@@ -37,6 +38,18 @@ SUPERSEDED = Outcome(Status.SUPERSEDED, "a newer command for the same setting ca
 STOPPING = Outcome(Status.FAILED, "bridge is stopping")
 TOO_MANY = Outcome(Status.REFUSED, "too many commands")
 DRY_RUN = Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_run)")
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """What evcc has just been set to, the newest last: until `until` its state may still show what `state` does.
+
+    `until` is a time of the event loop.
+    """
+
+    values: tuple[Value | Clear | None, ...]
+    state: State
+    until: float
 
 
 @dataclass(slots=True, eq=False)

@@ -11,7 +11,7 @@ from typing import Any
 from bridge.commands.answer import Answers, Journal
 from bridge.commands.command import DRY_RUN, LATE, STOPPING, STORED, TOO_MANY, Command, Outcome, Status
 from bridge.commands.lender import Lender, Turn
-from bridge.commands.queue import Missing, Queue, RateLimit, call_for, no_such
+from bridge.commands.queue import Missing, Queue, RateLimit, call_for
 from bridge.errors import Refused
 from bridge.evcc.client import EvccClient
 from bridge.evcc.reader import Reader, Update
@@ -22,6 +22,7 @@ from bridge.settable.loan import SPAN, loan
 from bridge.settable.lookup import ROWS, find, is_evccs
 from bridge.settable.permission import FREE, Permission
 from bridge.settable.read import read
+from bridge.settable.setting import no_such
 from bridge.settable.value import Context
 from bridge.settings import Commands
 from bridge.state.state import Scope, Target
@@ -199,8 +200,8 @@ class Dispatcher:
             self._translate(command, context, queue)
         command.call = call_for(command.found, command.value)
         if command.message is not None and (borrowed is not None or command.found.setting.lapses):
-            known = None if queue is None else queue.known(command.found.setting)
-            command.lease = self._lender.lease(command, borrowed, replace(context, asked=known))
+            recent = None if queue is None else queue.recent(command.found.setting)
+            command.lease = self._lender.lease(command, borrowed, context, recent)
 
     def _translate(self, command: Command, context: Context, queue: Queue | None) -> None:
         """Make of a newer release's modes what evcc has; Refused where it has none, or where that may not be set."""

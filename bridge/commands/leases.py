@@ -33,7 +33,8 @@ class Lease:
     """A setting, by its topic, that has a value until `ends`, and the one from before after it; None is cleared.
 
     `ends` is infinite for a value that is only sent again and again. `until` is `ends` in unix seconds. `granted` is
-    when evcc took the value, None before. `seen`: evcc's state has shown it. `repeated` is when it was last sent.
+    when evcc took the value, None before. `seen`: evcc's state has shown it; until then it may show one of the `older`
+    values. `repeated` is when it was last sent.
     `polls` is the number of polls after which evcc's state is newer than the end.
     `earlier` is the lease that is in force again if evcc refuses this one.
     """
@@ -50,6 +51,7 @@ class Lease:
     repeated: float = 0.0
     polls: int | None = None
     earlier: "Lease | None" = None
+    older: tuple[Any, ...] = ()
 
 
 class Leases:
@@ -107,19 +109,21 @@ class Leases:
             del self.by_topic[topic]
         else:
             lease.before, lease.earlier = value, None
+            lease.older = (*lease.older, value)
 
     def observe(self, lease: Lease, value: Any, now: float, *, settled: bool) -> bool:
         """Note what evcc's state shows of a lease that was granted; False when somebody else has changed it.
 
-        Only a state that is `settled` says so: an evcc that is starting shows what it was configured with. A value
+        Only a state that is `settled` shows that: an evcc that is starting shows what it was configured with. A value
         that lapses may be gone because nothing could repeat it.
         """
         if is_same(value, lease.value):
             lease.seen = True
             return True
         late = lease.granted is not None and now - lease.granted > _UNSEEN and not lease.lapses
+        other = bool(lease.older) and not any(is_same(value, older) for older in lease.older)
         lapsed = lease.lapses and value in (None, ABSENT)
-        if settled and (lease.seen or late) and not lapsed:
+        if settled and (lease.seen or late or other) and not lapsed:
             self.withdraw(lease)
             return False
         return True
@@ -158,7 +162,9 @@ class Leases:
             if any(isinstance(value, dict | list) for value in values):
                 continue
             left = min(max(until - wall, 0), seconds)
-            self.by_topic[topic] = Lease(topic, *values, seconds, now + left, until=until, granted=now)
+            self.by_topic[topic] = Lease(
+                topic, *values, seconds, now + left, until=until, granted=now, older=(values[1], ABSENT)
+            )
 
 
 def _entries(payload: bytes) -> list[dict[str, Any]]:

@@ -3,20 +3,25 @@
 import asyncio
 import math
 import time
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import structlog
 
-from bridge.commands.command import Command, Outcome, Status
+from bridge.commands.command import Command, Outcome, Recent, Status
 from bridge.commands.leases import REPEATED, Lease, Leases
 from bridge.errors import Refused
 from bridge.evcc.reader import Reader
 from bridge.mqtt.mirror import Mirror
-from bridge.settable.loan import Loan, check_words, is_same, value_before, value_in, value_of, written
+from bridge.settable import modes
+from bridge.settable.loan import Loan, check_before, is_same, item_in_force, value_in, value_of, written
 from bridge.settable.lookup import Found, find
+from bridge.settable.offered import exists
+from bridge.settable.setting import Item, no_such
 from bridge.settable.value import Clear, Context
-from bridge.state.state import ABSENT
+from bridge.state.state import ABSENT, State
 
+_MOST_OLDER = 100  # values that a setting may have had before evcc's state shows the newest one
 LEASES = "bridge/leases"
 """The topic that holds the leases in force, also over restarts."""
 _TICK = 1.0
@@ -57,8 +62,11 @@ class Lender:
         self._loaded = True
         self._publish()
 
-    def lease(self, command: Command, loan: Loan | None, context: Context) -> Lease | None:
-        """The lease that a client's command asks for; None where it asks for none. Refused when there can be none."""
+    def lease(self, command: Command, loan: Loan | None, context: Context, recent: Recent | None) -> Lease | None:
+        """The lease that a client's command asks for; None where it asks for none. Refused when there can be none.
+
+        `recent` is what evcc has just been set to.
+        """
         found = command.found
         if found is None or command.value is None:
             return None
@@ -66,9 +74,11 @@ class Lender:
         if loan is None:
             kept = self._keep and lapses and not isinstance(command.value, Clear)
             return Lease(found.topic, value, None, math.inf, math.inf, lapses=True) if kept else None
-        check_words(found, command.value, context.part)
-        before, ends = self._before(found, context), command.arrived + loan.seconds
-        return Lease(found.topic, value, before, loan.seconds, ends, lapses)
+        values = [self._shown(found, value, recent.state), *_set(found, context, recent)] if recent else []
+        shown = self._shown(found, value, context.state)
+        before = self._before(found, value, context, shown, values)
+        older = (*self._older(found.topic), *values, shown)[-_MOST_OLDER:]
+        return Lease(found.topic, value, before, loan.seconds, command.arrived + loan.seconds, lapses, older=older)
 
     def begin(self, lease: Lease) -> None:
         """Note a lease before its command is queued: should the bridge end at once, it is known."""
@@ -104,12 +114,42 @@ class Lender:
         self._leases.end(lease)
         self._log.warning("a setting is not held or given back", topic=lease.topic, error=reason)
 
-    def _before(self, found: Found, context: Context) -> Any:
-        """What goes back: the value from before the first of several leases."""
-        lease = self._leases.get(found.topic)
+    def _before(self, found: Found, word: Any, context: Context, shown: Any, recent: list[Any]) -> Any:
+        """What goes back: the value from before the first of several leases; Refused where there is none.
+
+        `shown` is evcc's value by its state, `recent` what that may have shown before what evcc has just been set to.
+        """
+        part, version = context.part, context.state.version
+        lease = known = self._leases.get(found.topic)
+        while lease is not None and lease.granted is not None and not self._is_in_force(lease, self._value(lease)):
+            lease = self._leases.get(found.topic)
+        if lease is not None:
+            before = lease.value if math.isinf(lease.ends) else lease.before
+        elif context.state and not exists(found.setting, part, version):
+            raise Refused(no_such(found.setting))
+        else:
+            is_old = known is None and any(is_same(shown, older) for older in recent[:-1])
+            before = recent[-1] if is_old else shown
+        if modes.is_older(found, word, part, version):
+            modes.check_lendable(word, part)
+            before = modes.in_older_words(before, part)
+        check_before(found, before, context)
+        return before
+
+    def _older(self, topic: str) -> tuple[Any, ...]:
+        """What evcc's state may still show of an earlier lease."""
+        lease = self._leases.get(topic)
         if lease is None:
-            return value_before(found, context)
-        return lease.value if math.isinf(lease.ends) else lease.before
+            return ()
+        return (lease.value,) if lease.seen else (*lease.older, lease.value)
+
+    def _shown(self, found: Found, word: Any, state: State) -> Any:
+        """What a state shows of a setting, in the words of a borrowed value; ABSENT where it lists no such target."""
+        part = state.find(found.target)
+        if part is None:
+            return ABSENT
+        value = value_in(found, part)
+        return modes.in_older_words(value, part) if modes.is_older(found, word, part, state.version) else value
 
     def _sent(self, command: Command, lease: Lease, outcome: Outcome, now: float) -> None:
         """Note what became of a command of the bridge itself."""
@@ -128,15 +168,21 @@ class Lender:
         if lease.granted is None or not self._reader.state:
             return None
         now, value = asyncio.get_running_loop().time(), self._value(lease)
-        settled = self._reader.complete and self._reader.settled
-        if not self._leases.observe(lease, value, now, settled=settled):
-            self._log.info("a borrowed setting was changed by another", topic=lease.topic)
+        if not self._is_in_force(lease, value):
             return None
         if now >= lease.ends:
             return self._give_back(lease, value)
         if lease.lapses and now - lease.repeated >= REPEATED:
             return Turn(lease, written(lease.value), repeats=True)
         return None
+
+    def _is_in_force(self, lease: Lease, value: Any) -> bool:
+        """Whether nobody else has changed a setting that is borrowed, as far as its present value shows that."""
+        settled = self._reader.complete and self._reader.settled
+        if self._leases.observe(lease, value, asyncio.get_running_loop().time(), settled=settled):
+            return True
+        self._log.info("a borrowed setting was changed by another", topic=lease.topic)
+        return False
 
     def _give_back(self, lease: Lease, value: Any) -> Turn | None:
         """What gives a lease back, once a state that was read after its end still shows the borrowed value."""
@@ -164,12 +210,18 @@ class Lender:
             found = find(f"{lease.topic}/set", self._reader.state)
         except Refused:
             return ABSENT
-        part = self._reader.state.find(found.target)
         lease.lapses = found.setting.lapses
-        return ABSENT if part is None else value_in(found, part)
+        return self._shown(found, lease.value, self._reader.state)
 
     def _publish(self) -> None:
         payload = self._leases.dump(asyncio.get_running_loop().time(), time.time())
         if self._loaded and payload != self._published:
             self._published = payload
             self._mirror.tree.set(LEASES, {LEASES: payload} if payload else {})
+
+
+def _set(found: Found, context: Context, recent: Recent) -> list[Any]:
+    """What evcc has just been set to, the newest last; of a list, what that made of one of its entries."""
+    if isinstance(found.setting.kind, Item):
+        return [item_in_force(found, replace(context, asked=value)) for value in recent.values]
+    return [value_of(found, value) for value in recent.values]

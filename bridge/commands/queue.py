@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from urllib.parse import quote
 
 from bridge.commands.answer import Answers
-from bridge.commands.command import STOPPING, SUPERSEDED, Command, Outcome, Status
+from bridge.commands.command import STOPPING, SUPERSEDED, Command, Outcome, Recent, Status
 from bridge.errors import Invalid, Refused, Unreachable
 from bridge.evcc.client import Call, EvccClient, Reply, Verdict
 from bridge.evcc.reader import Reader
 from bridge.mqtt.message import Inbound
 from bridge.settable.lookup import Found
 from bridge.settable.offered import exists
-from bridge.settable.setting import Setting
+from bridge.settable.setting import Setting, no_such
 from bridge.settable.value import Clear, Value, shown
 from bridge.state.state import Scope
 from bridge.util.backoff import Backoff
@@ -22,6 +22,7 @@ from bridge.util.backoff import Backoff
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
 # seconds within which evcc's state may not show what evcc has been set to
 _UNSEEN = 2.0
+_MOST_RECENT = 100  # values of one setting, as many as all calls in that time
 _SHORTEST_SLEEP = 0.001
 # the names that evcc's routes accept: with another one, the 404 does not mean that the setting is missing
 _ROUTED = re.compile(r"[a-zA-Z0-9_.:-]*")
@@ -58,7 +59,7 @@ class Queue:
         self._waiting: dict[tuple[str, int], Command] = {}
         self._current: Command | None = None
         self._arrival = asyncio.Event()
-        self._done: dict[str, tuple[Value | Clear | None, float]] = {}
+        self._recent: dict[str, Recent] = {}
         self._backoff: Backoff | None = None
         self._problem = ""  # why evcc did not carry out the last one
 
@@ -83,12 +84,13 @@ class Queue:
         for command in reversed(list(self._commands())):
             if _found(command).setting.path == setting.path:
                 return command.value
-        return self.known(setting)
+        recent = self.recent(setting)
+        return recent.values[-1] if recent else None
 
-    def known(self, setting: Setting) -> Value | Clear | None:
-        """What evcc was last set to that its state may not show yet; None where it shows all."""
-        value, until = self._done.get(setting.path, (None, 0.0))
-        return value if asyncio.get_running_loop().time() < until else None
+    def recent(self, setting: Setting) -> Recent | None:
+        """What evcc has been set to that its state may not show yet; None where it shows all."""
+        recent = self._recent.get(setting.path)
+        return recent if recent and asyncio.get_running_loop().time() < recent.until else None
 
     def is_busy(self, command: Command) -> bool:
         """Whether a command for the same setting waits, or is being sent."""
@@ -138,10 +140,18 @@ class Queue:
             return
         self._backoff, self._problem = None, ""
         if outcome.status is Status.OK:
-            self._done[_found(command).setting.path] = command.value, asyncio.get_running_loop().time() + _UNSEEN
+            self._note(command)
         self._answers.give(command, outcome)
         if outcome.status is Status.OK:
             self._reader.after_command()
+
+    def _note(self, command: Command) -> None:
+        """Note what evcc has been set to."""
+        setting = _found(command).setting
+        recent = self.recent(setting)
+        values, state = (recent.values[-_MOST_RECENT:], recent.state) if recent else ((), self._reader.state)
+        until = asyncio.get_running_loop().time() + _UNSEEN
+        self._recent[setting.path] = Recent((*values, command.value), state, until)
 
     def _hindrance(self, command: Command) -> Outcome | None:
         """Why a command that evcc did not answer is not tried again; None where it is."""
@@ -216,11 +226,6 @@ def call_for(found: Found, value: Value | Clear) -> Call:
         return Call("DELETE", f"{path}/{setting.clear}")
     fields = {name: _segment(text) for name, text in value.fields.items()}
     return Call(setting.method, f"{path}/{setting.path.format_map(fields)}", dict(value.params) or None, value.body)
-
-
-def no_such(setting: Setting) -> str:
-    """The sentence for a setting that this evcc does not have."""
-    return f"this evcc has no such setting: {setting.leaf}" + (f"; {setting.instead}" if setting.instead else "")
 
 
 def _segment(text: str) -> str:

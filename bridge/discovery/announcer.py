@@ -1,28 +1,33 @@
 """Keeps what is announced to Home Assistant equal to what this evcc has, while evcc and its settings change."""
 
 import asyncio
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from bridge.entities.entities import USUAL_EXTRAS, by_device
-from bridge.entities.entity import Options, Range
+from bridge.entities.entity import Device, Options, Range
 from bridge.evcc.reader import Reader, Update
 from bridge.export.homeassistant import Announcement, HomeAssistant
 from bridge.mqtt.mirror import Mirror
+from bridge.settable.offered import PHASES
 from bridge.settable.permission import Permission
 from bridge.settable.setting import Word
 from bridge.settable.table import SETTINGS
 from bridge.settings import Settings
+from bridge.state.known import VEHICLE_STATUS
 from bridge.state.names import Selection
 from bridge.state.state import Change, Scope
 
 _PAUSE = 10.0  # seconds between announcements
 _PROCESSING = 1.0  # seconds in which Home Assistant takes a configuration that it has received
+_KEPT = 7 * 86400.0  # seconds
 # values that configurations contain: names, units, options
-_CONTAINED = frozenset({"title", "siteTitle", "version", "currency", "smartCostType", "chargerFeatureHeating"}) | {
-    setting.kind.listed for setting in SETTINGS if isinstance(setting.kind, Word)
-}
+_CONTAINED = frozenset(
+    {"title", "siteTitle", "version", "currency", "smartCostType", "chargerFeatureHeating", *PHASES}
+) | {setting.kind.listed for setting in SETTINGS if isinstance(setting.kind, Word)}
+_STATUS = re.compile(rf"vehicles/[^/]+/(?:{'|'.join(VEHICLE_STATUS)})")
 _STATE = tuple(f"{scope}/" for scope in Scope)
 
 
@@ -35,7 +40,7 @@ class Announcer:
 
     def __init__(self, settings: Settings, reader: Reader, mirror: Mirror) -> None:
         self._enabled = settings.discovery.homeassistant
-        self._homeassistant = HomeAssistant(settings.mqtt.root, settings.discovery.prefix)
+        self._homeassistant = HomeAssistant.of(settings)
         self._selection = Selection(settings.topics.include, settings.topics.exclude)
         self._permission = Permission.of(settings.commands)
         self._reader = reader
@@ -44,6 +49,7 @@ class Announcer:
         self._outdated = True
         self._due = asyncio.Event()
         self._limits: dict[str, Range | Options] = {}
+        self._missing: dict[str, float] = {}
 
     def update(self, update: Update) -> None:
         """Note whether a change of evcc's state changes what is announced."""
@@ -80,16 +86,27 @@ class Announcer:
         self._due.clear()
         extra_topics = {topic: payload for topic, payload in self._mirror.tree.topics.items() if not _is_state(topic)}
         announcements: list[Announcement] = []
-        extras = {**USUAL_EXTRAS, **extra_topics}
-        for entities in by_device(self._reader.view, self._selection, extras, self._permission):
+        view, extras, language = self._reader.view, {**USUAL_EXTRAS, **extra_topics}, self._homeassistant.language
+        for entities in by_device(view, self._selection, extras, self._permission, language):
             announcements += self._homeassistant.announcements(entities)
             await asyncio.sleep(0)
         ignored = self._ignored(announcements)
-        self._mirror.discovery.set({topic: payload for topic, payload, _ in announcements})
+        topics = {topic: payload for topic, payload, _ in announcements}
+        self._mirror.discovery.set(topics, kept=self._absent(topics, {one.entity.device for one in announcements}))
         if ignored:
             await self._mirror.discovery.settled()
             await asyncio.sleep(_PROCESSING)
             self._mirror.tree.republish(ignored)
+
+    def _absent(self, announced: Mapping[str, bytes], devices: Iterable[Device]) -> set[str]:
+        """Topics of held configurations that stay: readings that a device lacks now, for a week of this run.
+
+        evcc leaves out what it cannot read, such as the currents of a charger that is switched off.
+        """
+        found = self._homeassistant.readings(self._mirror.discovery.held, announced, devices)
+        now = asyncio.get_running_loop().time()
+        self._missing = {topic: self._missing.get(topic, now) for topic in found}
+        return {topic for topic, since in self._missing.items() if now - since < _KEPT}
 
     def _ignored(self, announcements: list[Announcement]) -> set[str]:
         """Note the limits of every value; the topics of those whose configuration differs from the broker's."""
@@ -111,7 +128,7 @@ class Announcer:
 
 
 def _is_state(topic: str) -> bool:
-    return topic.startswith(_STATE) and topic != "site/telemetry"
+    return topic.startswith(_STATE) and topic != "site/telemetry" and not _STATUS.fullmatch(topic)
 
 
 def _titles(value: Any) -> list[Any]:

@@ -16,9 +16,11 @@ from bridge.entities.entity import (
     Toggle,
     Widget,
 )
-from bridge.entities.readings import Snapshot, heated
+from bridge.entities.heating import applies, heated
+from bridge.entities.language import ENGLISH, Language
+from bridge.entities.readings import Snapshot
 from bridge.settable.lookup import Found
-from bridge.settable.offered import CLEAR_WORD, exists, words
+from bridge.settable.offered import CLEAR_WORD, exists, possible, words
 from bridge.settable.setting import (
     Button,
     Choice,
@@ -31,10 +33,11 @@ from bridge.settable.setting import (
     Vehicle,
     Word,
     unit_of,
+    usual,
 )
 from bridge.settable.table import SETTINGS
 from bridge.state.describe import describe, todays_name
-from bridge.state.reading import TEXT, Reading
+from bridge.state.reading import TEXT, Rank, Reading
 from bridge.state.state import Part, State
 
 _LABELS = {
@@ -49,20 +52,20 @@ def controls(snapshot: Snapshot, device: Device) -> Iterator[Entity]:
     """The entities of all settings of a device that may be set; a setting that takes JSON only has none."""
     for setting in SETTINGS:
         there = setting.scope is device.scope and exists(setting, device.part, snapshot.state.release)
-        if there and snapshot.permission.allows(Found(setting, device.target)):
+        if there and applies(device, setting.leaf) and snapshot.permission.allows(Found(setting, device.target)):
             yield from _of_setting(snapshot, device, setting)
 
 
 def _of_setting(snapshot: Snapshot, device: Device, setting: Setting) -> Iterator[Entity]:
     if isinstance(setting.kind, Plan):
-        yield from _of_plan(snapshot, device, setting, setting.kind)
+        found = [*_of_plan(snapshot, device, setting, setting.kind)]
     else:
         topic = _state_topic(snapshot, device, setting)
-        widget = _widget(setting, snapshot.payload(topic), device.part, snapshot.state)
-        if widget:
-            yield _entity(snapshot, device, setting, topic, widget)
-    if setting.clear and isinstance(setting.kind, Number | Plan):
-        yield _clear_button(device, setting)
+        widget = _translated(_widget(setting, snapshot.payload(topic), device.part, snapshot.state), snapshot.language)
+        found = [_entity(snapshot, device, setting, topic, widget)] if widget else []
+    yield from found
+    if setting.clear and found and isinstance(setting.kind, Number | Plan):
+        yield _clear_button(snapshot.language, device, setting, found[0].reading.rank)
 
 
 def _entity(snapshot: Snapshot, device: Device, setting: Setting, topic: str, widget: Widget) -> Entity:
@@ -72,7 +75,18 @@ def _entity(snapshot: Snapshot, device: Device, setting: Setting, topic: str, wi
         reading = replace(row, quantity=replace(row.quantity, unit=unit_of(setting.kind, snapshot.state)))
     payload = "press" if isinstance(widget, Press) else VALUE
     control = Control(f"{device.target.topic}/{setting.leaf}/set", widget, payload)
-    return Entity(device, setting.leaf, title, topic, snapshot.filled(reading), control)
+    return Entity(device, setting.leaf, snapshot.language.text(title), topic, snapshot.filled(reading), control)
+
+
+def _translated(widget: Widget | None, language: Language) -> Widget | None:
+    """A widget with its labels in a language; names stay as they are."""
+    if not isinstance(widget, Options):
+        return widget
+    labels = {
+        value: label if widget.named and value != CLEAR_WORD else language.text(label)
+        for value, label in widget.labels.items()
+    }
+    return replace(widget, labels=labels)
 
 
 def _row(device: Device, setting: Setting) -> Reading:
@@ -91,10 +105,12 @@ def _state_topic(snapshot: Snapshot, device: Device, setting: Setting) -> str:
 def _widget(setting: Setting, now: bytes, part: Part, state: State) -> Widget | None:
     """The widget of a setting that has one; `now` is the value in force."""
     match setting.kind:
-        case Number() | Duration() as kind:
-            return _range(kind, now)
+        case Number() as kind:
+            return _range(usual(kind, state), now)
+        case Duration() as kind:
+            return _range(Number("s", 0, whole=True, offer=kind.offer), now)
         case Choice() as kind:
-            return Options({str(number): _PHASES.get(str(number), str(number)) for number in kind.numbers})
+            return _choice(kind, now, part)
         case Word() as kind:
             return _words(kind, now, part, clears=bool(setting.clear))
         case Vehicle():
@@ -103,10 +119,15 @@ def _widget(setting: Setting, now: bytes, part: Part, state: State) -> Widget | 
             return _PLAIN.get(type(kind))
 
 
-def _range(kind: Number | Duration, now: bytes) -> Range:
+def _choice(kind: Choice, now: bytes, part: Part) -> Options:
+    """The numbers that the device can do; the one in force is always among them."""
+    current = [now.decode(errors="replace")] if now else []
+    numbers = dict.fromkeys([*map(str, possible(kind, part)), *current])
+    return Options({number: _PHASES.get(number, number) for number in numbers})
+
+
+def _range(kind: Number, now: bytes) -> Range:
     """The range of a slider; the value in force is always in it."""
-    if isinstance(kind, Duration):
-        kind = Number("s", 0, whole=True, offer=kind.offer)
     offered = kind.offer or (0, 100)
     low = offered[0] if kind.low is None else kind.low
     high = offered[1] if kind.high is None else kind.high
@@ -153,7 +174,7 @@ def _of_plan(snapshot: Snapshot, device: Device, setting: Setting, kind: Plan) -
         description = describe(device.scope, key, b"")
         if description:
             reading = snapshot.filled(description.reading)
-            yield Entity(device, key, description.title(), topic, reading, control)
+            yield Entity(device, key, snapshot.title(description), topic, reading, control)
 
 
 def _plan_keys(part: Part, kind: Plan) -> tuple[str, str]:
@@ -165,8 +186,9 @@ def _plan_keys(part: Part, kind: Plan) -> tuple[str, str]:
     return f"{plan}/soc", f"{plan}/time"
 
 
-def _clear_button(device: Device, setting: Setting) -> Entity:
-    title = f"Clear {setting.title[0].lower()}{setting.title[1:]}"
-    reading = Reading(title, TEXT, "backspace-outline", f"{setting.meaning.rstrip('.')}: not any more.")
+def _clear_button(language: Language, device: Device, setting: Setting, rank: Rank) -> Entity:
+    named = language.text(setting.title)
+    title = language.filled("Clear {}", f"{named[0].lower()}{named[1:]}" if language == ENGLISH else named)
+    reading = Reading(title, TEXT, "backspace-outline", f"{setting.meaning.rstrip('.')}: not any more.", rank)
     control = Control(f"{device.target.topic}/{setting.leaf}/set", Press(), CLEAR_WORD)
     return Entity(device, f"{setting.leaf}/clear", title, "", reading, control)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bridge.entities.language import ENGLISH, Language
 from bridge.state.reading import Quantity, Reading
 from bridge.state.state import Part, Scope, State, Target
 from bridge.util.slug import slug
@@ -110,12 +111,17 @@ class Entity:
         return self.reading.quantity
 
 
-def devices(state: State) -> Iterator[Device]:
+def devices(state: State, language: Language = ENGLISH) -> Iterator[Device]:
     """The site first, then loadpoints and vehicles in evcc's order."""
     yield Device(state.site.target, _title(state.site.text("siteTitle"), "evcc"), "site", state.site)
     for loadpoint in state.loadpoints:
         number = loadpoint.target.name
-        yield Device(loadpoint.target, _title(loadpoint.title, f"Loadpoint {number}"), f"loadpoint_{number}", loadpoint)
+        yield Device(
+            loadpoint.target,
+            _title(loadpoint.title, language.filled("Loadpoint {}", number)),
+            f"loadpoint_{number}",
+            loadpoint,
+        )
     for name, vehicle in state.vehicles.items():
         if name:
             yield Device(vehicle.target, _title(vehicle.title, name), f"vehicle_{slug(name)}", vehicle)

@@ -4,25 +4,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from bridge.entities.entity import LONGEST_TITLE, Device, Entity
+from bridge.entities.heating import applies, heated
+from bridge.entities.language import ENGLISH, Language
 from bridge.settable.permission import Permission
 from bridge.settable.setting import filled
-from bridge.state.describe import describe, describe_extra, todays_name
-from bridge.state.reading import TEMPERATURE, Reading
-from bridge.state.state import State
+from bridge.state.describe import Description, describe, describe_extra, todays_name
+from bridge.state.reading import Reading
+from bridge.state.state import Scope, State
 
 MOST_UNKNOWN = 200
 """The most entities of a device whose values have no row in the table of readings."""
-
-# what evcc counts as charge is a temperature where the device heats
-_HEATING = {
-    "vehicleSoc": "Temperature",
-    "limitSoc": "Temperature limit",
-    "minSoc": "Minimum temperature",
-    "vehicleLimitSoc": "Device's own limit",
-    "effectiveLimitSoc": "Limit in force",
-    "effectiveMinSoc": "Minimum in force",
-    "effectivePlanSoc": "Plan temperature in force",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +27,11 @@ class Snapshot:
     topics: Mapping[str, bytes]
     extras: Mapping[str, bytes]
     permission: Permission
+    language: Language = ENGLISH
+
+    def title(self, found: Description, name: str = "") -> str:
+        """The title of what was found, with `name` in the place of its wildcard where there is one."""
+        return self.language.filled(found.reading.title, name or self.language.text(found.name))
 
     def payload(self, topic: str) -> bytes:
         """The payload of a topic, b"" where it has none."""
@@ -56,15 +52,17 @@ class Snapshot:
 def readings(snapshot: Snapshot, device: Device) -> Iterator[Entity]:
     """The entities of all topics of a device, as far as they are readings."""
     prefix = f"{device.target.topic}/"
+    beside = snapshot.extras if device.scope is Scope.VEHICLE else {}
     unknown = 0
-    for topic in snapshot.topics:
+    for topic in {**snapshot.topics, **{topic: b"" for topic in beside if topic.startswith(prefix)}}:
         key = todays_name(device.scope, topic.removeprefix(prefix))
-        found = describe(device.scope, key, snapshot.payload(topic)) if key else None
+        found = describe(device.scope, key, snapshot.payload(topic)) if key and applies(device, key) else None
         if found is None or (not found.known and unknown >= MOST_UNKNOWN):
             continue
         unknown += not found.known
-        title, reading = heated(device, key, found.title(_name(snapshot, device, topic)), found.reading)
-        yield Entity(device, key, title, topic, snapshot.filled(reading))
+        name = _name(snapshot, device, topic)
+        title, reading = heated(device, key, snapshot.title(found, name), found.reading)
+        yield Entity(device, key, snapshot.language.text(title), topic, snapshot.filled(reading))
 
 
 def extras(snapshot: Snapshot, site: Device) -> Iterator[Entity]:
@@ -72,14 +70,7 @@ def extras(snapshot: Snapshot, site: Device) -> Iterator[Entity]:
     for topic, payload in snapshot.extras.items():
         found = describe_extra(topic, payload)
         if found:
-            yield Entity(site, topic, found.title(), topic, snapshot.filled(found.reading))
-
-
-def heated(device: Device, key: str, title: str, reading: Reading) -> tuple[str, Reading]:
-    """Title and reading as they are on a heating device, or unchanged."""
-    if device.part.flag("chargerFeatureHeating") is not True or key not in _HEATING:
-        return title, reading
-    return _HEATING[key], replace(reading, quantity=TEMPERATURE, icon="thermometer")
+            yield Entity(site, topic, snapshot.title(found), topic, snapshot.filled(found.reading))
 
 
 def _name(snapshot: Snapshot, device: Device, topic: str) -> str:

@@ -22,6 +22,7 @@ from bridge.util.redact import redact_logins
 MAX_BODY = 32 * 2**20
 """The longest answer, and the longest frame of `/ws`, in bytes."""
 
+_PROTECTED = "/api/config/"  # evcc wants its API key there, and heeds no other login
 _KEEPALIVE = 120.0
 _CALLS_AT_ONCE = 20
 _REASON_LENGTH = 200
@@ -166,10 +167,11 @@ class EvccClient:
         exchange. Unreachable when there is no answer, Invalid when it is larger than `MAX_BODY` or has a
         content coding, Refused when path and parameters are too long to be sent.
         """
+        headers = {**self._headers, **(bearer(self._settings) if path.startswith(_PROTECTED) else {})}
         request = httpx.Request(
             method,
             self._url(path, params),
-            headers=self._headers if json is None else {**self._headers, "Content-Type": "application/json"},
+            headers=headers if json is None else {**headers, "Content-Type": "application/json"},
             content=None if json is None else orjson.dumps(json),
         )
         limit = self._settings.timeout if timeout is None else timeout
@@ -227,9 +229,16 @@ def tls_context(settings: Evcc) -> ssl.SSLContext:
 
 
 def authorization(settings: Evcc) -> dict[str, str]:
-    """The header of a basic login, where there is one."""
+    """The header of a basic login, where there is one; else that of the API key, which a proxy may ask for too."""
     login = settings.login
-    return {"Authorization": "Basic " + base64.b64encode(":".join(login).encode()).decode()} if login else {}
+    if login is None:
+        return bearer(settings)
+    return {"Authorization": "Basic " + base64.b64encode(":".join(login).encode()).decode()}
+
+
+def bearer(settings: Evcc) -> dict[str, str]:
+    """The header with the API key, where there is one."""
+    return {"Authorization": f"Bearer {settings.api_key.get_secret_value()}"} if settings.api_key else {}
 
 
 def _headers(settings: Evcc) -> dict[str, str]:
@@ -262,7 +271,8 @@ def _no_state(reply: Reply) -> EvccError:
         return Unreachable(f"evcc, or a proxy before it, answers {reply.status}: {reply.reason}")
     if reply.status in {401, 403}:
         return Invalid(
-            f"evcc, or a proxy before it, requires a login ({reply.status}): set user and password in evcc.url"
+            f"evcc, or a proxy before it, requires a login ({reply.status}): set user and password in evcc.url, "
+            "or evcc.api_key where it takes a bearer token"
         )
     if 300 <= reply.status < 400:
         return Invalid(f"evcc.url answers with a redirect ({reply.status}), not followed: set the final address")

@@ -1,1 +1,1 @@
-"""Files and configurations that set other programs up: openHAB, Node-RED, Home Assistant."""
+"""Files and configurations that set other programs up: openHAB, Node-RED, Home Assistant, AsyncAPI."""

@@ -1,4 +1,4 @@
-"""The rest of evcc's REST API: tariffs, sessions, plans, jq, requests and events."""
+"""The rest of evcc's REST API: tariffs, sessions, plans, history, jq, requests and events."""
 
 from bridge.extras.extras import Extras
 

@@ -3,8 +3,9 @@
 import asyncio
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -26,6 +27,7 @@ SHAPE = "bridge/shape"
 
 _INFO = "bridge/info"
 _MOST_TOPICS = 3000
+_MOST_NAMED = 8
 _NAMED = re.compile(r"(loadpoints|vehicles)/[^/]+")
 _ANY = {"loadpoints": "loadpoints/<n>", "vehicles": "vehicles/<name>"}
 _INDEX = re.compile(r"/[0-9]+(?=/|\Z)")
@@ -152,8 +154,14 @@ class ReleaseChanges:
         found = differences(before, after) if before.topics else {}
         value = {"from": before.version, "to": after.version, "time": int(time.time()), **found}
         self._mirror.tree.set(CHANGES, {CHANGES: text(value)})
-        counts = {key: len(value) for key, value in found.items()}
-        self._log.info("evcc has changed its version", before=before.version, after=after.version, **counts)
+        names = {key: _brief(value) for key, value in found.items() if value}
+        self._log.info("evcc has changed its version", before=before.version, after=after.version, **names)
+
+
+def _brief(names: Collection[str]) -> str:
+    """Some of many topics, for a line of the log."""
+    more = len(names) - _MOST_NAMED
+    return ", ".join(islice(names, _MOST_NAMED)) + (f" and {more} more" if more > 0 else "")
 
 
 def _version_alone(payload: bytes) -> Shape | None:

@@ -46,10 +46,13 @@ class Events:
         self._gap = False
 
     async def run(self) -> None:
-        """Publish held events and ended sessions until cancelled."""
-        async with TaskGroup() as group:
-            group.create_task(self._release(), name="held events")
-            group.create_task(self._publish_ends(), name="ended sessions")
+        """Publish held events and ended sessions until cancelled; then those that still wait."""
+        try:
+            async with TaskGroup() as group:
+                group.create_task(self._release(), name="held events")
+                group.create_task(self._publish_ends(), name="ended sessions")
+        finally:
+            self._publish_rest()
 
     def _note_health(self) -> None:
         online = self._reader.health.fresh
@@ -121,11 +124,14 @@ class Events:
                 if self._sessions is not None and event.values is not None:
                     self._send(replace(event, extra=await self._sessions.ended(event.values)))
         finally:
-            waiting = [event] if event is not None else []
-            while not self._ended.empty():
-                waiting.append(self._ended.get_nowait())
-            for one in waiting:
-                self._send_with_own_figures(one)
+            if event is not None:
+                self._send_with_own_figures(event)
+
+    def _publish_rest(self) -> None:
+        for known in self._loadpoints.values():
+            self._publish(known.rest())
+        while not self._ended.empty():
+            self._send_with_own_figures(self._ended.get_nowait())
 
     def _send_with_own_figures(self, event: Event) -> None:
         self._send(replace(event, extra=figures_of(event.values)) if event.values is not None else event)

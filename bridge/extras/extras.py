@@ -7,6 +7,7 @@ from bridge.evcc.reader import Reader, Update
 from bridge.extras.changes import ReleaseChanges
 from bridge.extras.events import Events
 from bridge.extras.health_check import HealthCheck
+from bridge.extras.history import History
 from bridge.extras.jq import Jq
 from bridge.extras.periodic import Access, Periodic
 from bridge.extras.plans import Plans
@@ -15,12 +16,13 @@ from bridge.extras.rest import Rest
 from bridge.extras.sessions import Sessions
 from bridge.extras.tariffs import Tariffs
 from bridge.extras.telemetry import Telemetry
+from bridge.extras.vehicles import Vehicles
 from bridge.mqtt.mirror import Mirror
 from bridge.settings import Settings
 from bridge.state.state import Target
 from bridge.util.diagnostics import Diagnostics
 
-PERIODICS: tuple[type[Periodic], ...] = (Tariffs, Sessions, Plans, Telemetry, Jq, HealthCheck)
+PERIODICS: tuple[type[Periodic], ...] = (Tariffs, Sessions, Plans, History, Vehicles, Telemetry, Jq, HealthCheck)
 """Everything that is read again and again; a new one is one more row."""
 
 

@@ -94,6 +94,12 @@ class LoadpointEvents:
         now = asyncio.get_running_loop().time()
         return self._release(now) if now >= self.release_at else []
 
+    def rest(self) -> list[Event]:
+        """The held events, however short they have waited."""
+        self.release_at = math.inf
+        events, self._held = self._held, []
+        return events
+
     def _found(
         self, before: Part, known: Mapping[str, Any], seen: Mapping[str, Any], vehicle: str | None, now: float
     ) -> Iterator[Event]:
@@ -118,9 +124,7 @@ class LoadpointEvents:
             self.release_at = min(self.release_at, now + _PATIENCE)
             if now < self.release_at:
                 return []
-        self.release_at = math.inf
-        events, self._held = self._held, []
-        return events
+        return self.rest()
 
     def _note_vehicle(self, vehicle: str | None, known: Mapping[str, Any], now: float) -> None:
         before, connected = known.get("connected"), self._known.get("connected")

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -20,10 +21,11 @@ _LONGEST_SHOWN = 60
 
 @dataclass(frozen=True, slots=True)
 class Field(ABC):
-    """One field of a request: what it takes in words, and whether it must be there."""
+    """One field of a request: what it takes in words, whether it must be there, and whether it may be null."""
 
     takes: str
     required: bool = False
+    nullable: bool = False
 
     @abstractmethod
     def accepts(self, value: Any) -> bool:
@@ -72,6 +74,27 @@ class Flag(Field):
 
 
 @dataclass(frozen=True, slots=True)
+class Weekdays(Field):
+    """Days of the week, from 0 for Sunday to 6 for Saturday."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether it is a list of them."""
+        return isinstance(value, list) and bool(value) and all(type(day) is int and 0 <= day <= 6 for day in value)
+
+
+@dataclass(frozen=True, slots=True)
+class Zone(Field):
+    """The name of a time zone."""
+
+    def accepts(self, value: Any) -> bool:
+        """Whether there is such a zone."""
+        try:
+            return isinstance(value, str) and bool(ZoneInfo(value))
+        except (ValueError, OSError, LookupError):
+            return False
+
+
+@dataclass(frozen=True, slots=True)
 class Moment(Field):
     """A time in the past or to come: RFC 3339 with an offset, or unix seconds."""
 
@@ -115,6 +138,8 @@ def read_fields(fields: Mapping[str, Field], payload: bytes) -> dict[str, Any]:
 
 def _is_given(values: Mapping[str, Any], key: str, field: Field) -> bool:
     if values.get(key) is None:
+        if field.nullable and key in values:
+            return True
         if field.required:
             raise Refused(f"{key} is missing: {field.takes}")
         return False

@@ -9,7 +9,8 @@ import orjson
 
 from bridge.errors import EvccError, Refused
 from bridge.extras.periodic import Access, Periodic
-from bridge.extras.request_kinds import KINDS, Request
+from bridge.extras.request import Request
+from bridge.extras.request_kinds import KINDS
 from bridge.extras.request_schemas import read_fields
 from bridge.mqtt.message import OVERHEAD, Inbound
 from bridge.state.values import text

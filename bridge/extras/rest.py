@@ -1,4 +1,4 @@
-"""GET requests to evcc beside its state; what this evcc does not have is asked for once a day."""
+"""Requests to evcc beside its state and settings; what this evcc does not have is asked for once a day."""
 
 import asyncio
 import math
@@ -37,20 +37,20 @@ class Rest:
         else:
             self.complete.clear()
 
-    async def call(self, path: str) -> Reply:
+    async def call(self, path: str, timeout: float | None = None) -> Reply:
         """evcc's answer, whatever it is; Unreachable when there is none."""
-        return await self._client.call("GET", path)
+        return await self._client.call("GET", path, timeout=timeout)
 
     async def get(self, path: str, params: Mapping[str, str] | None = None, timeout: float | None = None) -> Reply:
         """evcc's answer, a 2xx; Refused with evcc's reason, NotReady, Unreachable or Invalid when there is none."""
         return _answer(await self._ask(path, params, timeout), path)
 
-    async def find(self, path: str) -> Reply | None:
-        """As `get`; None when this evcc has no such thing, which is remembered for a day."""
+    async def find(self, path: str, params: Mapping[str, str] | None = None) -> Reply | None:
+        """As `get`; None when this evcc has no such thing, which is remembered for a day, whatever the parameters."""
         now = asyncio.get_running_loop().time()
         if now < self._absent.get(path, -math.inf):
             return None
-        reply = await self._ask(path)
+        reply = await self._ask(path, params)
         if _has_none(reply):
             self._absent[path] = now + _DAY
             return None
@@ -64,6 +64,10 @@ class Rest:
                 break
         return _answer(reply, path)
 
+    async def send(self, method: str, path: str, json: Any = None) -> None:
+        """Have evcc change something, once; errors as of `get`."""
+        _answer(await self._ask(path, method=method, json=json), path)
+
     async def jq(self, expression: str) -> Any:
         """The result that evcc computes from its state without the secrets in it, never wrapped; errors as of `get`."""
         return await self.value(guarded(expression))
@@ -76,8 +80,16 @@ class Rest:
         except ValueError as error:
             raise Invalid(f"evcc's answer is no JSON: {error}") from None
 
-    async def _ask(self, path: str, params: Mapping[str, str] | None = None, timeout: float | None = None) -> Reply:
-        reply = await self._client.call("GET", path, params=params, timeout=timeout)
+    async def _ask(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        *,
+        method: str = "GET",
+        json: Any = None,
+    ) -> Reply:
+        reply = await self._client.call(method, path, params=params, json=json, timeout=timeout)
         if reply.verdict is Verdict.UNAVAILABLE:
             raise Unreachable(f"evcc, or a proxy before it, answers {reply.status} to {path}")
         if reply.verdict is Verdict.NOT_EVCC and not _is_csv(reply):

@@ -21,6 +21,9 @@ from paho.mqtt.properties import Properties
 from bridge.errors import BrokerError
 from bridge.mqtt.message import Limits, Message
 
+SESSION_TAKEN_OVER = 0x8E
+"""Another client has connected with the same client id (MQTT 5, section 4.13)."""
+
 _UNSUPPORTED_VERSION = 0x84
 _CONNECT_WITHIN = 10.0  # seconds
 _DISCONNECT_WITHIN = 1.0  # seconds for a clean DISCONNECT
@@ -52,7 +55,14 @@ class ConnectionFailed(BrokerError):
 
 
 class VersionRefused(ConnectionFailed):
-    """The broker does not support the MQTT version that was tried, or closed the connection as if it did not."""
+    """The broker does not support the MQTT version that was tried."""
+
+
+class ClosedAtOnce(VersionRefused):
+    """The broker closed the connection in place of an answer.
+
+    Brokers do so that do not know the version; others, when a client with the same client id connects at that moment.
+    """
 
 
 class Adapter(aiomqtt.Client):
@@ -120,8 +130,8 @@ class Adapter(aiomqtt.Client):
             code = value_of(error.rc)
             kind = VersionRefused if code == _UNSUPPORTED_VERSION else ConnectionFailed
             return kind(str(error), code)
-        except _ClosedAtOnce as error:
-            return VersionRefused(str(error))
+        except _NoAnswer as error:
+            return ClosedAtOnce(str(error))
         except (aiomqtt.MqttError, ValueError, LookupError) as error:
             # the last two: of paho, which does not expect every answer to a WebSocket's handshake
             return ConnectionFailed(str(error) if isinstance(error, aiomqtt.MqttError) else f"no broker: {error}")
@@ -167,13 +177,13 @@ class Adapter(aiomqtt.Client):
     def _on_disconnect(self, client: Any, userdata: Any, flags: Any, reason_code: Any, properties: Any = None) -> None:
         self._disconnect_code = reason_code
         if not self._connected.done():  # aiomqtt would wait for its whole timeout
-            self._connected.set_exception(_ClosedAtOnce("it closed the connection without an answer"))
+            self._connected.set_exception(_NoAnswer("it closed the connection without an answer"))
         super()._on_disconnect(client, userdata, flags, reason_code, properties)
         if self._disconnected.done():
             self._disconnected.exception()  # seen: aiomqtt may put another future in its place
 
 
-class _ClosedAtOnce(aiomqtt.MqttError):
+class _NoAnswer(aiomqtt.MqttError):
     """The broker closed the connection in place of a CONNACK."""
 
 

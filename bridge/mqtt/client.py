@@ -117,9 +117,11 @@ class Link(Adapter):
         try:
             while not confirmed.done() and self._loop.time() - self._last_chunk < _SILENCE:
                 await asyncio.wait((confirmed,), timeout=_SILENCE / 2)
-            codes = confirmed.result() if confirmed.done() else [FAILURE] * len(filters)
         finally:
             self._subscriptions.pop(mid, None)
+        if self.ended:
+            raise self.error
+        codes = confirmed.result() if confirmed.done() else [FAILURE] * len(filters)
         return {name: str(code) for name, code in zip(filters, codes, strict=False) if value_of(code) >= FAILURE}
 
     def expect_echoes(self, root: str) -> None:
@@ -295,7 +297,7 @@ class Link(Adapter):
         self._acknowledgement.set()
         for future in self._subscriptions.values():
             if not future.done():
-                future.set_exception(self.error)
+                future.set_result(())  # no exception: nobody may be waiting any more
 
     def _on_socket_register_write(self, client: Any, _userdata: Any, sock: Any) -> None:
         # aiomqtt adds the writer later, when the socket may be closed and its number another's

@@ -1,8 +1,6 @@
 """How the broker is reached: address, TLS, MQTT version, will, and coming back after every loss."""
 
 import asyncio
-import hashlib
-import socket
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,11 +10,12 @@ from typing import Any
 import structlog
 
 from bridge.errors import BrokerError
-from bridge.mqtt.adapter import ConnectionFailed, ConnectOptions, VersionRefused
+from bridge.mqtt.adapter import SESSION_TAKEN_OVER, ClosedAtOnce, ConnectionFailed, ConnectOptions, VersionRefused
 from bridge.mqtt.client import Link
 from bridge.mqtt.message import Message
 from bridge.settings import Mqtt
 from bridge.util.backoff import Backoff
+from bridge.util.client_id import client_id
 from bridge.util.diagnostics import Diagnostics
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # seconds: a broker that is back is found at once
@@ -25,14 +24,13 @@ _HELD = 20.0  # seconds a connection must hold before the next pause is short ag
 _TIMEOUT = 12.0  # seconds for an attempt, beyond the adapter's own limit
 _MOST_SHORT = 3  # so many connections in a row that ended soon, without a failed attempt between them
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
-_SESSION_TAKEN_OVER = 0x8E
 _PACKET_TOO_LARGE = 0x95
 _WILLS: dict[int, dict[str, Any]] = {
     0x9A: {"retain": False},
     0x9B: {"qos": 0},
 }  # reason code of the refusal -> change of the will
 _ENDINGS = {
-    _SESSION_TAKEN_OVER: "another client connected with our client id: give one of the two its own mqtt.client_id",
+    SESSION_TAKEN_OVER: "another client connected with our client id: give one of the two its own mqtt.client_id",
     _PACKET_TOO_LARGE: "the broker does not take a message as large as we sent",
 }
 
@@ -48,6 +46,7 @@ class Connection:
         self._options = _options(settings, will)
         self._over_tls = settings.address.tls
         self._refused = False
+        self._v5_stood = False  # the last connection had MQTT 5, and no attempt with it has failed since
         self._explained = False
         self._short = 0
         self._began = 0.0
@@ -110,8 +109,9 @@ class Connection:
         try:
             return await self._connect_by_version()
         except ConnectionFailed as error:
-            self._short = 0  # the broker was away, or refuses us: no other client has our client id
-            self._diagnostics.set("client id", None)
+            if not isinstance(error, ClosedAtOnce):  # the broker was away, or refuses us: no client took our id
+                self._short = 0
+                self._diagnostics.set("client id", None)
             self._refused = error.code > 0
             if (will := self._options.will) is not None:
                 self._options = replace(self._options, will=replace(will, **_WILLS.get(error.code, {})))
@@ -120,20 +120,23 @@ class Connection:
             raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
 
     async def _connect_by_version(self) -> Link:
+        v5, *older = _VERSIONS[self._settings.version]
+        try:
+            return await self._connect_with(v5=v5)
+        except VersionRefused as error:
+            stood, self._v5_stood = self._v5_stood, False
+            if not older or (stood and isinstance(error, ClosedAtOnce)):
+                raise
+        return await self._connect_with(v5=False)
+
+    async def _connect_with(self, *, v5: bool) -> Link:
         # the files were fine when the settings were read: they may be just being renewed
         tls = _tls_context(self._settings) if self._over_tls else None
-        options = replace(self._options, tls=tls)
-        refusal: VersionRefused | None = None
-        for v5 in _VERSIONS[self._settings.version]:
-            link = Link(options, v5=v5)
-            try:
-                async with asyncio.timeout(_TIMEOUT):
-                    await link.connect()
-            except VersionRefused as error:
-                refusal = error
-            else:
-                return link
-        raise ConnectionFailed(str(refusal))
+        link = Link(replace(self._options, tls=tls), v5=v5)
+        async with asyncio.timeout(_TIMEOUT):
+            await link.connect()
+        self._v5_stood = v5
+        return link
 
     def _note_end(self, link: Link) -> None:
         """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason."""
@@ -146,11 +149,6 @@ class Connection:
         else:
             reason = f"the connection to the broker was lost: {link.reason}"
             self._diagnostics.set("broker", _ENDINGS.get(link.code, reason))
-
-
-def client_id(root: str) -> str:
-    """The client id of this host for this root: the same at every start, at most 23 characters (MQTT 3.1.1)."""
-    return "evcc-bridge-" + hashlib.sha256(f"{socket.gethostname()}\0{root}".encode()).hexdigest()[:10]
 
 
 def _options(settings: Mqtt, will: Message | None) -> ConnectOptions:

@@ -4,7 +4,7 @@ Everything that reads evcc only changes these, source by source; nothing else de
 two sources have belongs to the first one, and to the second when the first has it no longer.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import islice
 
 from bridge.evcc.reader import Reader
@@ -96,6 +96,8 @@ class Desired:
         self._waiting: dict[str, None] = {}
         self.shape = 0
         """Grows whenever a topic comes or goes."""
+        self.revision = 0
+        """Grows whenever a payload changes."""
 
     @property
     def topics(self) -> Mapping[str, bytes]:
@@ -159,6 +161,7 @@ class Desired:
         self._waiting.pop(topic, None)
         if payload == self._topics.get(topic, ERASED):
             return False
+        self.revision += 1
         if not payload:
             del self._topics[topic]
             self.shape += 1
@@ -318,9 +321,14 @@ class Discovery(Prefix):
         self.birth = f"{prefix}/status"
         """Where Home Assistant publishes `online` when it has started, and reads everything again."""
 
-    def set(self, topics: Mapping[str, bytes]) -> None:
-        """Set the topics that are to be retained, whole; those of ours that are not among them are erased."""
-        self._made.known()
+    @property
+    def held(self) -> Iterator[str]:
+        """The topics of ours that the broker holds and that are not desired."""
+        return (f"{self._start}{topic}" for topic in self.publisher.orphans)
+
+    def set(self, topics: Mapping[str, bytes], kept: Collection[str] = ()) -> None:
+        """Set the topics that are to be retained, whole; those of ours that are neither desired nor kept are erased."""
+        self._made.known({topic.removeprefix(self._start) for topic in kept})
         self.replace({"discovery": Topics({topic.removeprefix(self._start): topics[topic] for topic in topics}, {})})
         self.orphaned = True
         self.sweep()

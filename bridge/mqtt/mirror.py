@@ -17,6 +17,7 @@ from bridge.mqtt.subscriptions import Receiver, Subscriptions
 from bridge.settings import Settings
 from bridge.state.flatten import Topics
 from bridge.util.diagnostics import Diagnostics
+from bridge.util.gate import Gate
 
 STATUS = "status"
 _TICK = 1.0
@@ -26,10 +27,14 @@ _MOST_TO_ERASE = 1000
 
 
 class Mirror:
-    """Desired topics against held ones. Topics are below the root, unless noted otherwise."""
+    """Desired topics against held ones. Topics are below the root, unless noted otherwise.
 
-    def __init__(self, settings: Settings, reader: Reader, diagnostics: Diagnostics) -> None:
+    `gate` is passed one by one by the mirrors of several sites, while they read what the broker holds.
+    """
+
+    def __init__(self, settings: Settings, reader: Reader, diagnostics: Diagnostics, gate: Gate | None = None) -> None:
         mqtt = settings.mqtt
+        self._gate = gate or Gate()
         self._root = mqtt.root
         self._diagnostics = diagnostics
         self.tree = Tree(settings, reader)
@@ -174,7 +179,8 @@ class Mirror:
                     await self._mirror(link)
                 finally:
                     self._link = None
-                    if any([self.tree.publisher.detach(), self.discovery.publisher.detach()]):
+                    code = link.error.code
+                    if any([self.tree.publisher.detach(code), self.discovery.publisher.detach(code)]):
                         self._connection.explain()
                     self._set_connected(connected=False)
 
@@ -194,14 +200,15 @@ class Mirror:
 
     async def _establish(self, link: Link, subscriptions: Subscriptions) -> None:
         """Read what the broker holds, publish what differs, then `status`."""
-        self._presence.begin(link)
         with suppress(ConnectionFailed):  # the events end for the same reason
-            readable = await subscriptions.read(self.tree.publisher)
-            self._name_refusals(subscriptions, readable=readable)
-            link.unsubscribe(self.discovery.filter)
-            await self._presence.decide(link, other_online=self._receiver.is_other_online)
-            self._adopt(link)
-            self._receiver.decide()
+            async with self._gate.place():
+                self._presence.begin(link)
+                readable = await subscriptions.read(self.tree.publisher)
+                self._name_refusals(subscriptions, readable=readable)
+                link.unsubscribe(self.discovery.filter)
+                await self._presence.decide(link, other_online=self._receiver.is_other_online)
+                self._adopt(link)
+                self._receiver.decide()
             if not self.silent:
                 await self._settle()
                 self._set_connected(connected=not self._closing)

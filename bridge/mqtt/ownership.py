@@ -20,7 +20,7 @@ MARKER = "bridge/marker/"
 BESIDE_SCOPES = frozenset({"status", "updated"})
 # what the bridge publishes about itself; its last command, its journal and the last changes stay over a restart
 _ABOUT_BRIDGE = frozenset(
-    {"evcc", "info", "health", "commands", "problem", "published", "check", "marker", "response", "leases"}
+    {"evcc", "info", "health", "commands", "problem", "published", "check", "marker", "response", "leases", "vehicles"}
 )
 _SPARE = 500  # topics that are remembered beyond those that are there
 _ORIGIN = "evcc-mqtt-bridge"
@@ -126,15 +126,17 @@ class DiscoveryOwnership:
         self._reader = reader
         self._slug = slug(root)
         self._known = False
+        self._kept: Collection[str] = ()
 
     @property
     def filter(self) -> str:
         """What the configurations of this root match, whichever release made them; below the prefix."""
         return f"+/{self._slug}/+/config"
 
-    def known(self) -> None:
-        """Note that it is known what is to be there."""
+    def known(self, kept: Collection[str] = ()) -> None:
+        """Note that it is known what is to be there, and which topics stay if they are there."""
         self._known = True
+        self._kept = kept
 
     def is_kept(self, topic: str, payload: bytes) -> bool:
         """Whether a stored configuration is remembered: those that the bridge made."""
@@ -143,9 +145,9 @@ class DiscoveryOwnership:
                 return _names_bridge(payload)
         return False
 
-    def erasable(self, topic: str) -> bool:  # noqa: ARG002 - none of another's is remembered
+    def erasable(self, topic: str) -> bool:
         """Whether a configuration that is not desired may be erased now."""
-        return self.is_final
+        return self.is_final and topic not in self._kept
 
     @property
     def is_final(self) -> bool:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from bridge.mqtt.adapter import SESSION_TAKEN_OVER
 from bridge.mqtt.client import Link
 from bridge.mqtt.message import ERASED, Acknowledged, Message
 
@@ -118,9 +119,10 @@ class Publisher:
         self._dirty = dict.fromkeys((*dirty, *filter(erase, self.orphans)))
         self._pump()
 
-    def detach(self) -> bool:
-        """Note that the connection has ended; whether a message that was too large was the reason."""
-        too_large = self._link is not None and self._sizes.note_loss(map(len, self._in_flight.values()))
+    def detach(self, code: int = 0) -> bool:
+        """Note the end of the connection and its reason code; whether a message that was too large may be the cause."""
+        other_reason = self._link is None or code == SESSION_TAKEN_OVER
+        too_large = not other_reason and self._sizes.note_loss(map(len, self._in_flight.values()))
         self._link = None
         self._in_flight.clear()
         self._tokens.clear()

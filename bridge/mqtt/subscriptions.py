@@ -23,7 +23,7 @@ from bridge.util.diagnostics import Diagnostics
 CHECK = "bridge/check/"
 """What `evcc-bridge check` publishes beside a bridge that runs, and erases."""
 _STATUS, _INFO = "status", "bridge/info"
-_STORED = frozenset({_STATUS, _INFO, PUBLISHED, "bridge/leases", "bridge/journal", "bridge/shape"})
+_STORED = frozenset({_STATUS, _INFO, PUBLISHED, "bridge/leases", "bridge/journal", "bridge/shape", "bridge/vehicles"})
 _COPY = 30.0  # seconds in which a copy of our own message may come back by another broker
 _AGAIN = 1.0  # seconds until the marker is sent again: a broker drops what its queue has no room for
 _SILENCE = 5.0  # seconds in which nothing comes, after which the marker is not waited for any more

@@ -9,7 +9,7 @@ from bridge.errors import Refused
 from bridge.settable import setting as kinds
 from bridge.settable.lookup import Found
 from bridge.settable.read import list_in_force, read, read_duration
-from bridge.settable.value import CLEAR, Clear, Context, Value, shown
+from bridge.settable.value import Clear, Context, Value, shown
 from bridge.state.state import ABSENT, Part
 from bridge.util.json import parse_json
 
@@ -58,12 +58,8 @@ def loan(found: Found, payload: bytes) -> Loan | None:
     return Loan(written(asked["value"]), _seconds(asked["for"]))
 
 
-def value_before(found: Found, context: Context) -> Any:
-    """The value that goes back after a loan, None where the setting is cleared then; Refused where there is none.
-
-    `context.asked` is what evcc has been set to and its state may not show yet.
-    """
-    before = _held(found, context)
+def check_before(found: Found, before: Any, context: Context) -> None:
+    """Refused where a value cannot go back after a loan."""
     setting = found.setting
     if before is ABSENT or isinstance(before, dict | list):
         raise Refused(f"{setting.leaf} cannot be borrowed: evcc's state does not show its value")
@@ -73,7 +69,6 @@ def value_before(found: Found, context: Context) -> Any:
         read(setting, written(before), context)
     except Refused as error:
         raise Refused(f"{setting.leaf} cannot be borrowed: its value could not go back ({error})") from None
-    return before
 
 
 def value_in(found: Found, part: Part) -> Any:
@@ -104,15 +99,6 @@ def is_same(value: Any, other: Any) -> bool:
 def written(value: Any) -> bytes:
     """A value as a payload."""
     return b"-" if value is None else orjson.dumps(value)
-
-
-def check_words(found: Found, value: Value | Clear, part: Part) -> None:
-    """Refused for a word that evcc takes and shows as another one: it could not be seen whether it is still there."""
-    kind = found.setting.kind
-    if not isinstance(kind, kinds.Word) or kind.newer is None or kind.newer[0] not in part.values:
-        return
-    if value is not CLEAR and value_of(found, value) in set(kind.usual) - set(kind.newer[1]):
-        raise Refused(f"{found.setting.leaf} is borrowed with {', '.join(kind.newer[1])} on this evcc")
 
 
 def _object(payload: bytes) -> dict[str, Any]:
@@ -146,11 +132,10 @@ def _brief(value: Any) -> str:
     return shown(orjson.dumps(value).decode())
 
 
-def _held(found: Found, context: Context) -> Any:
+def item_in_force(found: Found, context: Context) -> Any:
+    """A field of a list's entry as evcc has it, or was just set to; ABSENT for another kind, or without the entry."""
     kind = found.setting.kind
-    if isinstance(kind, kinds.Item):
-        return _field(kind, list_in_force(kind, context), found.entry)
-    return value_in(found, context.part) if context.asked is None else value_of(found, context.asked)
+    return _field(kind, list_in_force(kind, context), found.entry) if isinstance(kind, kinds.Item) else ABSENT
 
 
 def _field(kind: kinds.Item, entries: list[Any], entry: int) -> Any:

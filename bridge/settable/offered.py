@@ -7,8 +7,8 @@ from bridge.settable import setting as kinds
 from bridge.settable.loan import SCHEMA, is_lendable
 from bridge.settable.lookup import ANYWHERE, OUTSIDE, Found, leaf_of
 from bridge.settable.permission import FREE, Permission
-from bridge.settable.read import range_of
-from bridge.settable.setting import NO_MODE, Setting, filled, unit_of
+from bridge.settable.read import one_of, range_of
+from bridge.settable.setting import NO_MODE, Setting, filled, usual
 from bridge.settable.table import COST, PRICE, SETTINGS
 from bridge.state.releases import release
 from bridge.state.state import ABSENT, Change, Part, Scope, State
@@ -41,9 +41,11 @@ def _shown_keys() -> Iterator[str]:
             yield setting.kind.newer[0]
 
 
+PHASES = ("chargerPhases1p3p", "chargerSinglePhase")
+"""Which phases can be chosen depends on these."""
 # the settings depend on whether these keys are there, and on what the others hold
 _PRESENT = frozenset(_shown_keys())
-_HELD = frozenset({"version", "currency", "smartCostType"}) | frozenset(
+_HELD = frozenset({"version", "currency", "smartCostType", *PHASES}) | frozenset(
     key
     for setting in SETTINGS
     for key in (getattr(setting.kind, "listed", ""), setting.kind.key if isinstance(setting.kind, kinds.Item) else "")
@@ -90,6 +92,15 @@ def words(kind: kinds.Word, value: Any, part: Part) -> list[str]:
     return list(dict.fromkeys([*found, *current]))
 
 
+def possible(kind: kinds.Choice, part: Part) -> tuple[int, ...]:
+    """The numbers that make sense for a device: a charger that cannot switch phases has no 0, a small one no 3."""
+    if part.flag("chargerSinglePhase"):
+        return tuple(number for number in kind.numbers if number == 1)
+    if part.flag("chargerPhases1p3p") is False:
+        return tuple(number for number in kind.numbers if number)
+    return kind.numbers
+
+
 def shown_in(setting: Setting, part: Part, entry: int = 0) -> str:
     """The topic, below the part's, where a setting's value stands."""
     topics = setting.shown or (setting.leaf.replace("<i>", str(entry)),)
@@ -103,6 +114,8 @@ def takes(kind: kinds.Kind, state: State = _NOWHERE, part: Part | None = None) -
             return _number(kind, state)
         case kinds.Choice():
             return ", ".join(map(str, kind.numbers))
+        case kinds.Word(fixed=True):
+            return one_of(kind.usual)
         case kinds.Word():
             known = words(kind, None, part or state.site)
             return f"a word: {', '.join(known)}, …" if known else "a word"
@@ -170,17 +183,12 @@ def _limits(kind: kinds.Kind, state: State, part: Part) -> dict[str, Any]:
     limits: dict[str, Any] = {}
     match kind:
         case kinds.Number():
-            limits = {
-                "min": kind.low,
-                "max": kind.high,
-                "step": kind.step,
-                "unit": unit_of(kind, state),
-                "offer": kind.offer,
-            }
+            kind = usual(kind, state)
+            limits = {"min": kind.low, "max": kind.high, "step": kind.step, "unit": kind.unit, "offer": kind.offer}
         case kinds.Duration():
             limits = {"min": 0, "max": kind.high, "step": 1, "unit": "s", "offer": kind.offer}
         case kinds.Choice():
-            limits = {"options": list(kind.numbers)}
+            limits = {"options": list(possible(kind, part))}
         case kinds.Word():
             limits = {"options": words(kind, None, part)}
         case kinds.Vehicle():
@@ -199,6 +207,8 @@ def _schema(kind: kinds.Kind, state: State, part: Part) -> dict[str, Any]:  # no
             return _bounded("integer" if kind.whole else "number", kind.low, kind.high)
         case kinds.Choice():
             return {"enum": list(kind.numbers)}
+        case kinds.Word(fixed=True):
+            return {"type": "string", "enum": list(kind.usual)}
         case kinds.Word():
             return {"type": "string", "examples": words(kind, None, part)}
         case kinds.Duration():
@@ -229,7 +239,8 @@ def _plan_schema(kind: kinds.Plan) -> dict[str, Any]:
 
 def _clearable(schema: dict[str, Any]) -> dict[str, Any]:
     """A schema that takes null, one of the clear words, as well."""
-    return {**schema, "type": [schema["type"], "null"]}
+    enum = {"enum": [*schema["enum"], None]} if "enum" in schema else {}
+    return {**schema, **enum, "type": [schema["type"], "null"]}
 
 
 def _usual(kind: kinds.Word, part: Part) -> Sequence[str]:

@@ -1,7 +1,7 @@
 """A payload, read as the kind of value that its setting takes: generously, and checked strictly."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 from unicodedata import normalize
@@ -142,6 +142,8 @@ def _read_word(kind: Word, text: str) -> Value:
     word = text.lower()
     if len(word) > _LONGEST_WORD or not re.fullmatch(f"[{kind.letters}]+", word):
         raise Refused(f"takes a word, got {shown(text)}")
+    if kind.fixed and word not in kind.usual:
+        raise Refused(f"takes {one_of(kind.usual)}, got {shown(text)}")
     return Value(word, {"value": word})
 
 
@@ -189,8 +191,7 @@ def read_choice(kind: Choice, text: str) -> Value:
     number = _number(text, "", State())
     rounded = number.to_integral_value()
     if abs(number - rounded) > _NOISE or rounded not in kind.numbers:
-        *most, last = map(str, kind.numbers)
-        raise Refused(f"takes {', '.join(most)} or {last}, got {shown(text)}")
+        raise Refused(f"takes {one_of(kind.numbers)}, got {shown(text)}")
     return _value(rounded, text)
 
 
@@ -201,6 +202,12 @@ def read_duration(kind: Duration, text: str) -> Value:
         number = _whole(_number(text, "s", State(), "seconds, or a time like 1m30s"), text, "whole seconds")
     _check_range(Number(low=0, high=kind.high), number, text)
     return _value(number, text)
+
+
+def one_of(choices: Iterable[Any]) -> str:
+    """Choices in words: `0, 1 or 3`."""
+    *most, last = map(str, choices)
+    return f"{', '.join(most)} or {last}"
 
 
 def range_of(kind: Number) -> str:

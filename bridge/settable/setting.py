@@ -1,10 +1,19 @@
 """One setting of evcc, as a row of the table in bridge/settable/table.py, and the kinds of values."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.state.rules import Release
 from bridge.state.state import Scope, State
+
+_CO2 = (0, 1000)  # g/kWh
+# what a kWh costs at most about half of, by currency; of any other currency it is less than the largest
+_SIZES = {currency: size for size, currencies in {
+    1: "EUR USD GBP CHF AUD CAD NZD SGD BGN",
+    10: "DKK NOK SEK PLN RON CNY ILS BRL MYR ZAR",
+    100: "CZK INR JPY THB TRY ISK TWD PHP RSD",
+}.items() for currency in currencies.split()}  # fmt: skip
+_LARGEST = 1000
 
 NO_MODE = "unknown"
 """What evcc has where there is no mode, beside an empty text."""
@@ -15,7 +24,8 @@ class Number:
     """A number.
 
     `low` and `high` are checked (None: no limit); evcc itself accepts values beyond them.
-    `offer` is the range a slider should have where there is no limit; it is never checked.
+    `offer` is the range a slider should have where there is no limit; it is never checked. Prices and CO2 have none:
+    theirs, and their `step`, depend on the state (`usual`).
     In `unit`, `{currency}` stands for the state's `currency`, and `{cost}` for the currency
     or, where `smartCostType` is `co2`, for `g`.
     """
@@ -45,11 +55,11 @@ class Switch:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word; evcc decides which ones it takes, and its releases differ.
+    """A word; evcc decides which ones it takes, and its releases differ, unless `fixed`: then they are `usual`.
 
     `letters` are the characters that evcc's route accepts (a regular expression's class).
     `listed` is the key of the state that holds the allowed words, if there is one. Else a
-    control should offer `usual` and whatever the state holds; neither is ever checked.
+    control should offer `usual` and whatever the state holds; neither is checked.
     `newer` are the usual words of releases in which the device has the key before them.
     """
 
@@ -57,6 +67,7 @@ class Word:
     listed: str = ""
     usual: tuple[str, ...] = ()
     newer: tuple[str, tuple[str, ...]] | None = None
+    fixed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +171,22 @@ class Setting:
     instead: str = ""
     lendable: bool = True
     lapses: bool = False
+
+
+def no_such(setting: Setting) -> str:
+    """The sentence for a setting that this evcc does not have."""
+    return f"this evcc has no such setting: {setting.leaf}" + (f"; {setting.instead}" if setting.instead else "")
+
+
+def usual(kind: Number, state: State) -> Number:
+    """A number with the unit of this state, and the range to offer and the step that are usual for that unit."""
+    unit = filled(kind.unit, state)
+    if unit == kind.unit:
+        return kind
+    if unit.startswith("g/"):
+        return replace(kind, unit=unit, step=1, offer=_CO2)
+    size = _SIZES.get(unit.partition("/")[0], _LARGEST)
+    return replace(kind, unit=unit, step=kind.step * max(size / 10, 1), offer=(-size, 2 * size))
 
 
 def unit_of(kind: Kind, state: State) -> str:

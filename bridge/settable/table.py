@@ -10,11 +10,11 @@ from bridge.settable.setting import Setting
 from bridge.state.state import Scope
 
 PERCENT = kinds.Number("%", 0, 100, whole=True)
-WATTS = kinds.Number("W", offer=(-5000, 5000))
-AMPERES = kinds.Number("A", 0, step=0.1, offer=(0, 32))
-ENERGY = kinds.Number("kWh", 0, step=0.1, offer=(0, 100))
-COST = kinds.Number("{cost}/kWh", step=0.001, offer=(-0.5, 1))
-PRICE = kinds.Number("{currency}/kWh", step=0.001, offer=(-0.5, 1))
+WATTS = kinds.Number("W", offer=(-50_000, 50_000))
+AMPERES = kinds.Number("A", 0, step=0.1, offer=(0, 125))
+ENERGY = kinds.Number("kWh", 0, step=0.1, offer=(0, 500))
+COST = kinds.Number("{cost}/kWh", step=0.001)
+PRICE = kinds.Number("{currency}/kWh", step=0.001)
 SOC_PLAN = kinds.Plan("soc", PERCENT, ("plan", "precondition"))
 ENERGY_PLAN = kinds.Plan("energy", ENERGY, ("planPrecondition",))
 _SECONDS = {"type": "integer", "minimum": 0}
@@ -52,7 +52,7 @@ _SITE = (
             "Above this charge the home battery may start charging a vehicle; 0: never."),
     Setting(Scope.SITE, "residualPower", "Residual power", WATTS, "residualpower/{value}",
             "Power that control aims at as import from the grid; negative: export."),
-    Setting(Scope.SITE, "gridExportLimit", "Grid export limit", kinds.Number("W", 0, offer=(0, 30000)),
+    Setting(Scope.SITE, "gridExportLimit", "Grid export limit", kinds.Number("W", 0, offer=(0, 100_000)),
             "gridexportlimit/{value}", "Most power that may be fed into the grid; 0: no limit.",
             since=(0, 314, 0), needs=("gridExportLimit",)),
     Setting(Scope.SITE, "batteryDischargeControl", "Battery discharge control", kinds.Switch(),
@@ -87,7 +87,7 @@ _SITE = (
 
 _LOADPOINT = (
     Setting(Scope.LOADPOINT, "mode", "Mode", _MODE, "mode/{value}", "How the loadpoint charges."),
-    Setting(Scope.LOADPOINT, "alwaysCharge", "Always charge", kinds.Word(usual=("off", "on", "once")),
+    Setting(Scope.LOADPOINT, "alwaysCharge", "Always charge", kinds.Word(usual=("off", "on", "once"), fixed=True),
             "alwayscharge/{value}", "Charges at least with the minimum current in smart mode; once: in this session.",
             since=(0, 316, 0), needs=("alwaysCharge",), instead=_NO_ALWAYS_CHARGE),
     Setting(Scope.LOADPOINT, "solarShare", "Solar share", kinds.Number("", 0, 1, step=0.01), "solarshare/{value}",
@@ -147,7 +147,7 @@ _VEHICLE = (
     Setting(Scope.VEHICLE, "mode", "Default mode", _MODE, "mode/{value}",
             "The mode that a loadpoint takes when the vehicle is connected.",
             clear="mode", since=(0, 312, 0), needs=("mode",)),
-    Setting(Scope.VEHICLE, "alwaysCharge", "Always charge by default", kinds.Word(usual=("off", "on")),
+    Setting(Scope.VEHICLE, "alwaysCharge", "Always charge by default", kinds.Word(usual=("off", "on"), fixed=True),
             "alwayscharge/{value}", "Whether a loadpoint always charges when the vehicle is connected.",
             clear="alwayscharge", since=(0, 316, 0), needs=("alwaysCharge",), instead=_NO_ALWAYS_CHARGE),
     Setting(Scope.VEHICLE, "planSoc", "Plan", SOC_PLAN, "plan/soc/{soc}/{time}",

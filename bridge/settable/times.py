@@ -6,7 +6,7 @@ twice is the first one.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from bridge.errors import Refused
@@ -49,6 +49,16 @@ def read_clock(text: str) -> Value:
     return Value(clock, {"value": clock})
 
 
+def next_on(weekdays: Collection[int], clock: str, now: datetime, zone: tzinfo) -> datetime:
+    """The next moment, in UTC, at which it is such a time of the day on one of these days (0: Sunday)."""
+    of_day = time.fromisoformat(clock)
+    return next(
+        moment
+        for moment in _occurrences(of_day, now, zone)
+        if moment > now and moment.astimezone(zone).isoweekday() % 7 in weekdays
+    )
+
+
 def _moment(text: str, now: datetime, zone: tzinfo) -> datetime:
     if _UNIX.fullmatch(text):
         return _from_unix(text)
@@ -75,9 +85,9 @@ def _offset(text: str | None, zone: tzinfo) -> tzinfo:
 
 
 def _occurrences(clock: time, now: datetime, zone: tzinfo) -> Iterator[datetime]:
-    """Today's (both, where it comes twice), tomorrow's and the day after's."""
+    """Today's (both, where it comes twice), and those of the days after it for a week and a day."""
     today = now.astimezone(zone).date()
-    for days in range(3):
+    for days in range(9):
         for fold in (0, 1):
             local = datetime.combine(today + timedelta(days), clock.replace(fold=fold), zone)
             moment = local.astimezone(UTC)

@@ -13,6 +13,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
 
 from bridge.settings.urls import checked
 
+_TIME = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,6})s)?")
+_OFTENEST, _RAREST = 300, 86_400  # seconds
+
 
 @dataclass(frozen=True, slots=True)
 class Takes:
@@ -54,6 +57,30 @@ def _sendable(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _header(secret: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"[\x21-\x7e]{1,4096}", secret.get_secret_value()):
+        raise ValueError("it has a character that no key has")
+    return secret
+
+
+def _every(value: Any) -> Any:
+    """Seconds of `15m`, `1h30m` or `off`; anything else as it is."""
+    word = _lower(value)
+    if word == "off" or value is False:
+        return 0
+    found = _TIME.fullmatch(word) if isinstance(word, str) else None
+    if found is None or not word:
+        return value
+    hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _not_often(seconds: float) -> float:
+    if seconds and not _OFTENEST <= seconds <= _RAREST:
+        raise ValueError("too often or too seldom")
+    return seconds
+
+
 def _is_utf8(text: str) -> bool:
     """Whether a text can be sent: bytes in the environment that are no UTF-8 become surrogates."""
     return not re.search(r"[\ud800-\udfff]", text)
@@ -89,6 +116,11 @@ def _root(root: str) -> str:
     if not root or root.startswith("$") or re.search(r"[+#\x00-\x1f\x7f-\x9f]", root) or len(root.encode()) > 256:
         raise ValueError("not a topic to publish below")
     return root
+
+
+def _ordinal(value: Any) -> Any:
+    """The number at the end of a name: a pod of a Kubernetes StatefulSet is called `bridge-3`."""
+    return value.strip().rpartition("-")[2] if isinstance(value, str) and not value.strip().startswith("-") else value
 
 
 def _listen(text: str) -> str:
@@ -127,6 +159,13 @@ def _expressions(named: dict[str, str]) -> dict[str, str]:
 Switch = Annotated[bool, BeforeValidator(_lower), Takes("true, false")]
 Period = Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False), Takes("seconds, from 0.01 to 86400")]
 PeriodOrOff = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False), Takes("seconds up to 86400, 0 = off")]
+Every = Annotated[
+    float,
+    Field(allow_inf_nan=False),
+    BeforeValidator(_every),
+    AfterValidator(_not_often),
+    Takes("off, or a time from 5m to 24h, such as 15m"),
+]
 Grace = Annotated[
     Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] | None,
     BeforeValidator(_absent),
@@ -134,7 +173,14 @@ Grace = Annotated[
 ]
 Keepalive = Annotated[int, Field(ge=1, le=3600), Takes("whole seconds, from 1 to 3600")]
 Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
+Index = Annotated[
+    int,
+    Field(ge=0, le=999_999),
+    BeforeValidator(_ordinal),
+    Takes("a whole number, from 0 to 999999, or a name that ends with it, such as bridge-3"),
+]
 Packet = Annotated[int, Field(ge=1024, le=268_435_455), Takes("a whole number of bytes, from 1024 to 268435455")]
+Language = Annotated[Literal["en", "de"], BeforeValidator(_lower), Takes("en, de")]
 Qos = Annotated[int, Field(ge=0, le=1), Takes("0, 1")]
 
 HttpUrl = Annotated[str, _url("http", "https"), Takes("http://host:port or https://user:password@host/prefix")]
@@ -162,6 +208,9 @@ Networks = Annotated[
     Takes('a list of addresses or networks, such as ["172.30.32.2", "10.0.0.0/8"]'),
 ]
 Password = Annotated[Annotated[SecretStr, AfterValidator(_sendable)] | None, BeforeValidator(_absent), Takes("text")]
+Key = Annotated[
+    Annotated[SecretStr, AfterValidator(_header)] | None, BeforeValidator(_absent), Takes("a key that evcc has made")
+]
 Authority = Annotated[
     Annotated[FilePath, AfterValidator(_certificates)] | None,
     BeforeValidator(_absent),

@@ -1,5 +1,6 @@
 """The options, section by section."""
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from typing import Any, Self
@@ -13,8 +14,10 @@ from bridge.errors import ConfigError
 from bridge.settings import kinds
 from bridge.settings.urls import Address, without_login
 
-SECRETS = frozenset({"password", "token"})
+SECRETS = frozenset({"password", "token", "api_key"})
 """Options whose values are shown nowhere."""
+SITE_TABLES = ("evcc", "mqtt", "topics", "commands", "requests", "extras", "discovery")
+"""The sections of one site; all others are of the process."""
 _SHORTEST_TOKEN = 8  # characters
 
 
@@ -50,6 +53,10 @@ class Evcc(Server):
     """Where evcc is, and how it is asked."""
 
     url: kinds.HttpUrl = Field(default="http://localhost:7070", description="evcc's address")
+    api_key: kinds.Key = Field(
+        default=None,
+        description="a key made in evcc; sent where there is no user and password, and for `extras.vehicles`",
+    )
     interval: kinds.Period = Field(default=10, description="how often evcc's state is read without push")
     push_interval: kinds.Period = Field(default=30, description="how often it is read all the same while push works")
     push: kinds.Push = Field(default="auto", description="whether evcc's own push (`/ws`) is used")
@@ -149,6 +156,9 @@ class Requests(Section):
         default="paths",
         description="jq that `bridge/request/state` takes; evcc computes without limit, so `any` lets a client stop it",
     )
+    write: kinds.Switch = Field(
+        default=False, description="whether `bridge/request/session` may change and delete charging sessions"
+    )
 
 
 class Extras(Section):
@@ -157,6 +167,12 @@ class Extras(Section):
     tariffs: kinds.Switch = Field(default=True, description="publish prices below `tariffs/`")
     sessions: kinds.Switch = Field(default=True, description="publish charging sessions below `sessions`")
     plans: kinds.Switch = Field(default=True, description="publish `planDetails` of loadpoints with a plan")
+    history: kinds.Switch = Field(default=True, description="publish today's energy below `history/today/`")
+    vehicles: kinds.Every = Field(
+        default=0,
+        description="how often a vehicle that is not connected is asked for its charge, which may wake it; "
+        "needs `evcc.api_key`",
+    )
 
 
 class Discovery(Section):
@@ -164,6 +180,7 @@ class Discovery(Section):
 
     homeassistant: kinds.Switch = Field(default=True, description="announce everything to Home Assistant")
     prefix: kinds.Root = Field(default="homeassistant", description="Home Assistant's discovery topic")
+    language: kinds.Language = Field(default="en", description="the language of names and labels, also in exports")
 
 
 class Web(Section):
@@ -200,6 +217,25 @@ class Log(Section):
     )
 
 
+class Fleet(Section):
+    """Which of the sites this process runs, where several processes share them."""
+
+    index: kinds.Index = Field(
+        default=0, description="which of the processes this is; each site is run by the one that its name's hash gives"
+    )
+    count: kinds.Count = Field(default=1, description="how many processes share the sites")
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> Self:
+        if self.index >= self.count:
+            raise ValueError("fleet.index (FLEET_INDEX) must be less than fleet.count (FLEET_COUNT)")
+        return self
+
+    def runs(self, site: str) -> bool:
+        """Whether a site is this process's: SHA-256 of its name, the first 8 bytes, modulo `count`."""
+        return int.from_bytes(hashlib.sha256(site.encode()).digest()[:8], "big") % self.count == self.index
+
+
 class Settings(Section):
     """All options. `load` reads them; made directly, no file and no environment is read."""
 
@@ -212,12 +248,23 @@ class Settings(Section):
     discovery: Discovery = Discovery()
     web: Web = Web()
     log: Log = Log()
+    fleet: Fleet = Fleet()
+
+    def of_site(self) -> Self:
+        """The options without those of the process, which leave a site alone when they change."""
+        return self.model_copy(update={"web": Web(), "log": Log(), "fleet": Fleet()})
+
+    @model_validator(mode="after")
+    def _vehicles_can_be_asked(self) -> Self:
+        if self.extras.vehicles and not self.evcc.api_key:
+            raise ValueError("extras.vehicles (EXTRAS_VEHICLES) needs evcc.api_key (EVCC_API_KEY)")
+        return self
 
     def public(self) -> dict[str, Any]:
-        """The options that are in effect as JSON values, without secrets."""
+        """The options of the site that are in effect as JSON values, without secrets."""
         return {
             section: {option: value for option, value in options.items() if option not in SECRETS}
-            for section, options in self.model_dump(mode="json").items()
+            for section, options in self.model_dump(mode="json", include={*SITE_TABLES}).items()
         }
 
     def secrets(self) -> frozenset[str]:
@@ -225,7 +272,7 @@ class Settings(Section):
         return frozenset(form for secret in self._secrets() for form in (secret, quote(secret, safe="")))
 
     def _secrets(self) -> Iterator[str]:
-        for secret in (self.evcc.password, self.mqtt.password, self.web.token):
+        for secret in (self.evcc.password, self.evcc.api_key, self.mqtt.password, self.web.token):
             if secret:
                 yield secret.get_secret_value()
 

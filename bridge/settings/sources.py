@@ -10,7 +10,6 @@ from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
     InitSettingsSource,
-    PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
@@ -21,58 +20,79 @@ from bridge.settings.model import Settings, options
 
 DEFAULT_FILE = Path("/etc/evcc-bridge.toml")
 SECRETS = Path("/run/secrets")
+SITES = ("sites", "sites_dir")
+"""Options that stand beside the sections; see `bridge.settings.sites`."""
+_LARGEST_FILE = 16 * 2**20  # bytes; thousands of sites
 _LONGEST_SECRET = 65_536  # bytes
 
 
 def load(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints: list[str]) -> Settings:
-    """Read every source and check every option.
+    """Read every source and check every option, without those of several sites; see `read` and `checked`."""
+    return checked(read(overrides, environment, hints=hints))
+
+
+def checked(tables: Mapping[str, Any]) -> Settings:
+    """The options of `tables`, without `SITES`; ConfigError has one line for each mistake."""
+    try:
+        return Settings.model_validate({name: table for name, table in tables.items() if name not in SITES})
+    except ValidationError as error:
+        raise ConfigError("\n".join(lines(error))) from None
+
+
+def read(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints: list[str]) -> dict[str, Any]:
+    """Read what all sources have, each option from the strongest source that has it; only `checked` checks values.
 
     `overrides` are the options of the command line by name (`mqtt.root`). `CONFIG` in `environment` names the file;
     `DEFAULT_FILE` is read where it does not. Variables that are nearly an option's are named in `hints`.
-    ConfigError has one line for each mistake.
     """
-
-    class Configured(Settings, BaseSettings):
-        model_config = SettingsConfigDict(env_nested_delimiter="_", env_nested_max_split=1, enable_decoding=False)
-
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is pydantic-settings'
-            env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            """The sources, the strongest first."""
-            return (
-                InitSettingsSource(settings_cls, _nested(overrides)),
-                Variables(settings_cls, _read_secrets(environment)),
-                Variables(settings_cls, environment),
-                TomlFile(settings_cls, _config_file(environment)),
-            )
-
     hints.extend(misspelt(environment))
-    try:
-        return Settings(**dict(Configured()))
-    except ValidationError as error:
-        raise ConfigError("\n".join(lines(error))) from None
+    secrets = _read_secrets(environment)
+    sources = (  # the strongest last
+        TomlFile(_Sources, _config_file(environment)),
+        Variables(_Sources, environment),
+        Variables(_Sources, secrets),
+        InitSettingsSource(_Sources, _nested(overrides)),
+    )
+    tables: dict[str, Any] = {}
+    for source in sources:
+        for section, table in source().items():
+            weaker = tables.get(section, {})
+            tables[section] = {**weaker, **table} if isinstance(table, dict) and isinstance(weaker, dict) else table
+    for name in SITES:
+        if text := secrets.get(name.upper()) or environment.get(name.upper()):
+            tables[name] = text
+    return tables
+
+
+class _Sources(Settings, BaseSettings):
+    """How the environment names options, for pydantic-settings."""
+
+    model_config = SettingsConfigDict(env_nested_delimiter="_", env_nested_max_split=1, enable_decoding=False)
 
 
 class TomlFile(TomlConfigSettingsSource):
     """The TOML file. Its errors are ConfigErrors, and a byte order mark (editors of Windows write one) is skipped."""
 
     def _read_file(self, file_path: Any) -> dict[str, Any]:
-        try:
-            content = tomllib.loads(file_path.read_text(encoding="utf-8-sig"))
-        except OSError as error:
-            raise ConfigError(f"{file_path}: {error.strerror}") from None
-        except (ValueError, RecursionError) as error:  # a TOML error names line and column, and shows no value
-            raise ConfigError(f"{file_path}: no TOML file: {error}") from None
+        content = read_toml(file_path)
         for name in Settings.model_fields:  # a stronger source would hide the mistake
             if not isinstance(content.get(name, {}), dict):
                 raise ConfigError(f"{name}: takes a table of options")
         return content
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """What a TOML file has; ConfigError, without any of its values, where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+        if len(content) > _LARGEST_FILE:
+            raise ConfigError(f"{path}: larger than {_LARGEST_FILE} bytes")
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # a TOML error names line and column, and shows no value
+        raise ConfigError(f"{path}: no TOML file: {error}") from None
 
 
 class Variables(EnvSettingsSource):
@@ -107,7 +127,7 @@ def _read_secrets(environment: Mapping[str, str]) -> dict[str, str]:
     another program's, of any size and not for us (pydantic-settings' NestedSecretsSettingsSource reads them all, and
     fails at one that is no text).
     """
-    known = options()
+    known = {*options(), *map(str.upper, SITES)}
     directories = [SECRETS, *map(Path, filter(None, [environment.get("CREDENTIALS_DIRECTORY")]))]
     return {
         name: _read_secret(path)

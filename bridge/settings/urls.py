@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import httpx
 
 PORTS = {"http": 80, "https": 443, "mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
+BROKERS = ("mqtt", "mqtts", "ws", "wss")
 TLS = frozenset({"https", "mqtts", "wss"})
 _WEBSOCKETS = frozenset({"ws", "wss"})
 _WITHOUT_PATH = frozenset({"mqtt", "mqtts"})
@@ -32,6 +33,11 @@ class Address:
     def tls(self) -> bool:
         """Whether the connection is encrypted."""
         return self.scheme in TLS
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine reaches it."""
+        return not self.host or self.host in {"localhost", "::1"} or self.host.startswith("127.")
 
     @property
     def websockets(self) -> bool:

@@ -13,6 +13,7 @@ from bridge.state.state import Scope
 _UNIX = re.compile(rb"[12]\d{9}")  # 2001 to 2065
 _NUMBER = re.compile(rb"-?\d+(\.\d+)?")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+_SCOPES = frozenset(scope.value for scope in Scope)
 _NO_READING = re.compile("|".join(map(translate, NO_READINGS)))
 # names of older releases that are no aliases, as their payloads differ
 _VEHICLE_RENAMED = (("plans/1", "plan"),)
@@ -31,7 +32,12 @@ class Description:
 
     def title(self, name: str = "") -> str:
         """The title, with `name` instead of the level of the wildcard where there is one."""
-        return self.reading.title.replace("{}", name or _readable(self.wildcard))
+        return self.reading.title.replace("{}", name or self.name)
+
+    @property
+    def name(self) -> str:
+        """The level of the wildcard as people write it."""
+        return _readable(self.wildcard)
 
 
 class _Table:
@@ -92,6 +98,23 @@ def describe(scope: Scope, key: str, payload: bytes) -> Description | None:
         _spaced(key), _guess(key, payload), "", "A value without a description in this bridge.", Rank.DETAIL
     )
     return Description(unknown, known=False)
+
+
+def describe_topic(topic: str, payload: bytes) -> Description | None:
+    """The description of a topic below the root, by whatever release's name; None where it is no reading."""
+    word, _, rest = topic.partition("/")
+    if word not in _SCOPES:
+        return describe_extra(topic, payload)
+    scope = Scope(word)
+    key = rest if scope is Scope.SITE else rest.partition("/")[2]
+    return describe(scope, todays_name(scope, key), payload) if key else None
+
+
+def unit(found: Description | None, currency: str) -> str:
+    """The unit that a payload is in; empty where it has none, or none is known."""
+    if found is None or found.reading.quantity.share:
+        return ""
+    return found.reading.quantity.unit.replace("{currency}", currency)
 
 
 def describe_extra(topic: str, payload: bytes = b"") -> Description | None:

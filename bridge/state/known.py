@@ -10,6 +10,9 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
+VEHICLE_STATUS = ("soc", "range", "odometer", "vehicleLimitSoc", "updated")
+"""What there is below a vehicle beside evcc's state, where vehicles that are not connected are asked."""
+
 KEYS: dict[str, frozenset[str]] = {
     "site": words("""
             apiReady aux auxPower availableVersion battery batteryCapacity batteryConfigured

@@ -15,7 +15,7 @@ LONGEST_NAME = 256
 """The most bytes of a key or of a vehicle's name."""
 LONGEST_TOPIC = 1024
 DEEPEST_TOPIC = 64
-SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "jq", "by-title", "bridge"})
+SCOPES = frozenset({"site", "loadpoints", "vehicles", "tariffs", "sessions", "history", "jq", "by-title", "bridge"})
 """The first levels, below the root, of the topics with more than one level."""
 
 # evcc's REST key -> (where it stands, the last level that evcc's own MQTT has there instead)

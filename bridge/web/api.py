@@ -123,7 +123,10 @@ class Api:
 
     async def health(self, request: Request) -> Response:
         """`GET /api/health`: how each site is."""
-        return JSONResponse({name: self._view.health[name].whole() for name in self._sites(request)})
+        name = request.query_params.get("site")
+        if name is not None and not self._view.knows(name):
+            raise HTTPException(404, "there is no such site")
+        return JSONResponse(self._view.conditions(name))
 
     async def log(self, _: Request) -> Response:
         """`GET /api/log`: the last 500 lines, each as unix seconds, level and text."""
@@ -175,7 +178,8 @@ class Api:
 
     async def readyz(self, _: Request) -> Response:
         """`GET /readyz`: 200 while every site's `status` is `online`, else 503 with the reason."""
-        hindrances = [reason for health in self._view.health.values() if (reason := health.hindrance())]
+        self._view.refresh()
+        hindrances = self._view.hindrances()
         return PlainTextResponse("\n".join(hindrances or ["ok"]) + "\n", 503 if hindrances else 200)
 
     def _sites(self, request: Request) -> list[str]:
@@ -187,8 +191,10 @@ class Api:
         return [name]
 
     def _files(self, request: Request, target: str) -> dict[str, str]:
-        site = self._view.sites[self._sites(request)[0]]
-        return export(target, site.reader.state, site.settings) if site.reader.state else {}
+        for name in self._sites(request):
+            site = self._view.sites[name]
+            return export(target, site.reader.state, site.settings) if site.reader.state else {}
+        return {}
 
     def _sizes(self, request: Request, target: str) -> dict[str, int]:
         return {path: len(text.encode()) for path, text in self._files(request, target).items()}

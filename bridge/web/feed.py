@@ -38,6 +38,14 @@ class Feed:
             return None
         return b"".join(list(self._events)[len(self._events) - missed :])
 
+    def restart(self) -> None:
+        """Drop all events: every reader has to begin with everything again."""
+        self._events.clear()
+        self._bytes = 0
+        self.end += 1
+        self._added.set()
+        self._added = asyncio.Event()
+
     async def wait(self, position: int, seconds: float) -> None:
         """Wait until there is an event from a position on, but not longer than this."""
         if self.end > position:

@@ -1,34 +1,25 @@
 """How one site is: evcc, its push, the broker, each since when; the current problem; counters."""
 
-import time
 from typing import Any
 
 from bridge.site import Site
 
 
-class HealthView:
-    """The condition of a site's three connections, and since when each of them has been as it is."""
+def not_running(reason: str) -> dict[str, Any]:
+    """The condition of a site that does not run, because its configuration is wrong."""
+    return {"evcc": "stopped", "push": False, "broker": False, "since": {}, "problem": reason}
 
-    def __init__(self, site: Site) -> None:
+
+class HealthView:
+    """The condition of a site's three connections, its problem, and since when."""
+
+    def __init__(self, name: str, site: Site) -> None:
+        self._name = name
         self._site = site
-        self._since: dict[str, tuple[Any, float]] = {}
 
     def words(self) -> dict[str, Any]:
-        """The condition without counters; to be called about once a second, for `since`."""
-        site = self._site
-        words = {
-            "evcc": site.mirror.tree.topics.get("bridge/evcc", b"").decode() or site.reader.health.word,
-            "push": site.reader.push_alive,
-            "broker": site.mirror.connected,
-        }
-        for name, word in words.items():
-            if name not in self._since or self._since[name][0] != word:
-                self._since[name] = (word, time.time())
-        return {
-            **words,
-            "since": {name: round(since) for name, (_, since) in self._since.items()},
-            "problem": site.diagnostics.text or None,
-        }
+        """The condition without counters."""
+        return self._site.report.conditions()
 
     def whole(self) -> dict[str, Any]:
         """The condition with counters, versions and addresses; addresses have no login."""
@@ -45,14 +36,8 @@ class HealthView:
 
     def hindrance(self) -> str:
         """Why `status` is not `online`; empty where it is."""
-        site = self._site
-        if site.mirror.tree.topics.get("status") == b"online" and site.mirror.connected:
+        if self._site.report.is_online:
             return ""
         words = self.words()
         broker = "connected" if words["broker"] else "not connected"
-        return f"{settings_root(site)}: evcc is {words['evcc']}, the broker is {broker}"
-
-
-def settings_root(site: Site) -> str:
-    """The root of a site's topics."""
-    return site.settings.mqtt.root
+        return f"{self._name}: evcc is {words['evcc']}, the broker is {broker}"

@@ -6,6 +6,7 @@ import socket
 from asyncio import TaskGroup
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -29,11 +30,17 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
 class Server:
-    """The page, its API and the metrics of the sites by name, on `web.listen`."""
+    """The page, its API and the metrics of the sites by name, on `web.listen`; `wrong`: why others do not run."""
 
-    def __init__(self, settings: Web, sites: Mapping[str, Site], recent: RecentLines) -> None:
+    def __init__(
+        self,
+        settings: Web,
+        sites: Mapping[str, Site],
+        recent: RecentLines,
+        wrong: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         self._settings = settings
-        self._view = View(sites, recent, write=settings.write)
+        self._view = View(sites, recent, wrong, write=settings.write)
         self._log = structlog.get_logger()
 
     async def run(self) -> None:

@@ -9,7 +9,7 @@ import orjson
 
 from bridge.site import Site
 from bridge.state import by_title
-from bridge.state.describe import Description, describe, describe_extra, todays_name
+from bridge.state.describe import describe_topic, todays_name, unit
 from bridge.state.state import Scope, State
 
 COMMANDS = "bridge/commands"
@@ -35,6 +35,7 @@ class TopicTable:
         self._set_topics: dict[str, str] = {}
         self._aliases: dict[str, str] = {}
         self._shape: object = None
+        self._seen = -1
         self.revision = 0
         """Grows whenever a row changes."""
 
@@ -43,6 +44,9 @@ class TopicTable:
 
     def refresh(self) -> dict[str, Any]:
         """Take over what the mirror has now; the rows that changed, by absolute topic, None where one is gone."""
+        if self._seen == (seen := self._site.mirror.tree.desired.revision):
+            return {}
+        self._seen = seen
         topics, now = self._site.mirror.tree.topics, time.time()
         known = self._rows
         changed = [
@@ -110,34 +114,15 @@ class TopicTable:
 
     def _describe(self, topic: str, payload: bytes) -> dict[str, Any]:
         """Unit, title, meaning and nature of a value; kept, as looking for it takes time."""
-        found = description(topic, payload)
-        if found is None:
-            described = {"unit": "", "title": "", "kind": "", "meaning": ""}
-        else:
-            quantity = found.reading.quantity
-            currency = self._site.reader.state.currency
-            described = {
-                "unit": "" if quantity.share else quantity.unit.replace("{currency}", currency),
-                "title": found.title(),
-                "kind": quantity.nature.value,
-                "meaning": found.reading.meaning,
-            }
+        found = describe_topic(topic, payload)
+        described = {
+            "unit": unit(found, self._site.reader.state.currency),
+            "title": found.title() if found else "",
+            "kind": found.reading.quantity.nature.value if found else "",
+            "meaning": found.reading.meaning if found else "",
+        }
         self._described[topic] = described
         return described
-
-
-def description(topic: str, payload: bytes) -> Description | None:
-    """What a topic below the root is, by whatever name of it; None where that is not known."""
-    scope, _, rest = topic.partition("/")
-    if scope not in _SCOPES:
-        return describe_extra(topic, payload)
-    key = _key(Scope(scope), rest)
-    return describe(Scope(scope), todays_name(Scope(scope), key), payload) if key else None
-
-
-def _key(scope: Scope, rest: str) -> str:
-    """What is below the site, a loadpoint or a vehicle."""
-    return rest if scope is Scope.SITE else rest.partition("/")[2]
 
 
 def _set_topics(commands: bytes) -> dict[str, str]:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from bridge.commands.answer import Entry
 from bridge.site import Site
 from bridge.util.recent_lines import RecentLines
 from bridge.web.feed import Feed, encode
-from bridge.web.health import HealthView
+from bridge.web.health import HealthView, not_running
 from bridge.web.topics import TopicTable
 
 _WATCHED, _UNWATCHED = 0.05, 1.0  # seconds between two looks at what has changed
@@ -21,22 +22,35 @@ _HEARTBEAT = 15.0  # seconds; a proxy ends connections on which nothing comes
 
 
 class View:
-    """The sites by name. `write`: whether the page may set anything."""
+    """The sites by name, and what is wrong with those that do not run; both are followed as sites come and go.
 
-    def __init__(self, sites: Mapping[str, Site], lines: RecentLines, *, write: bool) -> None:
-        self.sites = sites
+    `write`: whether the page may set anything.
+    """
+
+    def __init__(
+        self,
+        sites: Mapping[str, Site],
+        lines: RecentLines,
+        wrong: Mapping[str, str] = MappingProxyType({}),
+        *,
+        write: bool,
+    ) -> None:
+        self._sites = sites
+        self._wrong = wrong
         self.write = write
-        self.topics = {name: TopicTable(site) for name, site in sites.items()}
-        self.health = {name: HealthView(site) for name, site in sites.items()}
+        self.sites: dict[str, Site] = {}
+        self.topics: dict[str, TopicTable] = {}
+        self.health: dict[str, HealthView] = {}
         self.lines = lines
         self.started = time.time()
         self.readers = 0
         """How many streams are being read."""
         self._feed = Feed()
         self._looked = asyncio.Event()
-        self._journalled = dict.fromkeys(sites, 0)
+        self._journalled: dict[str, int] = {}
         self._logged = 0
         self._snapshot: tuple[object, bytes] = (None, b"")
+        self._follow_sites()
 
     async def run(self) -> None:
         """Follow what changes until cancelled."""
@@ -45,14 +59,15 @@ class View:
         counted = loop.time()
         while True:
             self.refresh()
-            now = {name: health.words() for name, health in self.health.items()}
+            now = {name: health.words() for name, health in self.health.items()}, {**self._wrong}
             if now != words or loop.time() - counted > _COUNTERS:
                 words, counted = now, loop.time()
-                self._feed.add("health", {name: health.whole() for name, health in self.health.items()})
+                self._feed.add("health", self.conditions())
             await self._pause()
 
     def refresh(self) -> None:
-        """Take over what has changed in topics, journals and log."""
+        """Take over what has changed in sites, topics, journals and log."""
+        self._follow_sites()
         for table in self.topics.values():
             if rows := table.refresh():
                 self._feed.add("topics", rows)
@@ -64,6 +79,21 @@ class View:
         if lines := self.lines.after(self._logged):
             self._logged = self.lines.count
             self._feed.add("log", lines)
+
+    def conditions(self, name: str | None = None) -> dict[str, Any]:
+        """How one site is, or each of all; also those that do not run."""
+        found = {each: health.whole() for each, health in self.health.items()}
+        found |= {each: not_running(reason) for each, reason in self._wrong.items()}
+        return found if name is None else {name: found[name]}
+
+    def hindrances(self) -> list[str]:
+        """For each site whose `status` is not `online` the reason."""
+        found = [reason for health in self.health.values() if (reason := health.hindrance())]
+        return [*found, *(f"{name}: {reason}" for name, reason in self._wrong.items())]
+
+    def knows(self, name: str) -> bool:
+        """Whether there is a site of this name, running or not."""
+        return name in self.sites or name in self._wrong
 
     def journal(self, name: str | None = None) -> list[dict[str, Any]]:
         """The last 200 commands of one site, or of all, the oldest first."""
@@ -97,19 +127,31 @@ class View:
         finally:
             self.readers -= 1
 
+    def _follow_sites(self) -> None:
+        """Begin anew with sites that have come, forget those that are gone, and let every reader do so too."""
+        if self.sites == self._sites:
+            return
+        for name in [name for name, site in self.sites.items() if self._sites.get(name) is not site]:
+            del self.sites[name], self.topics[name], self.health[name], self._journalled[name]
+        for name, site in self._sites.items():
+            if name not in self.sites:
+                self.sites[name], self._journalled[name] = site, 0
+                self.topics[name], self.health[name] = TopicTable(site), HealthView(name, site)
+        self._feed.restart()
+
     def _everything(self) -> list[bytes]:
         hello = {"version": __version__, "write": self.write, "started": round(self.started), "sites": [*self.sites]}
         return [
             encode("hello", hello),
             self._all_topics(),
-            encode("health", {name: health.whole() for name, health in self.health.items()}),
+            encode("health", self.conditions()),
             encode("journal", self.journal()),
             encode("log", self.lines.after(0)),
         ]
 
     def _all_topics(self) -> bytes:
         """The event with all topics; the same object for all readers as long as nothing changes."""
-        revision = tuple(table.revision for table in self.topics.values())
+        revision = tuple((id(table), table.revision) for table in self.topics.values())
         if self._snapshot[0] != revision:
             rows = {topic: row for table in self.topics.values() for topic, row in table.rows().items()}
             self._snapshot = revision, encode("topics", rows)

@@ -16,6 +16,7 @@ from websockets.asyncio.client import connect
 from tests.broker.mosquitto import HOST
 
 _READY = "ready"
+_RECONNECT = 0.1  # seconds
 _START = 20.0  # seconds that a process may take to be there
 
 
@@ -66,17 +67,21 @@ class Observer:
 
 
 def mqtt(pipe: Connection, port: int, topics: list[str]) -> None:
-    """Tell the payloads on these topics as they are published."""
+    """Tell the payloads on these topics as they are published; connects again when the broker has been restarted."""
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv5)
+
+    def on_connect(*_: object) -> None:
+        client.subscribe([(topic, 0) for topic in topics])
 
     def on_message(_client: paho.Client, _data: object, message: paho.MQTTMessage) -> None:
         if not message.retain:  # not one that was stored
             pipe.send((time.monotonic(), message.payload.decode()))
 
     client.on_message = on_message
+    client.on_connect = on_connect
     client.on_subscribe = lambda *_: pipe.send((time.monotonic(), _READY))
+    client.reconnect_delay_set(_RECONNECT, _RECONNECT)  # type: ignore[arg-type] # any number of seconds will do
     client.connect(HOST, port)
-    client.subscribe([(topic, 0) for topic in topics])
     client.loop_forever()
 
 

@@ -111,10 +111,11 @@ class Bridge(Program):
 
 
 @contextmanager
-def broker() -> Iterator[Mosquitto]:
-    """A mosquitto that writes nothing to the disk."""
+def broker(*, keeps: bool = False) -> Iterator[Mosquitto]:
+    """A mosquitto that writes nothing to the disk, or (`keeps`) what it has stored when it is stopped."""
     with TemporaryDirectory() as directory:
-        one = Mosquitto(Path(directory), Config(store=False, lines=("max_queued_messages 0",)))
+        store = ("persistence true", f"persistence_location {directory}/") if keeps else ()
+        one = Mosquitto(Path(directory), Config(store=False, lines=("max_queued_messages 0", *store)))
         asyncio.run(one.start())
         try:
             yield one

@@ -33,6 +33,8 @@ class Faults:
     """Probability that one bit of a chunk is turned."""
     no_mqtt5: bool = False
     """An MQTT 5 CONNECT is refused as a broker does that knows 3.1.1 only."""
+    no_answer: bool = False
+    """With `no_mqtt5`: the connection is closed in place of the refusal."""
 
 
 class Proxy:
@@ -133,7 +135,7 @@ class Proxy:
         read += await reader.readexactly(7)  # the name "MQTT" with its length, and the level
         if read[-1] != _MQTT5:
             return read
-        writer.write(_CONNACK_UNACCEPTABLE_PROTOCOL)
+        writer.write(b"" if self.faults.no_answer else _CONNACK_UNACCEPTABLE_PROTOCOL)
         await writer.drain()
         return None
 

@@ -114,9 +114,9 @@ class House:
         async with self.client() as client:
             await client.publish(f"{self.root}/{topic}", payload, qos=1, retain=retain, properties=properties)
 
-    def client(self, identifier: str | None = None) -> Client:
+    def client(self) -> Client:
         """A client of the broker, not connected yet."""
-        return Client(HOST, self.broker.port, identifier=identifier, protocol=self.kind.version, timeout=PATIENCE)
+        return Client(HOST, self.broker.port, protocol=self.kind.version, timeout=PATIENCE)
 
     async def command(self, topic: str, payload: str, *, retain: bool = False) -> str:
         """Publish a command; the status of its answer."""

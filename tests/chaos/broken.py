@@ -20,6 +20,8 @@ ALONE_REFUSED = PUSH_INTERVAL + _SECOND_TRY + _TICK
 """Seconds until `status` is `offline` where nothing else is wrong and evcc refuses connections: no time runs out."""
 ALONE_ENDED = 1.0
 """Seconds until it is where the broker sees the bridge's connection end, or the bridge can say so itself."""
+RETURNED = 10.0
+"""Seconds from the end of all faults, and of what was borrowed, until evcc has no borrowed value any more."""
 MARGIN = 12 * 2**20
 """Bytes by which resident memory may differ between two calm moments of one process."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+import orjson
 from aiomqtt import Client, MqttError
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -17,7 +18,8 @@ from tests.broker.mosquitto import Mosquitto
 from tests.patience import PATIENCE
 
 ANSWERS = "chaos/answers"
-_FIRST = 1000  # so that numbers are no words, truths or per cent
+FIRST = 1000
+"""The least number that is a value: it is no word, truth or per cent."""
 
 # settings whose values can be told apart, each with the call that it makes
 _SITE = {"residualPower": "residualpower", "batteryGridChargeLimit": "batterygridchargelimit"}
@@ -34,6 +36,11 @@ SETTINGS = {f"site/{leaf}": f"/api/{path}" for leaf, path in _SITE.items()} | {
     for number in _LOADPOINTS
     for leaf, path in _LOADPOINT.items()
 }
+BORROWED = ("loadpoints/1/priority", "loadpoints/2/priority", "loadpoints/1/smartCostLimit")
+"""Settings that are borrowed, beside being set: their values come back, so that calls are not judged by them."""
+LONGEST = 3
+"""The longest loan, in seconds."""
+_SECONDS = (1, 1, 2, LONGEST)
 _SPELT = ("{}", " {} ", '"{}"', "{}.0", "+{}", "{}\n")
 _ODD_TOPICS = (
     "loadpoints/1/mode", "loadpoints/2/mode", "loadpoints/1/limitSoc", "loadpoints/1/phasesConfigured",
@@ -59,7 +66,10 @@ _ODD_VALUES = (
 
 @dataclass(slots=True)
 class Command:
-    """One command; times are monotonic seconds. `path` is the call it makes, where its value says that it is this."""
+    """One command; times are monotonic seconds. `path` is the call it makes, where its value says that it is this.
+
+    `value` is that of a setting that is borrowed, `seconds` for how long; 0: it is set.
+    """
 
     number: int
     topic: str
@@ -68,6 +78,8 @@ class Command:
     path: str = ""
     sent: float = 0.0
     acknowledged: float | None = None
+    value: int = 0
+    seconds: int = 0
 
     @property
     def target(self) -> str:
@@ -114,16 +126,25 @@ class Commander:
 
     def _next(self) -> list[Command]:
         kind = self._random.random()
-        if kind < 0.35:
+        if kind < 0.3:
             return [self._odd()]
+        if kind < 0.5:
+            return [self._borrowing()]
         count = self._random.choice((8, 30)) if kind > 0.95 else 1
         topic = self._random.choice(list(SETTINGS))
         return [self._numbered(topic, retain=kind > 0.9) for _ in range(count)]
 
     def _numbered(self, topic: str, *, retain: bool) -> Command:
         number = next(self._numbers)
-        text = self._random.choice(_SPELT).format(number + _FIRST)
-        return Command(number, topic, text.encode(), retain, f"{SETTINGS[topic]}/{number + _FIRST}")
+        text = self._random.choice(_SPELT).format(number + FIRST)
+        return Command(number, topic, text.encode(), retain, f"{SETTINGS[topic]}/{number + FIRST}")
+
+    def _borrowing(self) -> Command:
+        """Borrows a setting, or sets it."""
+        number, topic = next(self._numbers), self._random.choice(BORROWED)
+        value, seconds = number + FIRST, self._random.choice((0, *_SECONDS))
+        payload = orjson.dumps({"value": value, "for": seconds} if seconds else value)
+        return Command(number, topic, payload, retain=False, value=value, seconds=seconds)
 
     def _odd(self) -> Command:
         topic, payload = self._random.choice(_ODD_TOPICS), self._random.choice(_ODD_VALUES)

@@ -42,6 +42,10 @@ class Fault:
     """Whether the bridge neither reads nor notices anything meanwhile."""
     lies: bool = False
     """Whether bytes become other bytes, which nobody can see."""
+    ends: bool = False
+    """Whether the bridge ends, so that it knows afterwards only what the broker holds."""
+    misleads: bool = False
+    """Whether evcc's answers have values that it does not have, and that may be believed."""
     starts: bool = False
     """Whether it starts the bridge first, so that `status` may be online until the bridge is away."""
     family: str = ""
@@ -291,20 +295,21 @@ _BROKER = [
 DISK = Fault("broker's disk full", "broker", _disk_full)
 _CERTIFICATE = Fault("broker's certificate expired", "broker", _certificate_expired, OFFLINE_BRIDGE, ALONE_ENDED)
 _BRIDGE = [
-    Fault("bridge killed", "bridge", _bridge_killed, OFFLINE_BRIDGE, ALONE_ENDED),
-    Fault("bridge restarted", "bridge", _bridge_restarted, OFFLINE_BRIDGE, ALONE_ENDED),
+    Fault("bridge killed", "bridge", _bridge_killed, OFFLINE_BRIDGE, ALONE_ENDED, ends=True),
+    Fault("bridge restarted", "bridge", _bridge_restarted, OFFLINE_BRIDGE, ALONE_ENDED, ends=True),
     Fault(
         "bridge stopped at its start",
         "bridge",
         _bridge_stopped_at_its_start,
         OFFLINE_BRIDGE,
         ALONE_ENDED,
+        ends=True,
         starts=True,
     ),
     Fault("log not read", "log", _log_not_read, harmless=True, family="bridge"),
     Fault("bridge frozen", "bridge", _bridge_frozen, OFFLINE_BRIDGE, OFFLINE_BRIDGE, freezes=True),
-    Fault("configuration read again", "bridge", _configuration_read),
-    Fault("configuration wrong", "bridge", _configuration_wrong),
+    Fault("configuration read again", "bridge", _configuration_read, ends=True),
+    Fault("configuration wrong", "bridge", _configuration_wrong, ends=True),
     Fault("clock jumps", "bridge", _clock_jumps, harmless=True),
     Fault("names do not resolve", "bridge", _names_lost),
 ]
@@ -313,7 +318,10 @@ _EVCC = [
     Fault("evcc killed", "evcc", _evcc_killed, OFFLINE_EVCC, ALONE_REFUSED, family=_PROCESS),
     Fault("evcc frozen", "evcc", _evcc_frozen, OFFLINE_EVCC, OFFLINE_EVCC, family=_PROCESS),
     Fault("evcc restarts", "evcc", _evcc_restarts, family=_PROCESS),
-    *(Fault(f"evcc answers: {name}", "evcc", partial(_evcc_answers, name=name)) for name in FAULTS),
+    *(
+        Fault(f"evcc answers: {name}", "evcc", partial(_evcc_answers, name=name), misleads=name not in _NO_STATE)
+        for name in FAULTS
+    ),
     Fault("evcc answers wrongly throughout", "evcc", _evcc_answers_wrongly, OFFLINE_EVCC, OFFLINE_EVCC),
 ]
 _PUSH = [

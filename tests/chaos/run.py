@@ -4,7 +4,7 @@ import asyncio
 import time
 from asyncio import TaskGroup
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -16,8 +16,9 @@ from tests.broker.client import retained
 from tests.broker.recorder import Recorder
 from tests.chaos import broken, verdict
 from tests.chaos.broken import Broken, patient
-from tests.chaos.commander import ANSWERS
+from tests.chaos.commander import ANSWERS, BORROWED, LONGEST, Command
 from tests.chaos.faults import DISK, Fault
+from tests.chaos.loans import Loans, value_in
 from tests.chaos.programs import Ended
 from tests.chaos.schedule import Burst, Planned, bursts
 from tests.chaos.world import World, possible
@@ -74,7 +75,8 @@ class Report:
             f"{self.bursts} bursts, {self.faults.total()} faults, {self.commands} commands acknowledged, "
             f"answers: {dict(self.answers)}\n"
             f"judged: {self.judged['commands']} commands for exactly one answer, {self.judged['order']} calls "
-            f"for order, {self.judged['deadline']} of them for the deadline, {self.judged['values']} values\n"
+            f"for order, {self.judged['deadline']} of them for the deadline, {self.judged['values']} values, "
+            f"{self.judged['lent']} loans that evcc took, after {self.judged['returned']} of which a value came back\n"
             f"{self._offline()}\n"
             f"online after at most {max(self.online, default=0):.1f} s, equal after at most "
             f"{max(self.equal, default=0):.1f} s, memory {_megabytes(self.memory)}, faults:{kinds}"
@@ -135,6 +137,8 @@ class Run:
         self._checked = ("", 0.0)
         self._rest: tuple[list[str], int] | None = None
         self._memory: dict[int, int] = {}
+        self._loans = Loans()
+        self._known: list[float] = []
 
     async def whole(self, seconds: float, long: float, only: str, most: int | None) -> None:
         world = self._world
@@ -174,7 +178,8 @@ class Run:
             for task in around:
                 task.cancel()
         over = time.monotonic()
-        await self._calm(over, began=began, lies=any(planned.fault.lies for planned in burst))
+        lies, forgets = any(planned.fault.lies for planned in burst), _forgets(burst)
+        await self._calm(over, began=began, lies=lies, forgets=forgets)
 
     async def _inject(self, planned: Planned) -> None:
         fault = planned.fault
@@ -254,7 +259,7 @@ class Run:
             self._checked = (fault.name, began)
             self.report.offline_among[fault.name] += 1
 
-    async def _calm(self, over: float, *, began: float, lies: bool = False) -> None:
+    async def _calm(self, over: float, *, began: float, lies: bool = False, forgets: bool = False) -> None:
         """All faults are over: everything comes right within its time."""
         recorder = self._world.recorder
         await self._until(
@@ -263,7 +268,9 @@ class Run:
         self.report.online.append(time.monotonic() - over)
         await self._equal(over)
         self.report.equal.append(time.monotonic() - over)
-        await self._judge(began, lies=lies)
+        await self._returned(over, excused=lies or forgets)
+        await self._set_anew(over)
+        await self._judge(began, lies=lies, forgets=forgets)
         await self._settled(over)
         await self._until(4, over + patient(broken.EQUAL), self._is_fresh, "updated, and still online")
 
@@ -279,11 +286,33 @@ class Run:
             if time.monotonic() > over + patient(broken.EQUAL):
                 raise Broken(1, _difference(tree, world.recorder))
 
-    async def _judge(self, began: float, *, lies: bool) -> None:
-        """Invariants 2 and 3, of what was recorded since the last time."""
+    async def _returned(self, over: float, *, excused: bool) -> None:
+        """Invariant 6 at the end of all loans: nothing borrowed is left."""
+        world = self._world
+        self._loans.add(self._commands(), {})
+        while left := self._loans.left(await world.evcc.ask("state")):
+            if excused:
+                for topic in left:
+                    await world.set_otherwise(topic)
+            elif time.monotonic() > over + LONGEST + patient(broken.RETURNED):
+                raise Broken(6, f"still borrowed: {left}")
+            await asyncio.sleep(_PROBE)
+
+    async def _set_anew(self, over: float) -> None:
+        """Set what may be borrowed and has no value of this run, such as after a restart of evcc."""
+        world, document = self._world, await self._world.evcc.ask("state")
+        fresh = [topic for topic in BORROWED if not value_in(document, topic)]
+        for topic in fresh:
+            await world.set_otherwise(topic)
+        if fresh:
+            await self._equal(over + patient(broken.EQUAL))
+        self._known.append(time.monotonic())
+
+    async def _judge(self, began: float, *, lies: bool, forgets: bool) -> None:
+        """Invariants 2, 3 and 6, of what was recorded since the last time."""
         world = self._world
         v5 = world.variant.version == "5"
-        commands = [command for commander in world.commanders for command in commander.commands]
+        commands = self._commands()
         while True:
             answered = verdict.answers(world.recorder.records, commands, v5=v5)
             judged = verdict.one_answer(commands, answered, reached=self._reached, now=time.monotonic(), v5=v5)
@@ -295,6 +324,7 @@ class Run:
         if not lies:
             self.report.judged["values"] += verdict.values(world.recorder.records, world.truth, began - broken.EQUAL)
             self.report.judged += verdict.calls(world.evcc_link.calls, commands, answered, late=self._late)
+        self._judge_loans(answered, excused=lies or forgets)
         self.report.judged["commands"] += judged.commands
         self.report.commands += sum(command.acknowledged is not None for command in commands)
         self.report.answers += verdict.statuses(answered)
@@ -303,6 +333,18 @@ class Run:
         world.evcc_link.calls.clear()
         for commander in world.commanders:
             commander.commands.clear()
+
+    def _judge_loans(self, answered: Mapping[int, Sequence[verdict.Answer]], *, excused: bool) -> None:
+        self._loans.add(self._commands(), answered)
+        for topic in BORROWED:
+            self._loans.record(topic, self._world.truth.history(topic))
+        if excused:
+            self._loans.forget()
+        lent, returned = self._loans.judge(self._known)
+        self.report.judged += Counter(lent=lent, returned=returned)
+
+    def _commands(self) -> list[Command]:
+        return [command for commander in self._world.commanders for command in commander.commands]
 
     def _reached(self, begin: float, end: float) -> bool:
         for since, thaw in self._frozen:  # only then does it read what has waited, or find that its connection is lost
@@ -364,6 +406,13 @@ def _first(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
+
+
+def _forgets(burst: Burst) -> bool:
+    """Whether what is borrowed may be lost or misjudged, or ended by values that evcc did not have."""
+    found = [planned.fault for planned in burst]
+    ends, away = any(fault.ends for fault in found), any("broker" in fault.place for fault in found)
+    return (ends and away) or any(fault.misleads for fault in found)
 
 
 def _left_set(recorder: Recorder) -> list[str]:

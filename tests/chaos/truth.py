@@ -1,7 +1,7 @@
 """What evcc's values really were, and when: read from the simulator's diary."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bridge.mqtt.desired import Desired
@@ -43,6 +43,10 @@ class Truth:
                 found |= {before, payload}
             before = payload
         return found or {before}
+
+    def history(self, topic: str) -> Sequence[tuple[float, bytes]]:
+        """The payloads of a topic that are not forgotten, each with the time from which on it was there."""
+        return self._history.get(topic, ())
 
     def forget(self, before: float) -> None:
         """Forget history that is asked for no more."""

@@ -20,7 +20,7 @@ from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.proxy import Proxy
 from tests.broker.recorder import Recorder
 from tests.chaos import broken
-from tests.chaos.commander import Commander
+from tests.chaos.commander import BORROWED, FIRST, Commander
 from tests.chaos.disk import Disk
 from tests.chaos.faults import Fault, faults
 from tests.chaos.links import BrokerLink, EvccLink
@@ -136,7 +136,7 @@ class World:
     async def _live_a_moment(self) -> None:
         random = self.random
         watts = random.randrange(-9000, 9000)
-        match random.randrange(8):
+        match random.randrange(9):
             case 0 | 1:
                 await self.evcc.act("set", path=f"loadpoints.{random.randrange(2)}.chargePower", value=watts)
             case 2:
@@ -149,8 +149,15 @@ class World:
                 await self.evcc.act("set", path="loadpoints.1.vehicleOdometer", value=random.choice((None, watts)))
             case 6:
                 await self.evcc.act("connect", loadpoint=1, vehicle=random.choice(("", "bike")))
+            case 7:
+                await self.set_otherwise(random.choice(BORROWED))
             case _:
                 await self.evcc.act("finish_session", loadpoint=1)
+
+    async def set_otherwise(self, topic: str) -> None:
+        """Let somebody else set a setting that may be borrowed."""
+        _, loadpoint, key = topic.split("/")
+        await self.evcc.act("set", path=f"loadpoints.{int(loadpoint) - 1}.{key}", value=next(self._numbers) + FIRST)
 
     async def command(self) -> None:
         """Let the clients send commands, until cancelled."""

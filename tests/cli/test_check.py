@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.cli import check
-from bridge.settings import Settings
+from bridge.settings import Configuration, Settings
 from evcc_simulator import Evcc
 from tests.broker.client import plant, retained
 from tests.broker.mosquitto import Config, Mosquitto
@@ -35,7 +35,9 @@ async def checked(
     for name, section in sections.items():
         options.setdefault(name, {}).update(section)
     out = io.StringIO()
-    code = await asyncio.to_thread(check.run, Settings.model_validate(options), quick=quick, out=out)
+    found = Settings.model_validate(options)
+    one = Configuration(found, {found.mqtt.root: found}, {}, several=False)
+    code = await asyncio.to_thread(check.run, one, quick=quick, out=out)
     assert "geheim" not in out.getvalue()
     return code, out.getvalue().splitlines()
 
@@ -84,6 +86,15 @@ async def test_a_pinned_release(evcc: Evcc, broker: Mosquitto, contract: str, te
     assert code == 0
     assert {line.split()[0] for line in found} == {"ok"}
     assert text in " ".join(found)
+
+
+@pytest.mark.parametrize(("zone", "level"), [("Etc/UTC", "ok"), ("Asia/Tokyo", "warn")])
+async def test_the_zone_of_times_that_name_none(evcc: Evcc, broker: Mosquitto, zone: str, level: str) -> None:
+    code, lines = await checked(evcc.url, broker.url, commands={"timezone": zone})
+    found = one(lines, "times without a zone")
+    assert (code, found.split()[0]) == (0, level)
+    assert f"are read in {zone}" in found
+    assert ("but evcc is in UTC +00:00: set commands.timezone" in found) is (level == "warn")
 
 
 async def test_nobody_is_there() -> None:
@@ -225,3 +236,32 @@ async def test_clocks(evcc: Evcc, ahead: float | None, line: str, monkeypatch: p
     monkeypatch.setattr(check, "seconds_ahead", lambda *_: ahead)
     _, lines = await checked(evcc.url, NOBODY)
     assert one(lines, "clock").startswith(line)
+
+
+class TestSeveralSites:
+    @pytest.fixture
+    def sites(self, evcc: Evcc, broker: Mosquitto) -> Configuration:
+        both = {
+            name: settings(evcc, broker, mqtt={"root": f"estate/{name}"}, evcc={"push": "off"}) for name in ("a", "b")
+        }
+        return Configuration(Settings(), both, {"c": "mqtt.qos: takes 0, 1"}, several=True)
+
+    async def printed(self, sites: Configuration, site: str | None = None, *, quick: bool) -> tuple[int, list[str]]:
+        out = io.StringIO()
+        code = await asyncio.to_thread(check.run, sites, site, quick=quick, out=out)
+        return code, out.getvalue().splitlines()
+
+    async def test_each_is_checked_and_a_wrong_one_fails(self, sites: Configuration) -> None:
+        code, lines = await self.printed(sites, quick=False)
+        assert code == 1
+        assert lines[0] == "fail  c: mqtt.qos: takes 0, 1"
+        assert [line[6] for line in lines[1:]] == sorted(line[6] for line in lines[1:])
+        assert one(lines, "b: writing and reading below estate/b works")
+
+    async def test_one_by_its_name(self, sites: Configuration) -> None:
+        async with running(sites.sites["b"]):
+            code, (line,) = await self.printed(sites, "b", quick=True)
+            assert (code, line[:15]) == (0, "ok    b: online")
+            code, lines = await self.printed(sites, quick=True)
+        assert (code, len(lines)) == (1, 3)
+        assert one(lines, "a: estate/a/status is not there").startswith("fail")

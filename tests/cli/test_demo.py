@@ -1,10 +1,12 @@
 """`evcc-bridge demo`, as a user starts it."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -70,14 +72,61 @@ async def running(*argv: str) -> AsyncIterator[Demo]:
             await process.communicate()
 
 
+def children(pid: int) -> set[int]:
+    """The processes that a process has started."""
+    return {int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()}
+
+
+def is_there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
 @pytest.mark.broker
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_shows_every_topic_and_ends_by_a_signal(number: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_shows_the_house_then_changes_and_ends_by_a_signal(number: signal.Signals) -> None:
     async with running() as demo:
-        await demo.until(lambda line: line.startswith("  mosquitto_pub "))
-        assert "evcc/loadpoints/1/mode = pv" in demo.lines
-        assert "evcc/status = online" in demo.lines
+        await demo.until(lambda line: line.startswith("Ctrl-C ends the demo"))
+        picture = "\n".join(demo.lines)
+        for part in (
+            "            solar ",
+            "loadpoint 1  Carport + Süd",
+            " of 85 %",
+            "set loadpoints/1/mode now --mqtt-url mqtt",
+        ):
+            assert part in picture
+        assert " = " not in picture
+        await demo.until(lambda line: " = " in line)
         assert await demo.end(number) == 0
+
+
+@pytest.mark.broker
+async def test_shows_every_topic_where_that_is_wanted() -> None:
+    async with running("--verbose") as demo:
+        await demo.until(lambda line: line.startswith("Ctrl-C ends the demo"))
+        assert any(line.endswith(" loadpoints/1/mode = pv") for line in demo.lines)
+
+
+@pytest.mark.broker
+async def test_takes_its_children_along_when_its_terminal_goes() -> None:
+    terminal, slave = os.openpty()
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bridge", "demo",
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name not in CONFIGURATION},
+        stdin=slave, stdout=slave, stderr=slave,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(slave)
+    shown = b""
+    while b"Ctrl-C ends" not in shown:
+        shown += await asyncio.to_thread(os.read, terminal, 4096)
+    started = children(process.pid)
+    assert len(started) == 2
+    os.close(terminal)
+    async with asyncio.timeout(15):
+        await process.wait()
+    assert not any(map(is_there, started))
 
 
 @pytest.mark.broker
@@ -85,7 +134,7 @@ async def test_uses_the_broker_that_is_configured(broker: Mosquitto, recorder: R
     async with running("--mqtt-url", broker.url, "--root", "home", "--era", "0.131.4") as demo:
         await recorder.value("home/status", "online", wait=30)
         await publish(broker, "home/loadpoints/1/mode/set", "now")
-        await demo.until(lambda line: line == "home/loadpoints/1/mode = now")
+        await demo.until(lambda line: " loadpoints/1/mode = now  (was pv for " in line)
         assert await demo.end(signal.SIGTERM) == 0
     await recorder.value("home/status", "offline")
 

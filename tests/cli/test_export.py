@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bridge.cli.arguments import EXPORTS
+from bridge.cli.arguments import EXPORTS, parse
 from bridge.cli.export import run
 from bridge.errors import BridgeError
+from bridge.export.options import Options
 from bridge.settings import Evcc as EvccOptions
 from bridge.settings import Mqtt, Settings
 from evcc_simulator import Evcc
@@ -30,6 +31,46 @@ async def test_every_target_is_printed_without_a_login(
     text = capsys.readouterr().out
     assert "home/loadpoints/1/" in text
     assert "geheim" not in text
+
+
+async def test_what_is_printed_for_node_red_can_be_imported(
+    settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert await asyncio.to_thread(run, settings, "nodered", None) == 0
+    printed = capsys.readouterr()
+    assert {"tab", "mqtt-broker"} <= {node["type"] for node in json.loads(printed.out)}
+    assert "dashboard.json" in printed.err
+
+
+@pytest.mark.parametrize("target", ["openhab", "nodered"])
+@pytest.mark.parametrize(
+    ("url", "broker", "warns"),
+    [
+        ("mqtt://localhost", "", True),
+        ("mqtt://127.0.0.1:1884", "", True),
+        ("unix:///run/mosquitto.sock", "", True),
+        ("mqtt://localhost", "mqtts://broker.local", False),
+        ("mqtt://broker.local", "", False),
+    ],
+)
+async def test_the_broker_is_one_that_the_other_program_reaches(
+    settings: Settings, target: str, url: str, broker: str, *, warns: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local = Settings.model_validate({**settings.model_dump(), "mqtt": {"url": url, "root": "home"}})
+    assert await asyncio.to_thread(run, local, target, None, Options(broker=broker)) == 0
+    printed = capsys.readouterr()
+    assert ("--broker" in printed.err) is warns
+    assert warns or "broker.local" in printed.out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--broker", "http://broker"], ["--broker", "mqtt://me:geheim@broker"], ["--parent", "1st"],
+                  ["--location", "a b"], ["--semantics", "3"]]
+)  # fmt: skip
+def test_wrong_wishes_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(["export", "openhab", *arguments])
+    assert "geheim" not in capsys.readouterr().err
 
 
 async def test_files_are_written_and_named(

@@ -155,3 +155,23 @@ def test_a_command_imports_the_simulated_evcc_only_for_the_demo() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"jq", "starlette", "uvicorn", "evcc_simulator"} & set(modules)
+
+
+class TestSites:
+    two = '[{"name": "north"}, {"name": "south", "evcc": {"url": "http://127.0.0.1:1"}}]'
+
+    @pytest.mark.parametrize("command", [["topics"], ["export", "openhab"]])
+    def test_one_has_to_be_named(self, command: list[str]) -> None:
+        done = bridge(*command, SITES=self.two)
+        assert (done.returncode, done.stderr) == (2, "there are several sites; --site takes: north, south\n")
+
+    async def test_the_one_that_is_named(self) -> None:
+        async with Evcc(still=True) as evcc:
+            done = await asyncio.to_thread(
+                bridge, "topics", "--site", "north", "--set", f"evcc.url={evcc.url}", SITES=self.two
+            )
+        assert done.stdout.startswith("evcc/north/loadpoints = 3\n")
+
+    def test_the_demo_has_one_of_its_own(self) -> None:
+        done = bridge("demo", SITES=self.two)
+        assert (done.returncode, "the demo has one site" in done.stderr) == (2, True)

@@ -32,7 +32,8 @@ class House:
         await self.evcc.start()
         options = {"evcc.url": self.evcc.url, "mqtt.url": self.broker.url, "evcc.grace": "1", "log.format": "text"}
         arguments = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
-        self.bridge = Process([sys.executable, "-m", "bridge", "run", *arguments], self._log)
+        # a container's zone, whatever the machine's is
+        self.bridge = Process([sys.executable, "-m", "bridge", "run", *arguments], self._log, {"TZ": "UTC"})
         await self.start()
         return self
 

@@ -2,8 +2,10 @@
 
 import json
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -43,11 +45,34 @@ def test_every_configuration_is_valid_and_every_template_works(
         text=True,
         check=True,
     )
-    found: dict[str, dict[str, str]] = json.loads(checked.stdout)
+    found: dict[str, dict[str, Any]] = json.loads(checked.stdout)
     assert found.keys() == configs.keys()
     assert {topic: one["error"] for topic, one in found.items() if "error" in one} == {}
     # an erased topic is an unknown value, an empty list, or a setting that is not set
     assert {one["erased"] for one in found.values() if "erased" in one} <= {"None", "", "0", "(none)", "(automatic)"}
+    _check_times(found)
+
+
+def _check_times(found: dict[str, dict[str, Any]]) -> None:
+    """Times that somebody types have the zone of Home Assistant, which is New York's here."""
+    [typed, *_] = [one["sent"] for topic, one in found.items() if topic.startswith("homeassistant/text/")]
+    times = {value: json.loads(payload)["time"] for value, payload in typed.items()}
+    assert times["2030-01-15 07:00"] == "2030-01-15T07:00:00-05:00"
+    assert times["2030-07-15T07:00:00"] == "2030-07-15T07:00:00-04:00"
+    assert times["2030-01-15T07:00:00Z"] == "2030-01-15T02:00:00-05:00"
+    assert (times["25:00"], times["tomorrow"]) == ("25:00", "tomorrow")
+    [amount] = [one["sent"]["5"] for topic, one in found.items() if topic.endswith("loadpoint_1_planenergy/config")]
+    for clock, text in (("07:05", times["07:05"]), ("07:00", json.loads(amount)["or"]["time"])):
+        moment = datetime.fromisoformat(text)
+        assert moment.astimezone(ZoneInfo("America/New_York")).strftime("%H:%M") == clock
+        assert timedelta(-0.1) < moment - datetime.now(UTC) < timedelta(days=1.1)
+
+
+def next_time(hour: int, minute: int) -> str:
+    """The next such time in Home Assistant's zone, which is not the bridge's, as evcc gets it."""
+    now = datetime.now(ZoneInfo("Europe/Berlin"))
+    time = now.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    return f"{(time if time > now else time + timedelta(days=1)).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 async def test_entities_have_states_and_services_reach_evcc(house: House, home_assistant: HomeAssistant) -> None:
@@ -56,7 +81,9 @@ async def test_entities_have_states_and_services_reach_evcc(house: House, home_a
     states = await home_assistant.states()
     assert states["sensor.carport_sud_charge_power"]["attributes"]["device_class"] == "power"
     assert states["sensor.haus_sud_grid_import"]["attributes"]["state_class"] == "total_increasing"
-    assert states["sensor.carport_sud_plan_end"]["attributes"]["device_class"] == "timestamp"
+    assert states["sensor.carport_sud_plan_start"]["attributes"]["device_class"] == "timestamp"
+    assert states["sensor.carport_sud_time_remaining"]["attributes"]["unit_of_measurement"] == "min"
+    assert states["sensor.garage_vehicle_charge"]["state"] == "unknown"  # no vehicle is no empty battery
     assert states["select.carport_sud_vehicle"]["state"] == "Blauer e-Golf"
     assert not home_assistant.complaints()
 
@@ -71,6 +98,11 @@ async def test_entities_have_states_and_services_reach_evcc(house: House, home_a
     await home_assistant.call("button.press", "button.carport_sud_clear_smart_cost_limit")
     await house.called("/api/loadpoints/1/smartcostlimit", "DELETE")
     await home_assistant.until("number.carport_sud_smart_cost_limit", lambda state: state == "unknown")
+    await publish(house.broker, "evcc/loadpoints/1/limitSoc/set", "200")
+    refused = "sensor.haus_sud_last_refused_command"
+    await home_assistant.until(refused, lambda state: state and "100" in state)
+    attributes = (await home_assistant.states())[refused]["attributes"]
+    assert (attributes["topic"], attributes["payload"]) == ("loadpoints/1/limitSoc", "200")
     assert not home_assistant.complaints()
 
 
@@ -80,21 +112,21 @@ async def test_a_value_that_was_no_option_is_shown_after_its_configuration(
     await home_assistant.until("select.garage_mode", lambda state: state is not None)
     house.evcc.set("loadpoints.1.mode", "turbo")
     await home_assistant.until("select.garage_mode", lambda state: state == "turbo")
-    house.evcc.set("loadpoints.1.maxCurrent", 63)
-    await home_assistant.until("number.garage_maximum_current", lambda state: state == "63")
+    house.evcc.set("loadpoints.1.maxCurrent", 163)
+    await home_assistant.until("number.garage_maximum_current", lambda state: state == "163")
 
 
 async def test_each_half_of_a_plan_keeps_the_other(house: House, home_assistant: HomeAssistant) -> None:
     time, charge, moment = "text.vanmoof_set_plan_time", "number.vanmoof_plan_charge", "sensor.vanmoof_plan_time"
     await home_assistant.until(charge, lambda state: state == "unknown")
     await home_assistant.call("text.set_value", time, value="06:30")
-    await house.called("/api/vehicles/bike/plan/soc/100/.+:30:00Z")
+    await house.called(f"/api/vehicles/bike/plan/soc/100/{next_time(6, 30)}")
     await home_assistant.until(moment, lambda state: state and ":30:00" in state)
     await home_assistant.call("number.set_value", charge, value=90)
     await house.called("/api/vehicles/bike/plan/soc/90/.+:30:00Z")
     await home_assistant.until(charge, lambda state: state == "90")
-    await home_assistant.call("text.set_value", time, value="06:45")
-    await house.called("/api/vehicles/bike/plan/soc/90/.+:45:00Z")
+    await home_assistant.call("text.set_value", time, value="2030-07-01 06:45")
+    await house.called("/api/vehicles/bike/plan/soc/90/2030-07-01T04:45:00Z")
     await home_assistant.call("button.press", "button.vanmoof_clear_plan")
     await house.called("/api/vehicles/bike/plan/soc", "DELETE")
     await home_assistant.until(moment, lambda state: state == "unknown")

@@ -9,10 +9,10 @@ import orjson
 import pytest
 
 from bridge.commands.dispatcher import Dispatcher
-from bridge.commands.queue import no_such
 from bridge.evcc.client import EvccClient
 from bridge.mqtt.message import Inbound
 from bridge.settable.lookup import find
+from bridge.settable.setting import no_such
 from bridge.settable.table import SETTINGS
 from bridge.settings import Commands
 from bridge.settings import Evcc as EvccSettings

@@ -27,6 +27,7 @@ STEPS = some.one_of(
     some.tuples(some.just("restart"), some.integers(1, 200)),
     some.tuples(some.just("clock"), some.integers(-(10**8), 10**8)),
     some.tuples(some.just("starting"), some.integers(1, 200)),
+    some.tuples(some.just("lag"), some.sampled_from([0, 0.5, 1.5])),
 )
 
 
@@ -35,16 +36,23 @@ def house_with(priority: int) -> State:
 
 
 class Evcc(FakeEvcc):
-    """Holds a priority, which its state shows at once."""
+    """Holds a priority, which its state shows at once, or after `lag` seconds."""
 
     def __init__(self) -> None:
         super().__init__()
         self.value = 0
+        self.lag = 0.0
         self.world: World | None = None
 
     def change(self, value: int) -> None:
         self.value = value
-        if self.world is not None:
+        if self.lag:
+            asyncio.get_running_loop().call_later(self.lag, self._show, value)
+        else:
+            self._show(value)
+
+    def _show(self, value: int) -> None:
+        if self.world is not None and self.world.reader.complete:
             self.world.reader.state = house_with(value)
 
     async def call(self, method: str, path: str, **options: Any) -> Reply:  # noqa: ARG002 - evcc's
@@ -77,16 +85,21 @@ class Run:
         self.borrowed, self.ends = value, monotonic() + seconds
         answer = await self.world.answered(TOPIC, orjson.dumps({"value": value, "for": seconds}))
         assert answer["status"] == "ok"
-        await asyncio.sleep(3)  # the state is looked at once a second, and queues remember for 2 s what evcc was set to
 
     async def set(self, value: int) -> None:
         await self.world.answered(TOPIC, str(value))
         self.base, self.ends = value, float("-inf")
 
     async def somebody(self, value: int) -> None:
+        """What the state does not show before the next loan is not known: it is seen, and nothing older after it."""
+        await asyncio.sleep(self.evcc.lag)
         self.evcc.change(value)
         self.base, self.ends = value, float("-inf")
-        await asyncio.sleep(2)
+        await asyncio.sleep(self.evcc.lag)
+
+    async def lag(self, seconds: float) -> None:
+        await asyncio.sleep(self.evcc.lag)
+        self.evcc.lag = seconds
 
     async def wait(self, seconds: int) -> None:
         await asyncio.sleep(seconds)

@@ -48,7 +48,11 @@ VALUES: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
         ("a b", "a-b"),
     ),
     "loadpoints/1/mode": ("POST /api/loadpoints/1/mode/*", MODES, ("p v", "..", "%2e%2e", "pv1")),
-    "loadpoints/1/alwaysCharge": ("POST /api/loadpoints/1/alwayscharge/*", {"on": "on", "Once": "once"}, ("a b", "1")),
+    "loadpoints/1/alwaysCharge": (
+        "POST /api/loadpoints/1/alwayscharge/*",
+        {"on": "on", "Once": "once"},
+        ("a b", "1", "maybe", "-"),
+    ),
     "loadpoints/1/solarShare": (
         "POST /api/loadpoints/1/solarshare/*",
         {"0.5": "0.5", "1.0": "1", "0": "0", ".25": "0.25"},
@@ -91,7 +95,11 @@ VALUES: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {
     "vehicles/my.car_2/minSoc": ("POST /api/vehicles/my.car_2/minsoc/*", PERCENT, NO_PERCENT),
     "vehicles/zoe:old/limitSoc": ("POST /api/vehicles/zoe:old/limitsoc/*", PERCENT, NO_PERCENT),
     "vehicles/bike/mode": ("POST /api/vehicles/bike/mode/*", MODES, ("p v", "..")),
-    "vehicles/bike/alwaysCharge": ("POST /api/vehicles/bike/alwayscharge/*", {"off": "off", "ON": "on"}, ("a b", "1")),
+    "vehicles/bike/alwaysCharge": (
+        "POST /api/vehicles/bike/alwayscharge/*",
+        {"off": "off", "ON": "on"},
+        ("a b", "1", "once", "maybe"),
+    ),
     "vehicles/my.car_2/planSoc": (
         "POST /api/vehicles/my.car_2/plan/soc/*",
         {f'{{"value":80,"time":"{time}"}}': f"80/{SOON}" for time in PLAN_TIMES}

@@ -1,7 +1,7 @@
 """When Home Assistant gets new configurations, and which values are published again after them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -38,19 +38,23 @@ class FakeMirror:
         self.shape = 0
         self.complete = asyncio.Event()
         self.discovery = self.tree = self.desired = self
-        self.held = dict(held)
+        self.brokers = dict(held)
         self.log: list[Any] = []
+
+    @property
+    def held(self) -> list[str]:
+        return list(self.brokers)
 
     def show(self, topics: Mapping[str, bytes]) -> None:
         self.shape += topics.keys() != self.topics.keys()
         self.topics = dict(topics)
 
-    def set(self, topics: Mapping[str, bytes]) -> None:
-        self.held = dict(topics)
-        self.log.append(self.held)
+    def set(self, topics: Mapping[str, bytes], kept: Collection[str] = ()) -> None:
+        self.brokers = {topic: self.brokers[topic] for topic in kept} | dict(topics)
+        self.log.append(dict(topics))
 
     def holds(self, topic: str, payload: bytes) -> bool:
-        return self.held.get(topic) == payload
+        return self.brokers.get(topic) == payload
 
     async def settled(self) -> None:
         self.log.append("settled")
@@ -114,11 +118,12 @@ def test_it_announces_once_while_only_values_change() -> None:
         (("loadpoints", 0), "title", "Stellplatz"),
         (("vehicles", "bike"), "title", "Lastenrad"),
         (("loadpoints", 2), "chargerFeatureHeating", False),
-        (("loadpoints", 0), "maxCurrent", 63),
+        (("loadpoints", 0), "maxCurrent", 163),
         (("loadpoints", 0), "mode", "turbo"),
         (("pv", 0), "title", "Ostdach"),
         (("circuits", "main"), "title", "Keller"),
         ((), "currency", "CHF"),
+        (("loadpoints", 0), "chargerPhases1p3p", False),
         ((), "optimizerChargingStrategies", ["none", "new"]),
         ((), "newReading", 12),
     ],
@@ -143,13 +148,13 @@ def test_steps_of_a_slider_beyond_its_range_are_announced_together() -> None:
     async def main() -> None:
         house = House()
         async with house.running():
-            for current in range(33, 63):
+            for current in range(126, 156):
                 house.document["loadpoints"][0]["maxCurrent"] = current
                 house.change()
                 await asyncio.sleep(1)
             await asyncio.sleep(60)
             assert len(house.announced) <= 5
-            assert orjson.loads(house.announced[-1][CURRENT])["max"] == 62
+            assert orjson.loads(house.announced[-1][CURRENT])["max"] == 155
 
     in_virtual_time(main())
 
@@ -158,9 +163,10 @@ def test_topics_that_are_not_of_the_state_are_announced() -> None:
     async def main() -> None:
         house = House()
         async with house.running():
-            house.mirror.show(house.mirror.topics | {"jq/time": b"12"})
+            house.mirror.show(house.mirror.topics | {"jq/time": b"12", "vehicles/bike/soc": b"50"})
             await asyncio.sleep(60)
             assert "homeassistant/sensor/evcc/site_jq_time/config" in house.announced[-1]
+            assert "homeassistant/sensor/evcc/vehicle_bike_soc/config" in house.announced[-1]
 
     in_virtual_time(main())
 
@@ -188,9 +194,46 @@ def test_no_value_is_published_again_when_the_broker_holds_all_configurations() 
         first = House()
         async with first.running():
             pass
-        second = House(held=first.mirror.held)
+        second = House(held=first.mirror.brokers)
         async with second.running():
-            assert second.mirror.log == [first.mirror.held]
+            assert second.mirror.log == [first.mirror.brokers]
+
+    in_virtual_time(main())
+
+
+def test_a_reading_that_a_device_lacks_after_a_restart_is_kept_for_a_week() -> None:
+    """Home Assistant would forget its entity; it is unknown as long as its topic has no value."""
+    currents = "homeassistant/sensor/evcc/loadpoint_1_chargecurrents_l1/config"
+
+    async def main() -> None:
+        first = House()
+        async with first.running():
+            assert currents in first.mirror.brokers
+        second = House(held=first.mirror.brokers)
+        del second.document["loadpoints"][0]["chargeCurrents"]
+        async with second.running():
+            assert currents not in second.announced[-1]
+            assert currents in second.mirror.brokers
+            await asyncio.sleep(8 * 86400)
+            second.document["loadpoints"][0]["title"] = "Stellplatz"
+            second.change()
+            await asyncio.sleep(60)
+            assert currents not in second.mirror.brokers
+
+    in_virtual_time(main())
+
+
+def test_what_belongs_to_a_removed_device_or_is_announced_in_another_form_is_not_kept() -> None:
+    async def main() -> None:
+        first = House()
+        async with first.running():
+            pass
+        mode = "homeassistant/sensor/evcc/loadpoint_1_mode/config"
+        second = House(held={**first.mirror.brokers, mode: b"{}"})
+        del second.document["vehicles"]["bike"]
+        async with second.running():
+            assert second.mirror.brokers == second.announced[-1]
+            assert not [topic for topic in second.mirror.brokers if "bike" in topic]
 
     in_virtual_time(main())
 

@@ -1,6 +1,7 @@
 """Entities of recorded houses, and of documents that no house has."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -95,17 +96,94 @@ def test_titles_and_units_are_of_this_house() -> None:
 
 def test_a_heating_device_has_temperatures() -> None:
     heating, vehicle = (by_id(house("0.313.2"))[f"loadpoint_{number}", "limitSoc"] for number in (3, 1))
-    assert (heating.title, heating.quantity) == ("Temperature limit", TEMPERATURE)
+    assert (heating.title, heating.quantity) == ("Temperature limit", replace(TEMPERATURE, zero=False))
     assert (vehicle.title, vehicle.quantity.unit) == ("Limit", "%")
 
 
 def test_a_value_in_force_is_within_its_range() -> None:
     changed = document("0.313.2")
-    changed["loadpoints"][0]["maxCurrent"] = 63
+    changed["loadpoints"][0]["maxCurrent"] = 163
     control = by_id(state_of(changed))["loadpoint_1", "maxCurrent"].control
     assert control
     assert isinstance(control.widget, Range)
-    assert control.widget.high == 63
+    assert control.widget.high == 163
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high", "step"),
+    [
+        ({"currency": "EUR"}, -1, 2, 0.001),
+        ({"currency": "SEK"}, -10, 20, 0.001),
+        ({"currency": "JPY"}, -100, 200, 0.01),
+        ({"currency": "XXX"}, -1000, 2000, 0.1),
+        ({"smartCostType": "co2"}, 0, 1000, 1),
+    ],
+)
+def test_what_is_offered_for_a_price_goes_by_its_unit(
+    values: dict[str, Any], low: float, high: float, step: float
+) -> None:
+    control = by_id(state_of(document("0.313.2") | {"currency": "EUR"} | values))[
+        "loadpoint_2", "smartCostLimit"
+    ].control
+    assert control
+    assert control.widget == Range(low, high, step, checked=False)
+
+
+def test_usual_limits_are_generous() -> None:
+    found = by_id(house("0.313.2"))
+    for key, needed in (("maxCurrent", 80), ("limitEnergy", 200), ("enableThreshold", 22_000), ("priority", 10)):
+        control = found["loadpoint_1", key].control
+        assert control
+        assert isinstance(control.widget, Range)
+        assert control.widget.high >= needed
+
+
+@pytest.mark.parametrize(
+    ("switches", "single", "current", "offered"),
+    [
+        (True, False, 0, ["0", "1", "3"]),
+        (False, False, 3, ["1", "3"]),
+        (False, True, 1, ["1"]),
+        (False, False, 0, ["1", "3", "0"]),
+    ],
+)
+def test_only_phases_that_the_charger_can_do_are_offered(
+    switches: bool, single: bool, current: int, offered: list[str]
+) -> None:
+    changed = document("0.313.2")
+    changed["loadpoints"][0] |= {
+        "chargerPhases1p3p": switches, "chargerSinglePhase": single, "phasesConfigured": current
+    }  # fmt: skip
+    control = by_id(state_of(changed))["loadpoint_1", "phasesConfigured"].control
+    assert control
+    assert isinstance(control.widget, Options)
+    assert list(control.widget.labels) == offered
+
+
+@pytest.mark.parametrize("name", HOUSES)
+def test_titles_are_unique_on_a_device(name: str) -> None:
+    titles = Counter((entity.device.id, entity.title.lower()) for entity in entities(house(name)))
+    assert titles.most_common(1)[0][1] == 1
+    assert not [title for _, title in titles if title.endswith("(2)")]
+
+
+def test_components_of_the_same_name_are_numbered() -> None:
+    changed = document("0.313.2")
+    for inverter in changed["pv"]:
+        inverter["title"] = "Dach"
+    found = by_id(state_of(changed))
+    assert found["site", "pv/1/power"].title == "Solar power Dach"
+    assert found["site", "pv/2/power"].title == "Solar power Dach (2)"
+
+
+def test_a_heating_device_has_no_vehicle_and_a_charger_no_minimum_temperature() -> None:
+    found = by_id(house("0.313.2")).keys()
+    assert ("loadpoint_3", "minSoc") in found
+    assert ("loadpoint_1", "minSoc") not in found
+    vehicles = {"vehicle", "vehicleRange", "vehicleOdometer", "connected", "batteryBoost", "phasesConfigured"}
+    assert {("loadpoint_1", key) for key in vehicles} <= found
+    assert not {("loadpoint_3", key) for key in vehicles} & found
+    assert {("loadpoint_3", key) for key in ("mode", "chargePower", "vehicleSoc", "limitSoc", "priority")} <= found
 
 
 def test_words_are_evccs() -> None:
@@ -159,8 +237,11 @@ def test_what_is_excluded_makes_no_reading() -> None:
 
 
 def test_topics_that_are_not_of_the_state_are_the_callers() -> None:
-    found = by_id(house("0.313.2"), extra_topics={"jq/surplus": b"12", "tariffs/grid": b"[]", "bridge/info": b"{}"})
+    topics = {"jq/surplus": b"12", "tariffs/grid": b"[]", "bridge/info": b"{}", "history/today/pv": b"1"}
+    found = by_id(house("0.313.2"), extra_topics=topics | {"vehicles/bike/soc": b"50"})
     assert ("site", "jq/surplus") in found
+    assert found["site", "history/today/pv"].title == "Energy today, pv"
+    assert found["vehicle_bike", "soc"].title == "Charge"
     assert ("site", "bridge/evcc") not in found
     assert not [key for _, key in found if key.startswith(("tariffs", "bridge"))]
 

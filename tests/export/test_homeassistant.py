@@ -5,18 +5,20 @@ from typing import Any, cast
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 
 from bridge.entities.entities import entities
 from bridge.export.homeassistant import HomeAssistant
 from bridge.mqtt.ownership import DiscoveryOwnership
 from bridge.settable.permission import FREE, Permission
+from bridge.settings import Evcc, Settings
 from bridge.state.state import State
 from tests.entities.houses import HOUSES, document, house, state_of
 from tests.state.documents import DOCUMENTS
 
 
-def configs(state: str | State, permission: Permission = FREE, **options: str) -> dict[str, dict[str, Any]]:
+def configs(state: str | State, permission: Permission = FREE, **options: Any) -> dict[str, dict[str, Any]]:
     found = entities(house(state) if isinstance(state, str) else state, permission=permission)
     return {topic: orjson.loads(one) for topic, one in HomeAssistant(**options).configs(found).items()}
 
@@ -69,12 +71,60 @@ def test_a_meter_is_fit_for_the_energy_dashboard() -> None:
     assert one["state_topic"] == "evcc/site/gridEnergy"
 
 
-def test_details_stand_aside_and_rare_ones_are_off() -> None:
+def test_what_is_not_for_every_day_is_off() -> None:
     found = configs("0.313.2")
-    detail = found["homeassistant/number/evcc/loadpoint_1_maxcurrent/config"]
+    detail = found["homeassistant/number/evcc/loadpoint_1_mincurrent/config"]
     rare = found["homeassistant/binary_sensor/evcc/loadpoint_1_chargerfeatureheating/config"]
-    assert detail["entity_category"] == "config"
+    assert (detail["entity_category"], detail["enabled_by_default"]) == ("config", False)
     assert (rare["entity_category"], rare["enabled_by_default"]) == ("diagnostic", False)
+
+
+@pytest.mark.parametrize("name", HOUSES)
+def test_few_entities_are_enabled(name: str) -> None:
+    enabled = Counter(
+        one["device"]["identifiers"][0] for one in configs(name).values() if one.get("enabled_by_default", True)
+    )
+    assert enabled["evcc_site"] <= 30
+    for device, number in enabled.items():
+        assert number <= (10 if "vehicle" in device else 30 if device == "evcc_site" else 25), device
+
+
+def test_energies_and_durations_have_the_units_that_people_read() -> None:
+    found = configs("0.313.2")
+    energy, duration = (
+        found[f"homeassistant/sensor/evcc/loadpoint_1_{key}/config"]
+        for key in ("chargedenergy", "chargeremainingduration")
+    )
+    assert (energy["unit_of_measurement"], energy["suggested_display_precision"]) == ("kWh", 2)
+    assert "/ 1000" in energy["value_template"]
+    assert (duration["unit_of_measurement"], duration["device_class"]) == ("min", "duration")
+    assert "/ 60" in duration["value_template"]
+
+
+def test_what_begins_again_is_no_total_without_a_reset() -> None:
+    found = configs("0.313.2")
+    classes = {topic.split("/")[3]: one.get("state_class") for topic, one in found.items()}
+    assert classes["site_sessions_month_energy"] == classes["site_sessions_year_energy"] == "total_increasing"
+    assert classes["site_sessions_total_energy"] == "total"
+    assert classes["loadpoint_1_vehicleodometer"] is None  # of one vehicle after another
+
+
+def test_the_last_refused_command_has_a_sensor() -> None:
+    one = configs("0.313.2")["homeassistant/sensor/evcc/site_bridge_journal/config"]
+    assert one["state_topic"] == "evcc/bridge/journal"
+    assert one["entity_category"] == "diagnostic"
+    assert "enabled_by_default" not in one
+
+
+@pytest.mark.parametrize(
+    ("url", "page"),
+    [("http://evcc.local:7070", "http://evcc.local:7070"), ("http://localhost:7070", None), ("http://127.0.0.1", None)],
+)
+def test_the_device_page_leads_to_evcc_where_others_reach_it(url: str, page: str | None) -> None:
+    settings = Settings(evcc=Evcc.model_validate({"url": url}))
+    configs = HomeAssistant.of(settings).configs(entities(house("0.313.2")))
+    devices = [orjson.loads(one)["device"] for one in configs.values()]
+    assert {device.get("configuration_url") for device in devices} == {page}
 
 
 def test_what_is_set_with_names_is_sent_with_values() -> None:
@@ -86,7 +136,9 @@ def test_what_is_set_with_names_is_sent_with_values() -> None:
 
 def test_half_a_plan_is_sent_alone() -> None:
     one = configs("0.313.2")["homeassistant/number/evcc/vehicle_bike_plan_soc/config"]
-    assert one["command_template"] == '{"soc":{{ value }},"or":{"time":"07:00"}}'
+    amount, instead = one["command_template"].split(',"or":')
+    assert amount == '{"soc":{{ value }}'
+    assert instead.startswith("""{"time":"{% set at = today_at('07:00') %}""")
 
 
 def test_what_may_not_be_set_is_announced_without_commands() -> None:
@@ -125,7 +177,7 @@ def test_the_prefix_is_home_assistants() -> None:
 
 
 @given(DOCUMENTS)
-@settings(max_examples=40)
+@hypothesis_settings(max_examples=40)
 def test_any_document_gives_configurations_that_are_json(changed: dict[str, Any]) -> None:
     for topic, config in configs(state_of(changed)).items():
         assert not set("+#\0") & set(topic)

@@ -1,6 +1,5 @@
 """openHAB's files: read by its grammar, consistent in themselves, and every payload of its binding taken."""
 
-import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -8,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 
 from bridge.entities.entities import entities
+from bridge.export.options import Options
 from bridge.settable.lookup import find
 from bridge.settable.read import read
 from bridge.settable.value import Context
 from bridge.state.state import State
 from tests.entities.houses import HOUSES, house, state_of, tree
-from tests.export import golden, openhab_grammar
+from tests.export import golden, openhab_binding, openhab_grammar
 from tests.export.exported import exported
 from tests.export.openhab_grammar import Channel, Item, Thing, Widget
 from tests.state.documents import DOCUMENTS
@@ -24,7 +24,7 @@ NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
 class Export:
     """The three files of a house, read."""
 
-    def __init__(self, state: State, **options: str) -> None:
+    def __init__(self, state: State, **options: Any) -> None:
         self.files = exported("openhab", state, **options)
         self.broker, self.things = openhab_grammar.things(self._text(".things"))
         self.items = openhab_grammar.items(self._text(".items"))
@@ -41,64 +41,64 @@ class Export:
         return next(text for name, text in self.files.items() if name.endswith(suffix))
 
 
-def sent(channel: Channel) -> list[str]:
-    """What openHAB's binding publishes for commands on a channel: bare numbers, dates without or with a zone."""
-    properties = channel.properties
-    match channel.type:
-        case "switch":
-            return [properties["on"], properties["off"]]
-        case "string":
-            # `unknown` is what evcc may say, and nothing to choose
-            return [word for word in properties["allowedStates"].split(",") if word != "unknown"]
-        case "datetime":
-            pattern = properties["formatBeforePublish"]
-            return [pattern.replace("%1$tFT%1$tT%1$tz", "2026-11-27T07:00:00+0100")]
-        case _:
-            low, high = properties.get("min", 0), min(properties.get("max", 10), 10)
-            third = f"{high / 2 + 0.5:.2f}" if properties["step"] < 1 else f"{high:.2f}"
-            pattern = properties.get("formatBeforePublish", "%s")
-            return [pattern.replace("%s", number) for number in (f"{low:g}", f"{high:g}", third)]
+def options(item: Item | None) -> list[str]:
+    """The commands that an item offers."""
+    described = item.metadata.get("stateDescription", ("", {}))[1].get("options", "") if item else ""
+    return [option.partition("=")[0] for option in described.split(",") if option]
 
 
 @pytest.mark.parametrize("name", HOUSES)
 def test_whatever_the_binding_sends_is_taken(name: str) -> None:
     state = house(name)
     context = Context(NOW, UTC, state)
-    commands = [channel for _, channel in Export(state).channels() if "commandTopic" in channel.properties]
-    assert len(commands) > 50
-    for channel in commands:
+    found = Export(state)
+    settable = [(thing, channel) for thing, channel in found.channels() if "commandTopic" in channel.properties]
+    assert len(settable) > 50
+    for thing, channel in settable:
         setting = find(channel.properties["commandTopic"].removeprefix("evcc/"), state).setting
-        for payload in sent(channel):
-            read(setting, payload.encode(), context)
+        for command in openhab_binding.commands(channel, options(found.item_of(thing.id, channel.id))):
+            read(setting, openhab_binding.published(channel, command).encode(), context)
 
 
 @pytest.mark.parametrize("name", HOUSES)
-def test_state_topics_exist_and_payloads_fit(name: str) -> None:
-    """What a channel would warn about must never come: words that it does not know, numbers out of range."""
-    state = house(name)
-    topics = tree(state)
-    for _, channel in Export(state).channels():
+def test_state_topics_exist_and_payloads_are_shown(name: str) -> None:
+    topics = tree(house(name))
+    for _, channel in Export(house(name)).channels():
         topic = channel.properties.get("stateTopic", "").removeprefix("evcc/")
         payload = topics.get(topic, b"").decode()
-        if not payload:
-            continue
-        match channel.type:
-            case "number":
-                assert channel.properties.get("min", -math.inf) <= float(payload)
-                assert channel.properties.get("max", math.inf) >= float(payload)
-            case "switch":
-                assert payload in {channel.properties["on"], channel.properties["off"]}
-            case "datetime":
-                assert len(payload) == 10
-                assert int(payload)
-            case "string" if "allowedStates" in channel.properties:
-                assert payload in channel.properties["allowedStates"].split(",")
+        assert not payload or openhab_binding.accepts(channel, payload), topic
+
+
+def test_values_of_a_later_evcc_and_beyond_usual_limits_are_shown() -> None:
+    channels = Export(house("0.313.2")).things["loadpoint_1"].channels
+    assert openhab_binding.accepts(channels["mode"], "turbo")
+    assert openhab_binding.accepts(channels["priority"], "12")
+    assert openhab_binding.accepts(channels["limitSoc"], "101")
+    assert openhab_binding.accepts(channels["phasesConfigured"], "2")
+    assert openhab_binding.accepts(channels["maxCurrent"], "80")
+
+
+@pytest.mark.parametrize("name", HOUSES)
+def test_every_item_shows_its_state_or_what_was_sent(name: str) -> None:
+    found = Export(house(name))
+    for thing, channel in found.channels():
+        item = found.item_of(thing.id, channel.id)
+        assert item is None or openhab_binding.shows_commands(channel, item), item.name
+
+
+def test_durations_are_converted_to_minutes_and_labelled_with_their_unit() -> None:
+    found = Export(house("0.313.2"))
+    remaining, delay = (found.item_of("loadpoint_1", key) for key in ("chargeRemainingDuration", "enableDelay"))
+    assert remaining
+    assert delay
+    assert (remaining.metadata["unit"][0], delay.metadata["unit"][0]) == ("min", "s")
+    assert remaining.label.endswith("[%.0f %unit%]")
 
 
 @pytest.mark.parametrize("name", HOUSES)
 def test_every_entity_is_a_channel_and_every_link_leads_to_one(name: str) -> None:
     found = Export(house(name))
-    assert len(found.channels()) == len(entities(house(name)))
+    assert len(found.channels()) == len(entities(house(name))) - 1  # but for the journal
     channels = {f"mqtt:topic:evcc:{thing.id}:{channel.id}": channel for thing, channel in found.channels()}
     kinds = {"number": "Number", "switch": "Switch", "string": "String", "datetime": "DateTime"}
     for item in found.items.values():
@@ -120,6 +120,45 @@ def test_the_sitemap_shows_items_that_there_are(name: str) -> None:
     assert set(names) <= found.items.keys()
     assert len(names) == len(set(names))
     assert (found.name, found.label) == ("evcc", house(name).site.get("siteTitle"))
+
+
+def test_parts_of_the_house_have_groups_of_their_own() -> None:
+    items = Export(house("0.313.2")).items
+    assert items["Evcc_Site__Battery"].groups == ["Evcc_Site"]
+    assert items["Evcc_Site_Battery_Soc"].groups == items["Evcc_Site_BufferSoc"].groups == ["Evcc_Site__Battery"]
+    assert items["Evcc_Site_Pv_1_Power"].groups == ["Evcc_Site__Solar"]
+    assert items["Evcc_Site_Grid_Power"].groups == ["Evcc_Site__Grid"]
+    assert items["Evcc_Site_HomePower"].groups == ["Evcc_Site"]
+    assert items["Evcc_Loadpoint_1_Mode"].groups == ["Evcc_Loadpoint_1"]
+
+
+def test_devices_are_put_where_they_are_wanted() -> None:
+    options = Options(parent="Energy", location="Garage")
+    text = exported("openhab", house("0.313.2"), options=options)["items/evcc.items"]
+    groups = [line for line in text.splitlines() if line.startswith("Group ") and "__" not in line]
+    assert len(groups) == 7
+    assert all(" (Energy, Garage) [" in line for line in groups)
+
+
+def test_the_semantic_model_is_openhab_5s_where_it_is_wanted() -> None:
+    old = Export(house("0.313.2")).items
+    new = Export(house("0.313.2"), options=Options(semantics=5)).items
+    assert [old[name].tags for name in ("Evcc_Loadpoint_1", "Evcc_Loadpoint_3")] == [["Equipment"]] * 2
+    assert [new[name].tags for name in ("Evcc_Loadpoint_1", "Evcc_Loadpoint_3")] == [["EVSE"], ["HeatPump"]]
+    assert old["Evcc_Site_Battery_Soc"].tags == ["Measurement", "Level"]
+    assert new["Evcc_Site_Battery_Soc"].tags == ["Measurement", "StateOfCharge"]
+    assert new["Evcc_Site_TariffGrid"].tags == ["Measurement", "Price"]
+    assert new["Evcc_Loadpoint_1_Mode"].tags == ["Control", "Mode"]
+    assert new["Evcc_Site__Grid"].tags == ["ElectricMeter"]
+
+
+def test_prices_and_powers_are_entered() -> None:
+    found = {widget.properties.get("item"): widget for frame in Export(house("0.313.2")).widgets
+             for one in frame.children for widget in (one, *one.children)}  # fmt: skip
+    for key in ("SmartCostLimit", "EnableThreshold"):
+        widget = found[f"Evcc_Loadpoint_1_{key}"]
+        assert (widget.kind, widget.properties["inputHint"]) == ("Input", "number")
+    assert found["Evcc_Loadpoint_1_LimitSoc"].kind == "Slider"
 
 
 def test_every_thing_says_when_it_is_offline() -> None:

@@ -47,11 +47,14 @@ Answer = Reply | Exception | Callable[[Mapping[str, str]], Reply]
 
 
 class FakeEvcc:
-    """Answers GET by a table of paths; what is not in it is 404, but for the state. `asked` are the requests so far."""
+    """Answers by a table of paths, with the method before them unless it is GET; what is not in it is 404, but for the
+    state. `asked` are the requests so far, `sent` the bodies of those that change something.
+    """
 
     def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
         self.answers: dict[str, Answer] = {"/api/state": reply(None), **(answers or {})}
         self.asked: list[str] = []
+        self.sent: list[Any] = []
         self.down = False
 
     async def call(
@@ -64,7 +67,10 @@ class FakeEvcc:
         timeout: float | None = None,  # noqa: ARG002  it answers at once
     ) -> Reply:
         await asyncio.sleep(0)
-        assert (method, json) == ("GET", None)
+        if method != "GET":
+            path = f"{method} {path}"
+            self.sent.append(json)
+        assert method == "PUT" or json is None
         self.asked.append(f"{path}?{urlencode(params)}" if params else path)
         if self.down:
             raise Unreachable("evcc cannot be reached")

@@ -1,6 +1,7 @@
 """`bridge/changes`: what a new release of evcc changed, in one run and between two."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -74,6 +75,9 @@ async def test_a_new_version_is_compared_with_the_one_before() -> None:
         assert (line["event"], line["before"], line["after"]) == (
             "evcc has changed its version", "0.313.2", "0.314.0-dev",
         )  # fmt: skip
+        assert line["settings_new"] == "site/gridExportLimit/set"
+        assert re.search(r"(, [^ ]+){7} and [0-9]+ more$", line["new"])
+        assert "settings_gone" not in line
 
 
 @virtual

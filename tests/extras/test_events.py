@@ -413,3 +413,18 @@ def test_sessions_that_end_as_the_bridge_stops_are_published_with_the_loadpoints
         assert [event["energy"] for event in ends] == [5.01, 5.01]
 
     in_virtual_time(main())
+
+
+def test_events_that_wait_for_other_values_as_the_bridge_stops_are_published() -> None:
+    async def main() -> None:
+        charged = Charged()
+        charged.events.update(charged.first())
+        task = asyncio.create_task(charged.events.run())
+        charged.events.update(charged.loadpoint(1, {"connected": False}))
+        await asyncio.sleep(0.5)
+        assert charged.mirror.all() == []
+        task.cancel()
+        await asyncio.wait([task])
+        assert names(charged.mirror.all()) == ["disconnected", "session_end"]
+
+    in_virtual_time(main())

@@ -42,7 +42,7 @@ def test_everything_is_read_once_and_an_idle_hour_takes_few_requests(era: str) -
             assert house.mirror.unread == set()
             assert {topic.split("/")[0] for topic in house.mirror.topics} >= {"tariffs", "sessions", "loadpoints"}
             first = len(house.evcc.asked)
-            assert first <= 14
+            assert first <= 15
             await asyncio.sleep(3600)
             assert len(house.evcc.asked) - first < 20
             await asyncio.sleep(23 * 3600)
@@ -71,7 +71,13 @@ def test_nothing_is_read_before_evcc_is_complete() -> None:
         async with house.running(complete=False):
             await asyncio.sleep(100)
             assert house.evcc.asked == []
-            assert house.mirror.unread == {"tariffs/#", "sessions/#", "loadpoints/+/planDetails", "site/telemetry"}
+            assert house.mirror.unread == {
+                "tariffs/#",
+                "sessions/#",
+                "loadpoints/+/planDetails",
+                "history/#",
+                "site/telemetry",
+            }
             house.change(complete=True)
             await asyncio.sleep(1)
             assert len(house.evcc.asked) > 5
@@ -81,7 +87,7 @@ def test_nothing_is_read_before_evcc_is_complete() -> None:
 
 def test_what_is_switched_off_is_not_read_and_its_old_topics_are_not_kept() -> None:
     async def main() -> None:
-        house = Recorded(extras={"tariffs": False, "sessions": False, "plans": False})
+        house = Recorded(extras={"tariffs": False, "sessions": False, "plans": False, "history": False})
         assert house.mirror.unread == {"site/telemetry"}
         async with house.running():
             assert house.evcc.asked == ["/api/health"]

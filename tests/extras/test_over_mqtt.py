@@ -28,11 +28,9 @@ async def broker(start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> Mosq
 
 
 @asynccontextmanager
-async def bridge(
-    broker: Mosquitto, era: str = "0.313.2", *, still: bool = False, **sections: Any
-) -> AsyncIterator[Evcc]:
-    """A simulated evcc, and a bridge that has read everything."""
-    async with Evcc(era, interval=0.2, still=still) as evcc, running(settings(evcc, broker, **sections)):
+async def bridge(broker: Mosquitto, era: str = "0.313.2", **sections: Any) -> AsyncIterator[Evcc]:
+    """A simulated evcc whose meters stand still, so that no event depends on its sun, and a bridge that has read it."""
+    async with Evcc(era, interval=0.2, still=True) as evcc, running(settings(evcc, broker, **sections)):
         await evcc.requests.find("GET", "/api/sessions", timeout=10)
         yield evcc
 
@@ -204,7 +202,7 @@ async def test_commands_bring_no_other_reads_than_their_own(broker: Mosquitto, r
 
 
 async def test_a_restart_of_evcc_is_no_event_at_any_loadpoint(broker: Mosquitto, recorder: Recorder) -> None:
-    async with bridge(broker, still=True) as evcc:
+    async with bridge(broker) as evcc:
         await recorder.until(lambda: "evcc/sessions" in recorder.tree())
         await recorder.fresh()
         await evcc.restart(scale=1)

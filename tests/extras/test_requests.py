@@ -32,7 +32,7 @@ class Bridge(House):
     def __init__(self, answers: dict[str, Any] | None = None, **settings: Any) -> None:
         evcc = FakeEvcc({f"/api/{path}": answer for path, answer in (answers or {}).items()})
         super().__init__(evcc, {"loadpoints": [{}, {}]}, **settings)
-        self.periodic = Telemetry(self.access)
+        self.periodic: Any = Telemetry(self.access)
         self.requests = Requests(self.access, [self.periodic])
 
     @asynccontextmanager
@@ -77,6 +77,13 @@ def state_of(expression: str) -> str:
             OLD_PREVIEW,
             {"power": 1},
         ),
+        (  # Wednesday: Friday comes first
+            "plan_preview",
+            {"loadpoint": 1, "soc": 80, "weekdays": [1, 5], "time": "7:30", "tz": "Europe/Lisbon"},
+            {"loadpoints/1/plan/static/preview/soc/80/2026-11-27T07:30:00Z": reply({"power": 1})},
+            "/api/loadpoints/1/plan/static/preview/soc/80/2026-11-27T07:30:00Z",
+            {"power": 1},
+        ),
         ("sessions", {}, {"sessions": reply([])}, "/api/sessions", []),
         (
             "sessions",
@@ -100,6 +107,7 @@ def state_of(expression: str) -> str:
             HISTORY,
             [{"group": "pv"}],
         ),
+        ("history", {"aggregate": "1h"}, {"history/energy": reply([])}, "/api/history/energy?aggregate=hour", []),
         ("history", {"format": "csv"}, {"history/energy": Reply(200, "text/csv", b"a,b")}, None, "a,b"),
         ("history", {}, {"history/energy": reply(None)}, "/api/history/energy", None),
         ("gridsessions", {"format": "json"}, {"gridsessions": reply([])}, "/api/gridsessions", []),
@@ -192,6 +200,14 @@ async def test_with_requests_switched_off_no_path_is_read_either() -> None:
         ("plan_preview", {"loadpoint": 1, "soc": 1, "time": "soon"}, {}, "refused", "time takes a time"),
         ("plan_preview", {"loadpoint": 1, "soc": 1, "time": 5}, {}, "refused", "which is past"),
         ("plan_preview", {"loadpoint": 1, "soc": 1, "time": "07:00"}, {}, "refused", "this evcc has no"),
+        (
+            "plan_preview",
+            {"loadpoint": 1, "soc": 1, "weekdays": [1], "time": "25:00"},
+            {},
+            "refused",
+            "time of the day",
+        ),
+        ("history", {"from": 1795669200, "to": 1795669200}, {}, "refused", "from is to be before to"),
         ("history", {}, {}, "refused", "this evcc has no /api/history/energy"),
         ("gridsessions", {}, {}, "refused", "this evcc has no /api/gridsessions"),
         ("sessions", {"month": 3}, {}, "refused", "a month needs its year"),

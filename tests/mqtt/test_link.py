@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from bridge.errors import BrokerError
 from bridge.mqtt import connection as module
 from bridge.mqtt.adapter import ConnectionFailed, ConnectOptions
 from bridge.mqtt.client import Link
-from bridge.mqtt.connection import Connection, client_id
+from bridge.mqtt.connection import Connection
 from bridge.mqtt.message import Acknowledged, Inbound, Message, Skipped
 from bridge.settings import Mqtt
+from bridge.util.client_id import client_id
 from bridge.util.diagnostics import Diagnostics
 from tests.broker.authority import Authority
 from tests.broker.client import publish, retained
@@ -672,6 +674,42 @@ async def test_pauses_grow_while_another_client_takes_our_place_and_are_short_ag
         coming.connection.check_held()
         assert client_id("evcc") not in coming.diagnostics.text
         assert coming.connection._short == 0
+
+
+async def test_a_connection_closed_in_place_of_an_answer_keeps_pauses_long_and_is_no_sign_of_the_version_at_once(
+    broker: Mosquitto, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming = _Coming(monkeypatch, f"mqtt://{HOST}:{proxy.port}")
+    async with asyncio.timeout(2 * _LIMIT), aclosing(coming.connection.links()) as links:
+        for last in (False, False, True):
+            link = await anext(links)
+            assert link.v5
+            coming.connection.confirm()
+            proxy.faults = Faults(no_mqtt5=last, no_answer=True)
+            proxy.cut()
+            await _ended(link)
+        link = await anext(links)
+        assert not link.v5
+        assert coming.longest == [None, None, 30.0, 30.0]
+        assert client_id("evcc") in coming.diagnostics.text
+
+
+def _cancel(task: asyncio.Future[Any], _: asyncio.Future[None]) -> None:
+    task.cancel()
+
+
+async def test_a_subscription_that_is_given_up_leaves_no_error_behind(broker: Mosquitto, proxy: Proxy) -> None:
+    errors: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    async with _open(f"mqtt://{HOST}:{proxy.port}") as link:
+        subscribing = asyncio.ensure_future(link.subscribe(["evcc/#"]))
+        await asyncio.sleep(0)
+        link._disconnected.add_done_callback(partial(_cancel, subscribing))
+        proxy.cut()
+        await asyncio.wait((subscribing,))
+        del subscribing
+    gc.collect()
+    assert errors == []
 
 
 def test_the_client_id_is_stable_for_host_and_root_and_short_enough_for_3_1_1(monkeypatch: pytest.MonkeyPatch) -> None:

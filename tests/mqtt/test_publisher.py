@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from bridge.mqtt import publisher as module
+from bridge.mqtt.adapter import SESSION_TAKEN_OVER
 from bridge.mqtt.publisher import Publisher
 from tests.mqtt.fakes import Clock, FakeLink, everything, nothing
 
@@ -281,6 +282,16 @@ def test_the_largest_payload_is_learnt_where_the_broker_disconnects(*, v5: bool)
     assert world.link.take() == {}
     assert world.publisher.outcome.too_large == {f"large{number}" for number in range(10)}
     assert world.is_settled
+
+
+def test_nothing_is_learnt_of_sizes_where_another_client_took_the_client_id() -> None:
+    world = _World()
+    world.desired.update(large=b"x" * 1000, small=b"x")
+    for _ in range(5):
+        world.link = FakeLink()
+        world.attach()
+        assert not world.publisher.detach(SESSION_TAKEN_OVER)
+    assert world.publisher.outcome.too_large == set()
 
 
 def test_one_refusal_shows_the_largest_payload() -> None:

@@ -21,6 +21,12 @@ from tests.site.running import expected, state_topics
 
 ROOT = Path(__file__).parents[2]
 CONFIG = "/etc/evcc-bridge.toml"
+SHELL_FILES = (
+    "/usr/share/man/man1/evcc-bridge.1.gz",
+    "/usr/share/bash-completion/completions/evcc-bridge",
+    "/usr/share/zsh/vendor-completions/_evcc-bridge",
+    "/usr/share/fish/vendor_completions.d/evcc-bridge.fish",
+)
 NEW_DEFAULT = "\n[topics]\n#aliases = true\n"
 # as unattended upgrades do it: nobody is there to be asked
 UPGRADE = ("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confdef", "--force-confold", "--install")
@@ -110,6 +116,9 @@ def test_it_installs_enables_and_runs(installed: Machine) -> None:
     assert installed.run("systemctl", "is-enabled", "evcc-bridge").strip() == "enabled"
     assert installed.run("dpkg", "--verify", "evcc-bridge") == ""
     assert "ok installed" in installed.run("dpkg", "--status", "evcc-bridge")
+    listed = installed.run("dpkg", "--listfiles", "evcc-bridge").split()
+    assert {*SHELL_FILES} <= {*listed}
+    assert all("completion" in installed.path(file).read_text() for file in SHELL_FILES[1:])
 
 
 def test_it_makes_no_account(machine: Machine, package: Path) -> None:

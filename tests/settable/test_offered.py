@@ -261,7 +261,7 @@ def test_what_may_not_be_set_is_not_offered() -> None:
                 "takes": "number in EUR/kWh",
                 "step": 0.001,
                 "unit": "EUR/kWh",
-                "offer": (-0.5, 1),
+                "offer": (-1, 2),
                 "clear": "-",
                 "schema": {"type": ["number", "null"]},
             },
@@ -281,7 +281,7 @@ def test_what_may_not_be_set_is_not_offered() -> None:
         ),
         (
             "loadpoints/3/phasesConfigured",
-            {"kind": "choice", "takes": "0, 1, 3", "options": [0, 1, 3], "schema": {"enum": [0, 1, 3]}},
+            {"kind": "choice", "takes": "0, 1, 3", "options": [1, 3], "schema": {"enum": [0, 1, 3]}},
         ),
         ("loadpoints/1/batteryBoost", {"kind": "switch", "takes": "on or off", "schema": {"type": "boolean"}}),
         (

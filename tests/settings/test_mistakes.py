@@ -14,6 +14,8 @@ from bridge.settings import Settings, load, sources
 from bridge.settings.mistakes import lines
 from bridge.settings.model import options
 
+PERIOD = "takes off, or a time from 5m to 24h, such as 15m"
+
 
 @pytest.fixture(autouse=True, scope="module")
 def _nothing_of_this_machine() -> Iterator[None]:
@@ -48,6 +50,8 @@ def mistakes(overrides: dict[str, str]) -> list[str]:
             "Mars",
             'commands.timezone (COMMANDS_TIMEZONE): got "Mars", takes a name such as Europe/Berlin (no such time zone)',
         ),
+        ("extras.vehicles", "1m", f'extras.vehicles (EXTRAS_VEHICLES): got "1m", {PERIOD} (too often or too seldom)'),
+        ("extras.vehicles", "often", f'extras.vehicles (EXTRAS_VEHICLES): got "often", {PERIOD}'),
         (
             "topics.exclude",
             "a",
@@ -104,6 +108,27 @@ def test_a_section_that_is_no_table() -> None:
     with pytest.raises(ValidationError) as caught:
         Settings.model_validate({"evcc": "secret"})
     assert lines(caught.value) == ["evcc: takes a table of options"]
+
+
+@pytest.mark.parametrize("key", ["evcc_a\nX: 1", "evcc_a\r", "evcc a", "evcc_ä", "evcc_\x00", "x" * 5000])
+def test_a_key_that_no_header_holds_is_refused_and_not_shown(key: str) -> None:
+    (line,) = mistakes({"evcc.api_key": key})
+    taken = "takes a key made in evcc (it has a character that no key has)"
+    assert line == f"evcc.api_key (EVCC_API_KEY): got something else, {taken}"
+
+
+def test_vehicles_are_asked_with_a_key_only() -> None:
+    assert mistakes({"extras.vehicles": "15m"}) == [
+        "configuration: extras.vehicles (EXTRAS_VEHICLES) needs evcc.api_key (EVCC_API_KEY)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("15m", 900), ("1h30m", 5400), ("24h", 86_400), ("900", 900), ("300s", 300), ("off", 0), ("0", 0), (" OFF ", 0)],
+)
+def test_periods(text: str, seconds: float) -> None:
+    assert load({"extras.vehicles": text, "evcc.api_key": "evcc_x"}, {}, hints=[]).extras.vehicles == seconds
 
 
 def test_options_that_do_not_go_together(tmp_path: Path) -> None:

@@ -71,7 +71,10 @@ def test_login(section: dict[str, str], login: tuple[str, str] | None) -> None:
 
 @given(password=passwords)
 def test_a_password_is_seen_nowhere(password: str) -> None:
-    settings = Settings(mqtt=Mqtt(password=SecretStr(password)), evcc=Evcc(user="me", password=SecretStr(password)))
+    evcc = Evcc(user="me", password=SecretStr(password), api_key=SecretStr("S3CR3T-key"))
+    settings = Settings(mqtt=Mqtt(password=SecretStr(password)), evcc=evcc)
+    assert "S3CR3T-key" not in f"{settings!r} {settings} {settings.public()} {settings.model_dump_json()}"
+    assert "S3CR3T-key" in settings.secrets()
     assert password not in repr(settings)
     assert password not in str(settings)
     assert password not in str(settings.public())

@@ -22,7 +22,7 @@ from tests.patience import PATIENCE
 from tests.state.whole import whole
 
 ABOUT = ("evcc/bridge/", "homeassistant/")
-BESIDE = ("evcc/tariffs/", "evcc/sessions", "evcc/jq/", "evcc/site/telemetry")
+BESIDE = ("evcc/tariffs/", "evcc/sessions", "evcc/history/", "evcc/jq/", "evcc/site/telemetry")
 
 
 def settings(evcc: Evcc | str, broker: Mosquitto | str, /, **sections: Mapping[str, Any]) -> Settings:

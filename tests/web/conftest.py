@@ -5,11 +5,12 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from tests.clients import programs
 
 if TYPE_CHECKING:
-    from playwright.async_api import Page
+    from playwright.async_api import Browser, Page
 
 
 @pytest.fixture(scope="session")
@@ -31,23 +32,30 @@ def axe() -> str:
         pytest.skip(str(reason))
 
 
-@pytest.fixture
-async def open_page(chromium: str) -> AsyncIterator[Callable[..., Awaitable["Page"]]]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(chromium: str) -> AsyncIterator["Browser"]:
+    """A browser for all tests of a module, which run in one event loop for it: it takes two seconds to start."""
+    from playwright.async_api import async_playwright  # noqa: PLC0415 - may not be there
+
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield started
+        await started.close()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def open_page(browser: "Browser") -> AsyncIterator[Callable[..., Awaitable["Page"]]]:
     """Open an address in a window of its own (options as of Playwright's `new_context`).
 
     What the browser complains about fails the test: scripts that fail, files that are missing, and whatever the
     content security policy forbids.
     """
-    from playwright.async_api import async_playwright  # noqa: PLC0415 - may not be there
-
     complaints: list[str] = []
     async with AsyncExitStack() as stack:
-        playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        stack.push_async_callback(browser.close)
 
         async def start(url: str, **options: Any) -> "Page":
             context = await browser.new_context(**{"viewport": {"width": 1280, "height": 860}, **options})
+            stack.push_async_callback(context.close)
             page = await context.new_page()
             page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
             page.on("pageerror", lambda error: complaints.append(str(error)))

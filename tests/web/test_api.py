@@ -75,7 +75,7 @@ async def test_health() -> None:
     async with House().client() as http:
         health = (await http.get("/api/health")).json()["evcc"]
     assert health["broker"] is False
-    assert health["since"].keys() == {"evcc", "push", "broker"}
+    assert health["since"].keys() == {"evcc", "push", "broker", "problem"}
     assert health["addresses"] == {"evcc": "localhost:7070", "broker": "box:1883"}
     assert health["counters"]["polls"] == 0
 

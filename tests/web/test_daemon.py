@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import resource
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from tests.site.running import Bridge
 
 WAIT = 20.0
 JOURNAL = "evcc/bridge/journal"
+MOST_MEMORY = 10 + 5  # MB of the page, and what two restarts of the site leave behind
 
 
 def test_nothing_of_it_is_imported_while_it_is_off() -> None:
@@ -28,6 +30,13 @@ def test_nothing_of_it_is_imported_while_it_is_off() -> None:
     names = ("starlette", "uvicorn", "prometheus_client", "bridge.web", "bridge.web.server")
     found = subprocess.run([sys.executable, "-c", script, *names], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+def resident(bridge: Bridge) -> float:
+    """The resident memory of its process in MB."""
+    assert bridge.process is not None
+    pages = int(Path(f"/proc/{bridge.process.pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e6
 
 
 async def ready(http: httpx.AsyncClient) -> None:
@@ -59,21 +68,28 @@ class TestDaemon:
             levels = [json.loads(line)["level"] for line in bridge.text().splitlines()]
             assert set(levels) == {"info"}
 
-    async def test_a_changed_configuration(self, broker: Mosquitto, tmp_path: Path) -> None:
+    async def test_it_is_switched_on_moved_and_costs_little_memory(
+        self, broker: Mosquitto, recorder: Recorder, tmp_path: Path
+    ) -> None:
         port, other = free_port(), free_port()
         config = tmp_path / "bridge.toml"
-        config.write_text(f'[web]\nlisten = "127.0.0.1:{port}"\n')
+        config.write_text("")
         async with (
             Evcc(interval=1, still=True) as evcc,
             Bridge(evcc, broker, tmp_path / "log", CONFIG=str(config)) as bridge,
             httpx.AsyncClient() as http,
         ):
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as first:
-                await ready(first)
-            config.write_text(f'[web]\nlisten = "127.0.0.1:{other}"\n')
-            bridge.signal(SIGHUP)
-            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{other}") as second:
-                await ready(second)
+            await recorder.value("evcc/status", "online", WAIT)
+            off = resident(bridge)
+            for listen in (port, other):
+                config.write_text(f'[web]\nlisten = "127.0.0.1:{listen}"\n')
+                bridge.signal(SIGHUP)
+                async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{listen}") as page:
+                    await ready(page)
+                    for path in ("/", "/api/topics", "/metrics"):
+                        assert (await page.get(path)).status_code == 200
+            print(f"memory with the page: {resident(bridge) - off:.1f} MB more")  # noqa: T201
+            assert resident(bridge) - off < MOST_MEMORY
             with pytest.raises(httpx.ConnectError):
                 await http.get(f"http://127.0.0.1:{port}/healthz")
 

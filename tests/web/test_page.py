@@ -1,6 +1,8 @@
 """The page in a real Chromium: what a person sees and does."""
 
 import asyncio
+import json
+import re
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
@@ -16,7 +18,7 @@ from tests.web.serving import proxied, serving, serving_site
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-pytestmark = pytest.mark.client
+pytestmark = [pytest.mark.client, pytest.mark.asyncio(loop_scope="module")]
 
 Open = Callable[..., Awaitable["Page"]]
 VIEWS = ["overview", "topics", "commands", "log", "exports"]
@@ -94,9 +96,24 @@ class TestOverview:
             page = await open_page(url)
             await page.get_by_text("not connected").wait_for()
             house.site.diagnostics.set("broker", "the broker refuses the login")
-            await page.get_by_text("the broker refuses the login").wait_for()
+            await page.get_by_text("the broker refuses the login (since ").wait_for()
             house.site.mirror.connected = True
             await page.get_by_text("connected", exact=True).first.wait_for()
+
+    async def test_borrowed_settings(self, open_page: Open) -> None:
+        entry = {"topic": "loadpoints/1/maxCurrent", "value": 16, "before": 10, "for": 900, "until": time.time() + 900}
+        async with serving() as (house, url):
+            page = await open_page(url)
+            await page.locator(".picture svg").wait_for()
+            assert not await page.get_by_text("Borrowed settings").is_visible()
+            house.site.mirror.tree.set("x", {"bridge/leases": json.dumps([entry]).encode()})
+            link = page.get_by_role("link", name="loadpoints/1/maxCurrent")
+            await link.wait_for()
+            assert re.search(r"maxCurrent 16 until .*, then 10$", await text_of(page, ".borrowed li"))
+            await link.click()
+            await page.locator(".detail").get_by_text("Borrowed settings: 16 until").wait_for()
+            house.site.mirror.tree.set("x", {})
+            await page.locator(".detail").get_by_text("Borrowed settings").wait_for(state="detached")
 
     async def test_before_evcc_has_answered(self, open_page: Open) -> None:
         async with serving(release=None) as (_, url):
@@ -266,12 +283,12 @@ class TestEveryone:
         async with serving(write=True) as (house, url):
             house.lines.add("warning", {"event": "something", "reason": "other"})
             page = await open_page(url, color_scheme=scheme, bypass_csp=True, **size)
+            await page.evaluate(axe)
             await page.evaluate("fetch('api/set', {method: 'POST', headers: {'Content-Type': 'application/json'}, "
                                 "body: JSON.stringify({topic: 'evcc/site/nothing', value: 1})})")  # fmt: skip
             for view in (*VIEWS, "topics:evcc/loadpoints/1/mode", "topics:evcc/vehicles/ev1/planSoc"):
                 await page.goto(f"{url}/#{view}")
-                await page.wait_for_timeout(400)
-                await page.evaluate(axe)
+                await page.wait_for_timeout(150)
                 found = await page.evaluate("axe.run().then((result) => result.violations)")
                 assert [(each["id"], [node["html"][:120] for node in each["nodes"]]) for each in found] == [], view
 
@@ -293,12 +310,14 @@ class TestEveryone:
             await page.locator("header select").first.select_option("en")
             await page.get_by_text("Overview").wait_for()
 
-    @pytest.mark.parametrize("view", VIEWS)
-    async def test_on_a_phone_nothing_is_wider_than_the_screen(self, open_page: Open, view: str) -> None:
+    async def test_on_a_phone_nothing_is_wider_than_the_screen(self, open_page: Open) -> None:
         async with serving(write=True) as (_, url):
-            page = await open_page(f"{url}/#{view}", **PHONE)
-            await page.wait_for_timeout(500)
-            assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+            page = await open_page(url, **PHONE)
+            await page.locator(".picture svg").wait_for()
+            for view in VIEWS:
+                await page.goto(f"{url}/#{view}")
+                await page.wait_for_timeout(200)
+                assert await page.evaluate("document.documentElement.scrollWidth") <= 390, view
 
     async def test_dark_by_choice(self, open_page: Open) -> None:
         async with serving() as (_, url):

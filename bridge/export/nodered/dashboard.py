@@ -1,118 +1,119 @@
-"""The flows of a house as a page of FlowFuse's dashboard (`@flowfuse/node-red-dashboard`), with real widgets."""
+"""The flows of a house as pages of FlowFuse's dashboard: an overview, and all settings."""
 
-from collections.abc import Iterator, Sequence
-from itertools import groupby
-from typing import Any
+from collections.abc import Iterable, Sequence
+from itertools import groupby, pairwise
 
-from bridge.entities.entity import VALUE, Control, Device, Entity, Options, Press, Range, Toggle
+from bridge.entities.entity import VALUE, Control, Entity, Press
+from bridge.entities.language import Language
+from bridge.export.nodered.fields import payload, state
 from bridge.export.nodered.flow import Flow, Node, broker, stacked
-from bridge.export.nodered.tabs import answers, offline
+from bridge.export.nodered.overview import ANSWER, overview
+from bridge.export.nodered.tabs import offline
+from bridge.export.nodered.widgets import configuration, of_control, widget
+from bridge.settable.offered import CLEAR_WORD
 from bridge.settings.urls import Address
-from bridge.state.reading import Nature, Rank
+from bridge.state.reading import Rank
 
 _LEFT, _TOP = 34, 39
-_WIDTH = 6
+_WIDTH, _BUTTON = 6, 2  # columns of a group, and of a small button
 _INFO = "Made by `evcc-bridge export nodered`. Needs the palette `@flowfuse/node-red-dashboard`."
-_BUTTONS = 4
 _COLORS = {
-    "surface": "#0fde41",
-    "primary": "#0ba631",
+    "surface": "#ffffff",
+    "primary": "#0a7d2c",
     "bgPage": "#f3f3f7",
     "groupBg": "#ffffff",
     "groupOutline": "#e0e0e8",
 }
-_SIZES = {"pagePadding": "12px", "groupGap": "12px", "groupBorderRadius": "8px", "widgetGap": "8px"}
-# JSONata, with the moment.js that Node-RED adds to it
-_SHOWN = {
-    Nature.NUMBER: 'ROUNDED & "UNIT"',
-    Nature.FLAG: 'payload ? "yes" : "no"',
-    Nature.MOMENT: '$moment(payload * 1000).format("DD.MM. HH:mm")',
-    Nature.TEXT: "payload",
-    Nature.SERIES: "$count(payload)",
+_SIZES = {
+    "density": "default",
+    "pagePadding": "12px",
+    "groupGap": "12px",
+    "groupBorderRadius": "8px",
+    "widgetGap": "8px",
 }
+Rows = list[list[Node]]
 
 
-def dashboard(entities: Sequence[Entity], root: str, address: Address) -> list[Node]:
-    """The nodes of the dashboard and of its tab, with the configuration of the broker."""
-    flow = Flow(root, "dashboard")
+def dashboard(entities: Sequence[Entity], root: str, address: Address, language: Language) -> list[Node]:
+    """The nodes of the dashboard and of its tabs, with the configuration of the broker."""
+    flow = Flow(root, "dashboard", language=language)
     title = entities[0].device.title
-    everyday = [entity for entity in entities if entity.reading.rank is Rank.EVERYDAY]
-    groups, places = [], []
-    for number, (device, found) in enumerate(groupby(everyday, key=lambda entity: entity.device), start=1):
-        places.append(_place(flow, device, number))
-        rows = (list(_row(flow, entity, order)) for order, entity in enumerate(found, start=1))
-        groups.append((device.title, [row for row in rows if row]))
-    bridge = ("Bridge", [offline(flow), answers(flow)])
-    tab = flow.tab(f"{root}: dashboard", _INFO)
+    groups, rows = overview(flow, entities)
+    settings = Flow(root, "dashboard settings", language=language)
+    places, controls = _settings(settings, flow, entities)
+    bridge = ("Bridge", [offline(flow)])
+    answers = ("Answers", [_answers(settings, flow)])
     return [
         *broker(root, address),
-        tab,
-        *_page(flow, title),
+        *_pages(flow, title),
+        *groups,
         *places,
-        *stacked(flow, [bridge, *groups], _LEFT, _TOP),
+        flow.tab(f"{root}: dashboard", _INFO),
+        *stacked(flow, [bridge, *rows], _LEFT, _TOP),
+        settings.tab(f"{root}: dashboard, settings", _INFO),
+        *stacked(settings, [answers, *controls], _LEFT, _TOP),
     ]
 
 
-def _page(flow: Flow, title: str) -> Iterator[Node]:
-    yield {"id": flow.id("ui"), "type": "ui-base", "name": "Dashboard", "path": "/dashboard", "includeClientData": True}
-    yield {"id": flow.id("theme"), "type": "ui-theme", "name": "evcc", "colors": _COLORS, "sizes": _SIZES}
-    yield {
-        "id": flow.id("page"), "type": "ui-page", "name": title, "ui": flow.id("ui"), "path": f"/{flow.root}",
-        "icon": "ev-station", "layout": "grid", "theme": flow.id("theme"), "order": 1, "className": "",
-        "visible": True, "disabled": False,
-    }  # fmt: skip
+def _pages(flow: Flow, title: str) -> Iterable[Node]:
+    yield configuration("ui-base", flow.id("ui"), name="Dashboard")
+    yield configuration("ui-theme", flow.id("theme"), name="evcc", colors=_COLORS, sizes=_SIZES)
+    pages = (
+        ("page", title, "", "ev-station"),
+        ("settings page", f"{title}: {flow.text('settings')}", "-settings", "tune"),
+    )
+    for order, (key, name, path, icon) in enumerate(pages, start=1):
+        yield configuration(
+            "ui-page", flow.id(key), name=name, path=f"/{flow.root}{path}", icon=icon, order=order,
+            ui=flow.id("ui"), theme=flow.id("theme"),
+        )  # fmt: skip
 
 
-def _place(flow: Flow, device: Device, order: int) -> Node:
-    """The widgets' group of a device."""
-    shown = {"name": device.title, "page": flow.id("page"), "width": _WIDTH, "height": 1, "order": order}
-    return {"id": flow.id("ui", device.id), "type": "ui-group", "showTitle": True, "visible": True} | shown
+def _settings(flow: Flow, pages: Flow, entities: Sequence[Entity]) -> tuple[list[Node], list[tuple[str, Rows]]]:
+    """A group of widgets for each device that can be set, and the rows of nodes of each."""
+    places: list[Node] = []
+    groups: list[tuple[str, Rows]] = []
+    for device, found in groupby(entities, key=lambda entity: entity.device):
+        settable = [(one, one.control) for one in found if one.control and one.reading.rank is not Rank.RARE]
+        if not settable:
+            continue
+        group = flow.id("ui", device.id)
+        order = len(places) + 1
+        places.append(configuration("ui-group", group, name=device.title, page=pages.id("settings page"), order=order))
+        rows = [_row(flow, group, *one, order=number) for number, one in enumerate(settable, start=1)]
+        for row, following in pairwise(rows):
+            _stand_beside(flow, row, following)
+        groups.append((device.title, rows))
+    return places, groups
 
 
-def _row(flow: Flow, entity: Entity, order: int) -> Iterator[Node]:
-    """The node that receives, the widget, and the node that sends."""
-    control = entity.control
-    if control and control.payload != VALUE and not isinstance(control.widget, Press):
-        return  # a plan is two values in one command
+def _answers(flow: Flow, pages: Flow) -> list[Node]:
+    """A row that shows the answer of each command for a moment."""
+    popup = configuration("ui-notification", flow.id("popup"), name="Answer", ui=pages.id("ui"))
+    popup |= {"z": flow.z, "wires": [[]]}
+    decide = flow.node("function", "answered", "Answer", ["popup"], func=ANSWER, outputs=1)
+    return [flow.subscribes("answers", "Answers", flow.answers, "answered", datatype="json"), decide, popup]
+
+
+def _row(flow: Flow, group: str, entity: Entity, control: Control, *, order: int) -> list[Node]:
+    """The node that receives, the widget, what makes a payload of its value, and the node that sends."""
     key = f"{entity.device.id} {entity.key}"
-    kind, properties = _control(control) if control else _reading(entity)
-    widget = flow.node(
-        kind, key, "", [f"{key} set"] if control else [], group=flow.id("ui", entity.device.id), order=order,
-        width=0, height=0, label=entity.title, topic="topic", topicType="msg", passthru=False, **properties,
-    )  # fmt: skip
+    kind, properties = of_control(control, entity.title, entity.quantity.unit)
+    made = control.payload != VALUE and not isinstance(control.widget, Press)
+    after = f"{key} made" if made else f"{key} set"
+    tooltip = {"tooltip": entity.reading.meaning} if kind in {"ui-number-input", "ui-text-input"} else {}
+    row = [widget(flow, kind, key, group, [after], order=order, **properties, **tooltip)]
     if entity.topic:
-        yield flow.reads(f"{key} read", entity.title, entity.topic, key, datatype=_datatype(kind))
-    yield widget
-    if control:
-        yield flow.sends(f"{key} set", entity.title, control.topic)
+        row = [*state(flow, entity, key, kind), *row]
+    if made:
+        row.append(payload(flow, f"{key} made", control, f"{key} set"))
+    return [*row, flow.sends(f"{key} set", entity.title, control.topic)]
 
 
-def _datatype(kind: str) -> str:
-    """Words stay words where a widget compares them with its options."""
-    return "utf8" if kind in {"ui-dropdown", "ui-button-group", "ui-switch"} else "auto-detect"
-
-
-def _reading(entity: Entity) -> tuple[str, dict[str, Any]]:
-    """A text: `value` is for the dashboard from 1.25 on, `format` for older ones."""
-    unit = f" {entity.quantity.unit}" if entity.quantity.unit else ""
-    part = "payload * 100" if entity.quantity.share else "payload"
-    rounded = f"$round({part}, {entity.quantity.decimals})" if unit else "payload"
-    shown = _SHOWN[entity.quantity.nature].replace("ROUNDED", rounded).replace("UNIT", unit)
-    value = f'payload = "" ? "–" : ({shown})'
-    plain = "{{msg.payload}}" + ("" if entity.quantity.share else unit)
-    return "ui-text", {"value": value, "valueType": "jsonata", "format": plain, "layout": "row-spread"}
-
-
-def _control(control: Control) -> tuple[str, dict[str, Any]]:
-    match control.widget:
-        case Options(labels):
-            options = [{"value": value, "label": label, "valueType": "str"} for value, label in labels.items()]
-            return "ui-button-group" if len(labels) <= _BUTTONS else "ui-dropdown", {"options": options}
-        case Range(low, high, step, _):
-            # `outs`: a command when the thumb is let go, not one for every step
-            return "ui-slider", {"min": low, "max": high, "step": step, "outs": "end", "thumbLabel": "true"}
-        case Toggle():
-            words = {"onvalue": "true", "onvalueType": "str", "offvalue": "false", "offvalueType": "str"}
-            return "ui-switch", words | {"decouple": True, "layout": "row-spread"}
-        case _:
-            return "ui-button", {"payload": control.payload, "payloadType": "str", "enableClick": True}
+def _stand_beside(flow: Flow, row: list[Node], following: list[Node]) -> None:
+    """Let a button that clears stand beside what it clears."""
+    (one,) = (node for node in row if "group" in node)
+    (other,) = (node for node in following if "group" in node)
+    if other.get("payload") == CLEAR_WORD and one["type"] != "ui-button":
+        one["width"] = _WIDTH - _BUTTON
+        other |= {"width": _BUTTON, "label": flow.text("Clear")}

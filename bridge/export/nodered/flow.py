@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import Any
 
+from bridge.entities.language import ENGLISH, Language
 from bridge.settings.urls import PORTS, Address
 
 _COLUMN, _ROW, _BORDER = 280, 60, 40
@@ -18,6 +19,14 @@ class Flow:
 
     root: str
     name: str
+    place: str = ""
+    """Where its nodes are, if not on a tab of their own: the id of a subflow."""
+    language: Language = ENGLISH
+    """The language of labels; ids are the same in all."""
+
+    def text(self, english: str) -> str:
+        """A label in its language."""
+        return self.language.text(english)
 
     def id(self, *names: str) -> str:
         """The id of a node of this tab."""
@@ -28,14 +37,19 @@ class Flow:
         """The id of the broker's configuration, which all tabs of a root share."""
         return _hash(self.root, "broker")
 
-    def tab(self, label: str, info: str) -> Node:
+    @property
+    def z(self) -> str:
+        """The id of the tab, or of the subflow, that its nodes are on."""
+        return self.place or self.id("tab")
+
+    def tab(self, label: str, info: str, *, disabled: bool = False) -> Node:
         """The tab itself."""
-        return {"id": self.id("tab"), "type": "tab", "label": label, "disabled": False, "info": info}
+        return {"id": self.id("tab"), "type": "tab", "label": label, "disabled": disabled, "info": info}
 
     def node(self, kind: str, key: str, name: str, *outputs: Sequence[str], **more: Any) -> Node:
         """A node; each output lists the keys of the nodes that it is wired to."""
         wires = [[self.id(target) for target in output] for output in outputs]
-        return {"id": self.id(key), "type": kind, "z": self.id("tab"), "name": name, "wires": wires} | more
+        return {"id": self.id(key), "type": kind, "z": self.z, "name": name, "wires": wires} | more
 
     def reads(self, key: str, name: str, topic: str, *targets: str, datatype: str = "auto-detect") -> Node:
         """A node that subscribes to a topic below the root."""
@@ -48,8 +62,12 @@ class Flow:
         return self.node("mqtt in", key, name, targets, **whole, nl=False, rap=True, rh=0, inputs=0)
 
     def sends(self, key: str, name: str, topic: str) -> Node:
-        """A node that sends commands to a topic below the root: never retained, answered on `answers`."""
-        message = {"topic": f"{self.root}/{topic}", "qos": "1", "retain": "false", "respTopic": self.answers}
+        """A node that sends commands to a topic below the root, answered on `answers`."""
+        return self.publishes(key, name, f"{self.root}/{topic}", self.answers)
+
+    def publishes(self, key: str, name: str, topic: str, answers: str) -> Node:
+        """A node that sends commands to an absolute topic, "" for the message's; never retained."""
+        message = {"topic": topic, "qos": "1", "retain": "false", "respTopic": answers}
         nothing = {"contentType": "", "userProps": "", "correl": "", "expiry": "60"}
         return self.node("mqtt out", key, name, **message, **nothing, broker=self.broker)
 
@@ -59,10 +77,10 @@ class Flow:
         never = {"repeat": "", "crontab": "", "once": False, "onceDelay": 0.1}
         return self.node("inject", key, name, [target], **sent, **never)
 
-    def shows(self, key: str, name: str, *, sidebar: bool = False) -> Node:
-        """A node that shows the payload below itself."""
+    def shows(self, key: str, name: str) -> Node:
+        """A node that shows the payload below itself and in the sidebar."""
         below = {"tostatus": True, "statusVal": "payload", "statusType": "auto"}
-        return self.node("debug", key, name, **below, active=True, tosidebar=sidebar, console=False, complete="payload")
+        return self.node("debug", key, name, **below, active=True, tosidebar=True, console=False, complete="payload")
 
     @property
     def answers(self) -> str:
@@ -99,12 +117,12 @@ def stacked(flow: Flow, groups: Iterable[tuple[str, Sequence[Sequence[Node]]]], 
     for label, rows in groups:
         columns = max(map(len, rows), default=0)
         width, height = columns * _COLUMN + _BORDER, len(rows) * _ROW + _BORDER
-        group = flow.id("group", label)
         members = [node for row in rows for node in row]
+        group = flow.id("group", members[0]["id"] if members else label)
         yield {
             "id": group,
             "type": "group",
-            "z": flow.id("tab"),
+            "z": flow.z,
             "name": label,
             "style": {"label": True},
             "nodes": [node["id"] for node in members],

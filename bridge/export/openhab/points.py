@@ -88,8 +88,8 @@ class Point:
 
 
 def points(entities: Iterable[Entity], root: str) -> list[Point]:
-    """The entities as points, in their order."""
-    return [Point(slug(root), entity) for entity in entities]
+    """The entities as points, in their order; a list of commands is no state for openHAB."""
+    return [Point(slug(root), entity) for entity in entities if entity.quantity.nature is not Nature.JOURNAL]
 
 
 def group(house: str, device: Device) -> str:

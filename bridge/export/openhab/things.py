@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from bridge.entities.entity import VALUE, Clock, Control, Options, Press, Range
+from bridge.entities.entity import VALUE, Clock, Control, Press, Range
 from bridge.export.openhab.points import DIMENSIONS, Point, number, quoted
-from bridge.settable.offered import NO_WORDS
 from bridge.settings.urls import PORTS, Address
 
 # with the zone as +0100, which the bridge reads
@@ -62,11 +61,8 @@ def _of_type(point: Point) -> Properties:
     quantity, control = point.entity.quantity, point.entity.control
     match control.widget if control else None:
         case Range() as span:
-            # what is out of range is refused on both ways, so only true limits are stated
-            limits = {"min": number(span.low), "max": number(span.high)} if span.checked else {}
-            return _unit(quantity.unit) | limits | {"step": number(span.step)}
-        case Options() as options:
-            return {"allowedStates": quoted(",".join(dict.fromkeys([*options.labels, *filter(None, NO_WORDS)])))}
+            # no limits and no words: the binding ignores states beyond them, which evcc may well have
+            return _unit(quantity.unit) | {"step": number(span.step)}
         case Press() if control:
             return {"allowedStates": quoted(control.payload)}
     if point.channel_type == "switch":
@@ -84,7 +80,8 @@ def _format(point: Point) -> Properties:
         case Control(widget=Clock(), payload=payload):
             return {"formatBeforePublish": quoted(payload.replace(VALUE, _MOMENT))}
         case Control(widget=Range(), payload=payload) if payload != VALUE:
-            return {"formatBeforePublish": quoted(payload)}
+            # any format but a bare %s is filled with the unit too: `41 kWh`
+            return {"formatBeforePublish": quoted(payload.replace(VALUE, f'"{VALUE}"'))}
     return {}
 
 

@@ -1,6 +1,7 @@
 // The page: header, tabs, and the view that is open.
 
 import { h, replace, update } from "./dom.js";
+import { clock } from "./format.js";
 import { language, setLanguage, t } from "./i18n.js";
 import { connect, listen, store } from "./store.js";
 import { Commands } from "./commands.js";
@@ -55,7 +56,10 @@ function route() {
 
 function banner() {
   const problems = Object.entries(store.health).filter(([, site]) => site.problem)
-    .map(([site, { problem }]) => (Object.keys(store.health).length > 1 ? `${site}: ${problem}` : problem));
+    .map(([site, { problem, since }]) => {
+      const name = Object.keys(store.health).length > 1 ? `${site}: ` : "";
+      return `${name}${problem}${since.problem ? ` (${t("since", clock(since.problem))})` : ""}`;
+    });
   if (store.hello && !store.connected) problems.unshift(t("lost"));
   update(document.getElementById("banner"), problems.join(" · "));
 }

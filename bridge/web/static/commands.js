@@ -37,5 +37,5 @@ function row(entry) {
   const http = entry.http ? ` (${entry.http})` : "";
   return h("tr", {}, h("td", {}, clock(entry.time)), h("td", { class: "wide" }, h("code", {}, entry.topic)), h("td", { class: "wide" }, h("code", {}, entry.payload)),
     h("td", { class: "wide" }, h("strong", { class: tone }, t(entry.status)), ` ${entry.ms} ms`, entry.error && h("div", { class: "small" }, entry.error)),
-    h("td", { class: "wide" }, entry.call && h("code", {}, `${entry.call}${http}`)), h("td", { class: "wide" }, h("code", {}, entry.origin ?? "")));
+    h("td", { class: "wide" }, entry.call && h("code", {}, `${entry.call}${http}`)), h("td", { class: "wide" }, h("code", {}, entry.origin === "lease" ? t("lease") : entry.origin ?? "")));
 }

@@ -16,6 +16,10 @@ export function watts(value) {
   return size >= 1000 ? `${amount(value / 1000, size >= 10000 ? 1 : 2)} kW` : `${amount(value, 0)} W`;
 }
 
+export function lease({ value, until, before }) {
+  return `${value} ${t("until", clock(until))}, ${before === null ? t("thenCleared") : t("then", before)}`;
+}
+
 const moments = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "medium" });
 const times = new Intl.DateTimeFormat(locale, { timeStyle: "medium" });
 

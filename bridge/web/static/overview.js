@@ -2,9 +2,9 @@
 
 import { control } from "./controls.js";
 import { h, replace, svg, update } from "./dom.js";
-import { amount, clock, moment, watts } from "./format.js";
+import { amount, clock, lease, moment, watts } from "./format.js";
 import { t } from "./i18n.js";
-import { number, store, value } from "./store.js";
+import { leases, number, store, value } from "./store.js";
 
 // where each node is, its icon on a field of 24 x 24, and which way its power flows when it is positive
 const NODES = {
@@ -55,10 +55,11 @@ class House {
       this.links.append(h("div", { class: "card" }, h("div", { class: "faint small" }, t(link)), h("div", {}, word), since));
     }
     this.heading = h("h2", {}, name);
+    this.borrowed = h("section", { class: "card borrowed", "aria-label": t("borrowed"), hidden: true });
     this.empty = h("p", { class: "faint" }, t("nodata"));
     this.list = h("section", { class: "points", "aria-label": t("loadpoints") });
     this.element = h("section", { class: "house", "aria-label": name },
-      h("div", {}, this.heading, h("div", { class: "card picture" }, this.picture()), this.links), h("div", {}, this.empty, this.list));
+      h("div", {}, this.heading, h("div", { class: "card picture" }, this.picture()), this.links, this.borrowed), h("div", {}, this.empty, this.list));
   }
 
   picture() {
@@ -101,6 +102,7 @@ class House {
     this.empty.hidden = count > 0;
     this.drawPoints(count);
     this.drawLinks();
+    this.drawBorrowed();
   }
 
   node(name, power, extra = "") {
@@ -126,6 +128,15 @@ class House {
     }
   }
 
+  drawBorrowed() {
+    const text = value(`${this.root}/bridge/leases`) ?? "";
+    if (text === this.leases) return;
+    this.leases = text;
+    const rows = leases(this.root).map((each) => h("li", {}, h("a", { href: `#topics:${this.root}/${each.topic}` }, h("code", {}, each.topic)), ` ${lease(each)}`));
+    this.borrowed.hidden = rows.length === 0;
+    replace(this.borrowed, h("h3", {}, t("borrowed")), h("ul", {}, rows));
+  }
+
   drawLinks() {
     const site = store.health[this.name];
     if (!site) return;
@@ -137,7 +148,7 @@ class House {
     for (const [link, [word, tone]] of Object.entries(words)) {
       update(this.linked[link].word, word);
       this.linked[link].word.className = tone;
-      update(this.linked[link].since, t("since", clock(site.since[link])));
+      update(this.linked[link].since, site.since[link] ? t("since", clock(site.since[link])) : "");
     }
   }
 }

@@ -122,6 +122,15 @@ export function number(topic) {
   return text === undefined || text === "" || Number.isNaN(Number(text)) ? null : Number(text);
 }
 
+// the borrowed settings of a site: the entries of bridge/leases
+export function leases(root) {
+  try {
+    return JSON.parse(value(`${root}/bridge/leases`) ?? "[]");
+  } catch {
+    return [];
+  }
+}
+
 // the entry of bridge/commands for a set-topic
 export function setting(setTopic) {
   for (const entries of Object.values(store.commands)) if (entries.has(setTopic)) return entries.get(setTopic);

@@ -2,10 +2,10 @@
 
 import { control } from "./controls.js";
 import { copy, h, replace, update } from "./dom.js";
-import { age, moment, shown } from "./format.js";
+import { age, lease, moment, shown } from "./format.js";
 import { t, title } from "./i18n.js";
 import { PROGRAMS, snippet } from "./snippets.js";
-import { setting, store } from "./store.js";
+import { leases, setting, store } from "./store.js";
 
 const HEIGHT = 52; // of a row, as in the style sheet
 const MARGIN = 8; // rows beyond the visible ones
@@ -43,7 +43,10 @@ export class Topics {
       if (this.shape !== store.shape) this.sort();
       else this.draw(changes);
       if (this.selected && [...changes].includes(this.selected)) this.drawValue();
-    } else if (kind === "time") this.draw();
+    } else if (kind === "time") {
+      this.draw();
+      if (this.selected) this.drawValue();
+    }
     else if (kind === "commands" && this.selected) this.drawDetail();
   }
 
@@ -174,13 +177,14 @@ export class Topics {
     this.code = h("pre", { tabindex: "0", "aria-label": t("snippet") });
     this.valueText = h("pre", { tabindex: "0", "aria-label": t("value") });
     this.changedText = h("p", { class: "faint small" });
+    this.leaseText = h("p", { class: "warn small" });
     this.detail.className = "detail card";
     replace(this.detail,
       h("div", { class: "head" }, h("h2", {}, title(row.title) || topic.split("/").at(-1)), h("button", { onclick: () => this.close() }, t("close"))),
       h("div", { class: "head" }, h("code", {}, topic), copyButton("copyTopic", () => topic)),
       row.meaning && h("p", {}, row.meaning),
       row.alias_of && h("p", {}, `${t("aliasOf")} `, h("a", { href: `#topics:${row.alias_of}` }, h("code", {}, row.alias_of))),
-      this.valueText, this.changedText,
+      this.valueText, this.leaseText, this.changedText,
       entry && h("p", { class: "small" }, `${t("setBy")} `, h("code", {}, row.set), ` · ${entry.meaning}`),
       entry && (store.hello.write ? control(row.set, entry, row.value) : h("p", { class: "faint small" }, t("readOnly"))),
       h("div", { class: "head" }, h("label", {}, `${t("snippet")} `, program), copyButton("copy", () => this.code.textContent)), this.code);
@@ -193,6 +197,9 @@ export class Topics {
     const row = store.topics.get(this.selected);
     if (!row || !this.valueText) return;
     update(this.valueText, shown(row, 20000));
+    const site = Object.values(store.health).find(({ root }) => this.selected.startsWith(`${root}/`));
+    const found = site && leases(site.root).find(({ topic }) => `${site.root}/${topic}` === this.selected);
+    update(this.leaseText, found ? `${t("borrowed")}: ${lease(found)}` : "");
     update(this.changedText, `${t("changed")}: ${moment(row.changed)}`);
   }
 
