@@ -25,6 +25,7 @@ from bridge.util.json import parse_json
 
 _TICK = 1.0  # seconds
 _HEALTH_PERIOD = 60.0  # seconds between two `bridge/health`
+_DAY = 86_400.0  # seconds
 _SLACK = 5.0  # seconds by which a poll or an acknowledgement may be late
 _CLOCK_SET_BACK = 5  # seconds; less is rounding
 _JOURNAL = "bridge/journal"
@@ -53,6 +54,8 @@ class Report:
         self._zone_compared = False
         self._word = "starting"
         self._updated = 0
+        self._losses = 0
+        self._was_fresh = False
         self._log = structlog.get_logger()
 
     async def run(self) -> None:
@@ -62,6 +65,7 @@ class Report:
             group.create_task(self._every_second(), name="every second")
             group.create_task(self._every_minute(), name="every minute")
             group.create_task(self._publish_journal(), name="journal")
+            group.create_task(self._every_day(), name="every day")
 
     def update(self, update: Update) -> None:
         """Publish what a change of evcc's state or health changes here."""
@@ -132,6 +136,27 @@ class Report:
             self._facts = {}  # `bridge/info` again, for its uptime
             await asyncio.sleep(_HEALTH_PERIOD)
 
+    async def _every_day(self) -> None:
+        """Log once a day what happened since the last time."""
+        before = self._totals()
+        while True:
+            await asyncio.sleep(_DAY)
+            now = self._totals()
+            self._log.info("the last 24 hours", **{name: count - before[name] for name, count in now.items()})
+            before = now
+
+    def _totals(self) -> dict[str, int]:
+        """What has happened since the start, for the line of a day."""
+        counted = self.counters()
+        commands: dict[str, int] = counted["commands"]
+        return {
+            "values": counted["messages"],
+            "commands": sum(commands.values()),
+            "not_ok": sum(count for status, count in commands.items() if status != "ok"),
+            "evcc_lost": self._losses,
+            "broker_lost": counted["reconnects"],
+        }
+
     def _publish_problem(self) -> None:
         self._mirror.tree.set("bridge/problem", {"bridge/problem": self._diagnostics.text.encode()})
 
@@ -155,6 +180,8 @@ class Report:
         if word != self._word and not health.reason:  # a reason has been logged as a problem
             self._log.info(f"evcc is {word}")
         self._word = word
+        self._losses += self._was_fresh and not health.fresh
+        self._was_fresh = health.fresh
         self._mirror.tree.set("bridge/evcc", {"bridge/evcc": word.encode()})
         self._mirror.set_fresh(health.fresh)
         self._publish_updated()

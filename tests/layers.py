@@ -27,6 +27,7 @@ LAYERS: Mapping[str, str] = {
     "mqtt": "client, connection, mirror, publisher, subscriptions",
     "evcc": "client, push, reader",
     "state": "State and its parts; changes; topics and payloads",
+    "causes": "why evcc or the broker cannot be reached, and what to do",
     "settings": "every option",
     "errors": "one tree of errors",
     "util": "backoff, redact, json, sd_notify, logging",

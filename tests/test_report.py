@@ -268,3 +268,24 @@ async def test_another_zone_of_evcc_is_logged_once() -> None:
 
 def test_the_memory_that_is_used() -> None:
     assert 5_000_000 < resident_memory() < 5_000_000_000
+
+
+@virtual
+async def test_a_line_a_day_has_what_happened() -> None:
+    house = House()
+    with capture_logs() as logs:
+        report = asyncio.create_task(house.site.report.run())
+        await asyncio.sleep(1)
+        house.answer()
+        house.fail(Unreachable("gone"))
+        house.answer()
+        await asyncio.sleep(86_400)
+        house.fail(Unreachable("gone again"))
+        house.answer()
+        house.fail(Unreachable("gone again"))
+        await asyncio.sleep(86_400)
+        report.cancel()
+    days = [line for line in logs if line["event"] == "the last 24 hours"]
+    assert [day["evcc_lost"] for day in days] == [1, 2]
+    assert {"values", "commands", "not_ok", "broker_lost"} <= days[0].keys()
+    assert days[0]["log_level"] == "info"

@@ -14,7 +14,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from bridge import __version__
+from bridge import __version__, causes
 from bridge.cli.arguments import EXPORTS, parse
 from bridge.cli.topics import published
 from bridge.commands.command import Status
@@ -97,8 +97,13 @@ class TestDocuments:
 
     @pytest.mark.parametrize(
         ("name", "content"),
-        [("options", table.table()), ("settings", offered.table()), ("evcc", operations.table())],
-        ids=["options", "settings", "evcc"],
+        [
+            ("options", table.table()),
+            ("settings", offered.table()),
+            ("evcc", operations.table()),
+            ("troubleshooting", causes.table()),
+        ],
+        ids=["options", "settings", "evcc", "troubleshooting"],
     )
     def test_have_the_tables_made_from_the_code(self, name: str, content: str) -> None:
         assert content in self.texts[ROOT / f"docs/{name}.md"], "run scripts/readme"

@@ -297,7 +297,7 @@ async def test_a_refused_login_is_not_shown(
     async with configured(evcc, broker, tmp_path, way) as bridge:
         await recorder.until(lambda: recorder.last("evcc/bridge/problem"), WAIT)
         checked = await printed(bridge, "check")
-    assert "requires a login" in checked
+    assert "refuses the login" in checked
     assert hidden(everything(recorder, bridge.text(), checked)) == []
 
 

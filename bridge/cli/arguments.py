@@ -2,13 +2,11 @@
 
 import argparse
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
 
 from bridge import __version__
-from bridge.util.redact import HIDDEN
+from bridge.cli.parser import Parser
 
 EXPORTS = ("openhab", "nodered", "homeassistant", "asyncapi")
 ERAS = ("0.131.4", "0.313.2")
@@ -22,6 +20,8 @@ _EPILOG = (
     "EVCC_URL and MQTT_URL. status, watch and set need only the broker. "
     "The exit code is 0, 1 for a failure, 2 for a wrong configuration."
 )
+
+_EXAMPLE = "takes SECTION.OPTION=VALUE, such as evcc.interval=5"
 
 
 def parse(argv: Sequence[str] | None = None) -> argparse.Namespace:
@@ -75,10 +75,10 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("target", choices=EXPORTS)
     export.add_argument("--out", type=Path, metavar="PATH", help="a directory to write to, instead of printing")
     export.add_argument(
-        "--broker", default="", type=_broker, metavar="URL", help="the broker's address as the other program reaches it"
+        "--broker", type=_broker, metavar="URL", help="the broker's address as the other program reaches it"
     )
-    export.add_argument("--parent", default="", type=_item, metavar="ITEM", help="openHAB: a group of all devices")
-    export.add_argument("--location", default="", type=_item, metavar="ITEM", help="openHAB: where all devices are")
+    export.add_argument("--parent", type=_item, metavar="ITEM", help="openHAB: a group of all devices")
+    export.add_argument("--location", type=_item, metavar="ITEM", help="openHAB: where all devices are")
     export.add_argument(
         "--semantics", default=4, type=int, choices=(4, 5), help="openHAB: the release whose tags are used (4)"
     )
@@ -93,27 +93,11 @@ def overrides(arguments: argparse.Namespace) -> Mapping[str, str]:
     return {name: text for name, text in vars(arguments).items() if "." in name}
 
 
-class _Parser(argparse.ArgumentParser):
-    """Reports what is wrong with a command line without the values on it: each may be a mistyped password."""
+class _Parser(Parser):
+    """The parser of this command line."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Parse, and remember the arguments for `error`."""
-        self._given: list[str] = sys.argv[1:] if args is None else list(args)
-        return super().parse_known_args(self._given, namespace)
-
-    def error(self, message: str) -> NoReturn:
-        """Print the usage and the message, and exit with code 2."""
-        forms = {form for value in _values(self._given) for form in (value, repr(value)[1:-1])}
-        longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
-        super().error(re.sub(rf"(?<!\w)(?:{'|'.join(longest_first)})(?!\w)", HIDDEN, message) if forms else message)
-
-
-def _values(arguments: Sequence[str]) -> Iterator[str]:
-    """What may be a secret: everything but names of options and the commands' words."""
-    for argument in arguments:
-        value = argument.partition("=")[2] if argument.startswith("--") else argument
-        if value and value not in _WORDS:
-            yield value
+    words = _WORDS
+    own = (_EXAMPLE,)
 
 
 def _common() -> _Parser:
@@ -161,5 +145,5 @@ class _Assign(argparse.Action):
     def __call__(self, _: object, namespace: argparse.Namespace, text: object, __: str | None = None) -> None:
         name, found, value = str(text).partition("=")
         if not found or "." not in name:
-            raise argparse.ArgumentError(self, "takes SECTION.OPTION=VALUE, such as evcc.interval=5")
+            raise argparse.ArgumentError(self, _EXAMPLE)
         setattr(namespace, name.strip(), value)

@@ -1,93 +1,128 @@
 """`evcc-bridge check`: whether evcc and the broker are as the bridge needs them, or whether a running bridge works."""
 
 import asyncio
+import re
 import secrets
 import sys
 import time
 from asyncio import Semaphore, TaskGroup
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TextIO, cast
+from typing import TextIO
 
-from bridge.cli.client import connected
-from bridge.errors import BrokerError, EvccError
+from bridge.cli.client import Probe, connected
+from bridge.errors import BridgeError, BrokerError, EvccError
 from bridge.evcc.client import EvccClient
 from bridge.evcc.push import Push
-from bridge.mqtt.client import Link
-from bridge.mqtt.message import Acknowledged, Inbound, Message
+from bridge.extras.expressions import combined, results
+from bridge.extras.rest import Rest
 from bridge.settable.zone import described, offset_elsewhere
-from bridge.settings import Commands, Configuration, Evcc, Mqtt, Settings
+from bridge.settings import Commands, Configuration, Evcc, Settings
 from bridge.state.contract import Contract
 from bridge.state.document import fatal, parse
 from bridge.state.state import State
 from bridge.util.redact import sanitize
 
 _ROUND_TRIP = 3.0  # seconds that the broker may take to deliver what was published
+_WELL = frozenset({"online", "starting"})  # of `bridge/evcc`: then it is not evcc that makes `status` offline
 _QUICK = 0.8  # seconds that it may take to deliver what is retained
 _CLOCKS = 2.0  # seconds that two clocks may differ; HTTP dates are cut to whole ones
 _POLLS_MISSED = 3
 _AT_ONCE = 20  # sites
-_SHOWN = 100  # bytes of a payload that are kept
+_HEALTH_AGE = 150.0  # seconds; a bridge that runs publishes `bridge/health` every 60 s
 
 
 @dataclass(slots=True)
 class Findings:
-    """Prints one line a finding, and remembers whether one of them is a failure."""
+    """Collects one line a finding, and remembers whether one of them is a failure."""
 
-    out: TextIO
     site: str = ""
     failed: bool = field(default=False, init=False)
+    running: bool = field(default=False, init=False)
+    """Whether a bridge runs."""
+    _lines: list[str] = field(default_factory=list, init=False)
 
     def ok(self, text: str) -> None:
         """Print what is as it must be."""
-        self._print("ok", text)
+        self._add("ok", text)
 
-    def warn(self, text: str) -> None:
-        """Print what may be wrong."""
-        self._print("warn", text)
+    def warn(self, text: str, *, first: bool = False) -> None:
+        """Print what may be wrong; `first`: before all else."""
+        self._add("warn", text, first=first)
 
     def fail(self, text: str) -> None:
         """Print what is not as it must be."""
         self.failed = True
-        self._print("fail", text)
+        self._add("fail", text)
 
-    def _print(self, level: str, text: str) -> None:
+    def write(self, out: TextIO) -> None:
+        """Print everything."""
+        for line in self._lines:
+            print(line, file=out, flush=True)
+
+    def _add(self, level: str, text: str, *, first: bool = False) -> None:
         site = f"{self.site}: " if self.site else ""
-        print(f"{level:<5} {sanitize(' '.join(f'{site}{text}'.split()))}", file=self.out, flush=True)
+        line = f"{level:<5} {sanitize(' '.join(f'{site}{text}'.split()))}"
+        self._lines.insert(0 if first else len(self._lines), line)
 
 
 def run(
-    configuration: Configuration, site: str | None = None, *, quick: bool = False, out: TextIO | None = None
+    configuration: Configuration,
+    site: str | None = None,
+    *,
+    quick: bool = False,
+    read: str = "",
+    out: TextIO | None = None,
 ) -> int:
     """Print the findings about one site, or about each; the exit code is 0, or 1 if one is a failure.
 
-    ConfigError where there is no such site.
+    `read`: where the options are from. ConfigError where there is no such site.
     """
+    out = sys.stdout if out is None else out
     if site is not None:
         configuration = replace(configuration, sites={site: configuration.site(site)}, wrong={})
-    return asyncio.run(_check_sites(configuration, sys.stdout if out is None else out, quick=quick))
+    source = Findings()
+    if read and not quick:
+        source.ok(f"configuration: {read}")
+    source.write(out)
+    findings = asyncio.run(_check_sites(configuration, out, quick=quick))
+    failed = any(found.failed for found in findings)
+    if not quick:
+        print(f"next  {_next(findings)}", file=out, flush=True)
+    return int(failed)
 
 
-async def _check_sites(configuration: Configuration, out: TextIO, *, quick: bool) -> int:
-    for name, reason in configuration.wrong.items():
-        Findings(out, name).fail(reason)
+async def _check_sites(configuration: Configuration, out: TextIO, *, quick: bool) -> list[Findings]:
+    """Check each site, and print the findings about it at once."""
+    wrong = [Findings(name) for name in configuration.wrong]
+    for found, reason in zip(wrong, configuration.wrong.values(), strict=True):
+        found.fail(reason)
+        found.write(out)
     places = Semaphore(_AT_ONCE if quick else 1)
-    findings = [Findings(out, name if configuration.several else "") for name in configuration.sites]
+    checked = [Findings(name if configuration.several else "") for name in configuration.sites]
     async with TaskGroup() as group:
-        for settings, found in zip(configuration.sites.values(), findings, strict=True):
-            group.create_task(_check_site(settings, found, places, quick=quick))
-    return int(bool(configuration.wrong) or any(found.failed for found in findings))
+        for settings, found in zip(configuration.sites.values(), checked, strict=True):
+            group.create_task(_check_site(settings, found, out, places, quick=quick))
+    return [*wrong, *checked]
 
 
-async def _check_site(settings: Settings, findings: Findings, places: Semaphore, *, quick: bool) -> None:
+async def _check_site(settings: Settings, findings: Findings, out: TextIO, places: Semaphore, *, quick: bool) -> None:
     async with places:
         await (_check_bridge if quick else _check)(settings, findings)
+        findings.write(out)
+
+
+def _next(findings: Iterable[Findings]) -> str:
+    if any(found.failed for found in findings):
+        return "correct what has failed, then: evcc-bridge check"
+    return "evcc-bridge status" if any(found.running for found in findings) else "evcc-bridge run"
 
 
 async def _check(settings: Settings, findings: Findings) -> None:
     state = await _check_evcc(settings, findings)
-    await _check_broker(settings.mqtt, findings)
+    await _check_broker(settings, findings)
     if state is not None:
         _check_evccs_mqtt(settings.mqtt.root, state, findings)
 
@@ -99,7 +134,7 @@ async def _check_evcc(settings: Settings, findings: Findings) -> State | None:
             body = await client.state()
             state = parse(body)
         except EvccError as error:
-            findings.fail(f"evcc at {settings.evcc.url}: {error}")
+            findings.fail(str(error))
             return None
         milliseconds = (time.monotonic() - began) * 1000
         era = "wrapped" if body.lstrip().startswith(b'{"result"') else "bare"
@@ -113,6 +148,7 @@ async def _check_evcc(settings: Settings, findings: Findings) -> State | None:
         if reason := fatal(state):
             findings.fail(f"evcc reports an error in its configuration: {reason}")
         await _check_clock(client, findings)
+        await _check_expressions(settings.topics.jq, client, findings)
     await _check_push(settings.evcc, findings)
     return state
 
@@ -129,6 +165,21 @@ def _check_contract(pinned: str, state: State, findings: Findings) -> None:
         findings.ok(f"topics.contract {pinned} translates {meaning} ({', '.join(dict.fromkeys(topics))})")
     if not changes:
         findings.ok(f"topics.contract {pinned}: evcc has these names, words and shapes, nothing is translated")
+
+
+async def _check_expressions(expressions: Mapping[str, str], client: EvccClient, findings: Findings) -> None:
+    """Let evcc compute each jq expression alone."""
+    rest = Rest(client)
+    for name, expression in expressions.items():
+        one = {name: expression}
+        try:
+            reason = results(one, await rest.jq(combined(one))).errors.get(name)
+        except BridgeError as error:
+            reason = str(error)
+        if reason is None:
+            findings.ok(f"jq {name} gives a value: {expression}")
+        else:
+            findings.fail(f"jq {name}: {reason} (in {expression})")
 
 
 def _check_zone(settings: Commands, state: State, findings: Findings) -> None:
@@ -186,21 +237,24 @@ async def _check_push(settings: Evcc, findings: Findings) -> None:
         findings.ok("evcc pushes its changes (/ws)")
 
 
-async def _check_broker(settings: Mqtt, findings: Findings) -> None:
+async def _check_broker(settings: Settings, findings: Findings) -> None:
+    mqtt, discovery = settings.mqtt, settings.discovery
     try:
-        async with connected(settings, "check") as link:
-            findings.ok(f"the broker at {settings.url} speaks MQTT {'5' if link.v5 else '3.1.1'}")
+        async with connected(mqtt, "check") as link:
+            findings.ok(f"the broker at {mqtt.url} speaks MQTT {'5' if link.v5 else '3.1.1'}")
             if not link.limits.retain_available:
                 findings.fail("the broker stores no retained messages: clients will see nothing until it changes")
-            probe = _Probe(link)
-            await _check_rights(probe, settings.root, findings)
+            probe = Probe(link)
+            await _check_rights(probe, mqtt.root, findings)
+            if discovery.homeassistant:
+                await _check_discovery(probe, discovery.prefix, findings)
     except BrokerError as error:
         findings.fail(str(error))
         return
-    _check_stored(probe, settings.root, findings)
+    _check_stored(probe, mqtt.root, findings)
 
 
-async def _check_rights(probe: "_Probe", root: str, findings: Findings) -> None:
+async def _check_rights(probe: Probe, root: str, findings: Findings) -> None:
     """Publish a retained message, wait for it to come back, and erase it."""
     topic = f"{root}/bridge/check/{secrets.token_hex(4)}"
     await probe.link.subscribe([f"{root}/#"])
@@ -215,54 +269,34 @@ async def _check_rights(probe: "_Probe", root: str, findings: Findings) -> None:
     probe.payloads.pop(topic, None)
 
 
-class _Probe:
-    """What a connection delivers: the last payload on each topic, cut to 100 bytes, and acknowledgements."""
-
-    def __init__(self, link: Link) -> None:
-        self.link = link
-        self.payloads: dict[str, bytes] = {}
-        self._acknowledged: dict[int, Acknowledged] = {}
-
-    async def publish(self, topic: str, payload: bytes) -> str:
-        """Publish a retained message; the broker's reason to refuse it, "" where it acknowledges it."""
-        token = cast("int", self.link.send(Message(topic, payload, retain=True), returns=True))
-        try:
-            async with asyncio.timeout(_ROUND_TRIP):
-                while token not in self._acknowledged:
-                    await self._receive()
-        except TimeoutError:
-            return "it does not acknowledge what is published"
-        return self._acknowledged[token].reason
-
-    async def delivers(self, *topics: str, seconds: float) -> bool:
-        """Whether a message on each of the topics is delivered within this time."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not self.payloads.keys() >= {*topics}:
-                    await self._receive()
-        except TimeoutError:
-            return False
-        return True
-
-    async def _receive(self) -> None:
-        async for events in self.link.events():
-            for event in events:
-                match event:
-                    case Inbound():
-                        self.payloads[event.topic] = event.payload[:_SHOWN]
-                    case Acknowledged():
-                        self._acknowledged[event.token] = event
-            return
-        raise self.link.error
+async def _check_discovery(probe: Probe, prefix: str, findings: Findings) -> None:
+    """Publish an empty message, which announces nothing, where an entity would be announced."""
+    topic = f"{prefix}/sensor/evcc_check_{secrets.token_hex(4)}/config"
+    await probe.link.subscribe([topic])
+    refusal = await probe.publish(topic, b"", retain=False)
+    if refusal or not await probe.delivers(topic, seconds=_ROUND_TRIP):
+        findings.fail(
+            f"the broker does not let us write below {prefix}, where Home Assistant finds what there is"
+            f"{f' ({refusal})' if refusal else ''}: give the login the right to write and read {prefix}/#, "
+            "or set discovery.homeassistant (DISCOVERY_HOMEASSISTANT) to false"
+        )
+    else:
+        findings.ok(f"writing below {prefix} works")
+    probe.payloads.pop(topic, None)
 
 
-def _check_stored(probe: _Probe, root: str, findings: Findings) -> None:
+def _check_stored(probe: Probe, root: str, findings: Findings) -> None:
     stored = {topic.removeprefix(f"{root}/") for topic, payload in probe.payloads.items() if payload}
     status = probe.payloads.get(f"{root}/status", b"").decode(errors="replace")
     if "bridge/info" in stored:
+        findings.running = status == "online"
+        if problem := probe.payloads.get(f"{root}/bridge/problem", b"").decode(errors="replace"):
+            findings.warn(f"the bridge below {root} reports: {problem}", first=True)
         findings.ok(f"a bridge publishes below {root}: {len(stored)} topics, {status or 'without a status'}")
     elif any(topic.startswith(("site/", "loadpoints/")) for topic in stored):
-        findings.warn(f"below {root} there are topics of evcc's own MQTT: switch that off, the bridge takes them over")
+        findings.warn(
+            f"below {root} there are topics of evcc's own MQTT: switch that off, the bridge takes them over", first=True
+        )
     else:
         findings.ok(f"nothing is published below {root} yet")
 
@@ -276,31 +310,54 @@ def _check_evccs_mqtt(root: str, state: State, findings: Findings) -> None:
     elif topic == root:
         findings.warn(
             f"evcc's own MQTT publishes at {broker} below {root}: if that is this broker, choose another mqtt.root"
-            " or switch it off"
+            " or switch it off",
+            first=True,
         )
     else:
         findings.ok(f"evcc's own MQTT publishes elsewhere: at {broker} below {topic}")
 
 
 async def _check_bridge(settings: Settings, findings: Findings) -> None:
-    """Whether `status` is `online` and `updated` is recent."""
-    status_topic, updated_topic = (f"{settings.mqtt.root}/{leaf}" for leaf in ("status", "updated"))
+    """Whether `status` is `online` and `updated` is recent; else whether the bridge is dead, or evcc."""
+    root = settings.mqtt.root
+    status_topic, updated_topic, *others = (
+        f"{root}/{leaf}" for leaf in ("status", "updated", "bridge/health", "bridge/evcc", "bridge/problem")
+    )
     try:
         async with connected(settings.mqtt, "check") as link:
-            probe = _Probe(link)
-            await link.subscribe([status_topic, updated_topic])
+            probe = Probe(link)
+            await link.subscribe([status_topic, updated_topic, *others])
             await probe.delivers(status_topic, updated_topic, seconds=_QUICK)
+            if probe.payloads.get(status_topic) != b"online":
+                await probe.delivers(*others[:2], seconds=_QUICK)
     except BrokerError as error:
         findings.fail(str(error))
         return
     status, updated = (probe.payloads.get(t, b"").decode(errors="replace") for t in (status_topic, updated_topic))
     age = time.time() - int(updated) if updated.isascii() and updated.isdecimal() else None
     if status != "online":
-        findings.fail(f"{status_topic} is {status or 'not there'}")
+        findings.fail(f"{status_topic} is {status or 'not there'}: {_why_offline(probe, root)}")
     elif age is None or age > _oldest(settings):
         findings.fail(f"{updated_topic} is {'not there' if age is None else f'{age:.0f} s old'}")
     else:
         findings.ok(f"online, updated {max(age, 0):.0f} s ago")
+
+
+def _why_offline(probe: Probe, root: str) -> str:
+    """Whether the bridge is dead or evcc, by what is retained."""
+    about = (probe.payloads.get(f"{root}/bridge/{leaf}", b"") for leaf in ("evcc", "problem"))
+    word, problem = (payload.decode(errors="replace") for payload in about)
+    if not word:
+        return "no bridge has run here; start it with evcc-bridge run, or correct mqtt.root (MQTT_ROOT)"
+    if word in _WELL or not _is_recent(probe.payloads.get(f"{root}/bridge/health", b"")):
+        return "the bridge is not running or not connected; see its log"
+    return f"the bridge works, but evcc is {word}{f': {problem}' if problem else ''}"
+
+
+def _is_recent(health: bytes) -> bool:
+    """Whether `bridge/health`, cut off as it may be, is of a bridge that runs."""
+    found = re.search(rb'"time": ?(\d+)', health)
+    return found is not None and time.time() - int(found[1]) < _HEALTH_AGE
 
 
 def _oldest(settings: Settings) -> float:

@@ -47,8 +47,10 @@ def _run(arguments: Namespace) -> int:
 
 def _check(arguments: Namespace) -> int:
     from bridge.cli import check
+    from bridge.settings.sources import describe
 
-    return check.run(_configuration(arguments), arguments.site, quick=arguments.quick)
+    read = describe(overrides(arguments), _environment(arguments))
+    return check.run(_configuration(arguments), arguments.site, quick=arguments.quick, read=read)
 
 
 def _status(arguments: Namespace) -> int:
@@ -79,7 +81,8 @@ def _export(arguments: Namespace) -> int:
     from bridge.cli import export
     from bridge.export.options import Options
 
-    options = Options(arguments.broker, arguments.parent, arguments.location, arguments.semantics)
+    broker, parent, location = arguments.broker or "", arguments.parent or "", arguments.location or ""
+    options = Options(broker, parent, location, arguments.semantics)
     return export.run(_settings(arguments), arguments.target, arguments.out, options)
 
 
@@ -148,7 +151,7 @@ def _open_output() -> None:
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
 
 
-def _report_output(error: OSError) -> int:
+def _report_output(error: BaseException) -> int:
     """Report that standard output could not be written, and drop what is left of it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):  # `evcc-bridge topics | head`
@@ -161,6 +164,9 @@ def _report(error: BaseException) -> int:
     """Print errors of ours, a group's one by one; an error that is none of ours is raised again."""
     group = error if isinstance(error, BaseExceptionGroup) else BaseExceptionGroup("", [error])
     ours, others = group.split(BridgeError)
+    failures = [*_leaves(others)] if others is not None else []
+    if failures and all(isinstance(each, OSError) for each in failures):  # of several tasks that print
+        return _report_output(failures[0])
     if others is not None or ours is None:
         raise error
     errors = [*_leaves(ours)]

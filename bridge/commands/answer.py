@@ -123,6 +123,8 @@ class Answers:
             command.answered.set_result(answer)
         if self._throttle.allows(now):
             self._write(topic, answer)
+        else:
+            self._log.debug("command", topic=topic, status=outcome.status.value)
 
     async def room(self) -> None:
         """Let all else run, and wait while the broker takes answers more slowly than commands come."""

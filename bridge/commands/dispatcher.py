@@ -39,8 +39,6 @@ _SET = "/set"
 _MOST_QUEUES = 1000
 # seconds without another dropped command after which the problem is over
 _EXCESS_OVER = 10.0
-# seconds from one look at what is borrowed to the next
-_TICK = 1.0
 
 
 class Dispatcher:
@@ -250,7 +248,7 @@ class Dispatcher:
         """Send again what lapses, and give back what was borrowed."""
         await self._lender.load()
         while True:
-            await asyncio.sleep(_TICK)
+            await asyncio.sleep(self._lender.pause)
             for turn in self._lender.turns():
                 self._send(turn)
 

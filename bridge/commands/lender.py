@@ -24,7 +24,7 @@ from bridge.state.state import ABSENT, State
 _MOST_OLDER = 100  # values that a setting may have had before evcc's state shows the newest one
 LEASES = "bridge/leases"
 """The topic that holds the leases in force, also over restarts."""
-_TICK = 1.0
+_TICK, _SOON = 1.0, 0.1
 
 
 class Turn(NamedTuple):
@@ -51,6 +51,12 @@ class Lender:
         self._loaded = False
         self._published = b""
         self._log = structlog.get_logger()
+
+    @property
+    def pause(self) -> float:
+        """The seconds until the next look at what is borrowed: few while evcc is read before something goes back."""
+        polls = self._reader.polls
+        return _SOON if any(lease.polls is not None and polls < lease.polls for lease in self._leases) else _TICK
 
     async def load(self) -> None:
         """Take over the leases of an earlier run, once there is a connection and no other bridge is active."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 import structlog
 
-from bridge.daemon import collector
+from bridge.daemon import resources
 from bridge.daemon.sites import Sites
 from bridge.daemon.threads import DaemonThreads
 from bridge.errors import ConfigError
@@ -29,7 +29,7 @@ def run(overrides: Mapping[str, str], environment: Mapping[str, str]) -> int:
     configuration cannot be used.
     """
     daemon = Daemon(overrides, environment)
-    collector.settle()  # imported modules stay for good
+    resources.settle()  # imported modules stay for good
     with asyncio.Runner() as runner:
         runner.get_loop().set_default_executor(DaemonThreads())
         runner.run(daemon.run())

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import structlog
 
-from bridge.daemon import collector
+from bridge.daemon import resources
 from bridge.errors import ConfigError
 from bridge.settings import Configuration, Settings
 from bridge.site import Site
@@ -57,7 +57,7 @@ class Sites:
         self._note_wrong(configuration.wrong)
         names = self.differing(configuration)
         if self._several and names:
-            self._settle()
+            self._settle(len(configuration.sites))
         await self._stop([name for name in names if name in self._settings])
         for name in names:
             if (settings := configuration.sites.get(name)) is not None:
@@ -90,19 +90,18 @@ class Sites:
         total = len(self._running) + len(self._wrong)
         return "; ".join([f"{len(self._running) - len(absent)} of {total} sites online", *shown])
 
-    def _settle(self) -> None:
-        """Adapt the collector to many sites: now that some are to come or go, and when they have published all."""
-        collector.prepare()
-        collector.release()
+    def _settle(self, sites: int) -> None:
+        """Adapt the process to so many sites: now that some are to come or go, and when they have published all."""
+        resources.prepare(sites)
         if self._settling is not None:
             self._settling.cancel()
-        self._settling = self._group.create_task(self._settle_later(), name="collector")
+        self._settling = self._group.create_task(self._settle_later(), name="resources")
 
     async def _settle_later(self) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(_LONGEST_START):
                 await self.published()
-        collector.settle()
+        resources.settle()
 
     def _note_wrong(self, wrong: Mapping[str, str]) -> None:
         for name, reason in wrong.items():

@@ -93,6 +93,7 @@ GERMAN: Mapping[str, str] = {
     "Plans' late charging": "Pläne, spätes Laden", "Energy plan": "Energieplan", "Plan strategy": "Planstrategie",
     "Repeating plan active": "Wiederkehrender Plan aktiv", "Repeating plan charge": "Wiederkehrender Plan, Ladestand",
     "Repeating plan time": "Wiederkehrender Plan, Zeit",
+    "State of charge": "Ladestand", "Range": "Reichweite", "Mileage": "Kilometerstand",
     # the bridge, sessions, tariffs
     "evcc": "evcc", "Problem": "Problem", "Last refused command": "Letzter abgelehnter Befehl",
     "Last contact": "Letzter Kontakt", "Sessions": "Ladevorgänge", "Charged energy, total": "Geladen, gesamt",

@@ -13,6 +13,7 @@ import httpx
 import orjson
 from anyio import fail_after
 
+from bridge.causes import Cause, Explainer, login, static
 from bridge.errors import ConfigError, EvccError, Invalid, NotReady, Refused, Unreachable
 from bridge.settings import Evcc
 from bridge.state.flatten import payload
@@ -119,6 +120,7 @@ class EvccClient:
         self._settings = settings
         self._base = httpx.URL(settings.url)
         self._headers = _headers(settings)
+        self._explainer = Explainer(settings)
         # not the pool's own limit: a call that is cancelled while it waits there takes a place with it for ever
         self._places = Semaphore(_CALLS_AT_ONCE)
         tls = tls_context(settings)
@@ -133,12 +135,18 @@ class EvccClient:
         await self._unpooled.aclose()
 
     async def state(self) -> bytes:
-        """The body of `GET /api/state`, not parsed; NotReady, Unreachable or Invalid when there is none."""
-        reply = await self.call("GET", "/api/state")
+        """The body of `GET /api/state`, not parsed; NotReady, Unreachable or Invalid when there is none.
+
+        The text of an error says what is wrong and what to do; finding that out may take 1.5 s.
+        """
+        try:
+            reply = await self.call("GET", "/api/state")
+        except Unreachable as error:
+            raise await self._explained(error) from None
         if not 200 <= reply.status < 300:
-            raise _no_state(reply)
+            raise self._no_state(reply)
         if "html" in reply.content_type.lower():
-            raise Invalid(f"evcc.url answers a web page ({reply.content_type}), not evcc's state")
+            raise Invalid(Cause.WEB_PAGE.text(self._settings, reply.content_type))
         return reply.body
 
     async def has_routes(self, timeout: float | None = None) -> bool:
@@ -180,10 +188,11 @@ class EvccClient:
             with fail_after(limit):
                 async with self._places:
                     return await self._exchange(request)
-        except TimeoutError:
-            raise Unreachable(f"evcc did not answer within {max(limit, 0):.3g} s") from None
+        except TimeoutError as error:
+            raise Unreachable(f"evcc did not answer within {max(limit, 0):.3g} s") from error
         except _FAILED as error:
-            raise Unreachable(f"evcc cannot be reached: {_cause(error)}") from None
+            known = static(error, self._settings)
+            raise Unreachable(known or f"evcc cannot be reached: {_cause(error)}") from error
 
     async def _exchange(self, request: httpx.Request) -> Reply:
         response = await self._send(request)
@@ -204,6 +213,24 @@ class EvccClient:
             if request.method != "GET":
                 raise
         return await self._unpooled.handle_async_request(request)
+
+    async def _explained(self, error: Unreachable) -> Unreachable:
+        """An error with what to do in its text."""
+        return error if error.__cause__ is None else Unreachable(await self._explainer.explain(error.__cause__))
+
+    def _no_state(self, reply: Reply) -> EvccError:
+        answer = f"{reply.status}: {reply.reason}"
+        if _wants_tls(reply):
+            return Invalid(Cause.PLAIN_ON_TLS.text(self._settings))
+        if reply.status == 404:
+            return NotReady(Cause.NOT_FOUND.text(self._settings))
+        if reply.status >= 500:
+            return Unreachable(Cause.GATEWAY.text(self._settings, answer))
+        if reply.status in {401, 403}:
+            return Invalid(login(self._settings).text(self._settings))
+        if 300 <= reply.status < 400:
+            return Invalid(Cause.REDIRECT.text(self._settings, str(reply.status)))
+        return Invalid(f"evcc answers {answer}")
 
     def _url(self, path: str, params: Mapping[str, str] | None) -> httpx.URL:
         query = f"?{urlencode(params)}" if params else ""
@@ -264,19 +291,9 @@ def _check_size(size: int) -> None:
         raise Invalid(f"evcc's answer is larger than {MAX_BODY} bytes")
 
 
-def _no_state(reply: Reply) -> EvccError:
-    if reply.status == 404:
-        return NotReady("evcc answers 404: it is starting, or the path in evcc.url is wrong")
-    if reply.status >= 500:
-        return Unreachable(f"evcc, or a proxy before it, answers {reply.status}: {reply.reason}")
-    if reply.status in {401, 403}:
-        return Invalid(
-            f"evcc, or a proxy before it, requires a login ({reply.status}): set user and password in evcc.url, "
-            "or evcc.api_key where it takes a bearer token"
-        )
-    if 300 <= reply.status < 400:
-        return Invalid(f"evcc.url answers with a redirect ({reply.status}), not followed: set the final address")
-    return Invalid(f"evcc answers {reply.status}: {reply.reason}")
+def _wants_tls(reply: Reply) -> bool:
+    """Whether a server with TLS answers a request without: Go's and nginx' do, with a 400 that names HTTPS."""
+    return reply.status == 400 and b"HTTPS" in reply.body[:_LONGEST_ERROR]
 
 
 def _cause(error: BaseException) -> str:

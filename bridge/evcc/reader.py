@@ -7,6 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
+
 from bridge.errors import EvccError, NotReady
 from bridge.evcc.client import EvccClient
 from bridge.evcc.health import Health
@@ -24,6 +26,7 @@ _TICK = 1.0
 _A_MOMENT = 0.01  # seconds, so that the poll at the end of the grace period does not come too early
 _SLACK = 5.0  # seconds beyond what should have come before its absence means something
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0
+_LARGE = 100  # values of a frame; evcc's have a few
 _AFTER_FAILURE = 0.3  # seconds without a poll, however often one is asked for
 
 
@@ -68,6 +71,7 @@ class Reader:
         self._viewed = False  # there is a view that no update has been given for
         self._restarted = self._connected = self._hung = self._complete = False
         self._silence = 2 * self.state.interval + _SLACK  # seconds without a frame that end a connection to /ws
+        self._log = structlog.get_logger().bind()  # bound once: a line that is not logged costs nearly nothing
         self._asked = State()
         self._frames_when_asked = self._frames_at_poll = 0
         self._push_reason = ""
@@ -188,6 +192,7 @@ class Reader:
 
     def _take_answer(self, body: bytes) -> None:
         self.polls += 1
+        self._log.debug("poll", bytes=len(body))
         # frames that overtook the last answer count as well: what they brought may be in no answer
         quiet, self._frames_at_poll = self.frames == self._frames_at_poll, self._frames_when_asked
         back = self.health.failures > 0
@@ -213,6 +218,7 @@ class Reader:
             self.push_alive = self.push_alive and not quiet
 
     def _fail(self, error: EvccError) -> None:
+        self._log.debug("poll failed", reason=str(error))
         self._restarted = self._restarted or not self.health.failures
         if self.state:
             self._startup.note_sign()
@@ -225,7 +231,10 @@ class Reader:
                 async with self._push.connection() as frames:
                     self._connect_push()
                     while True:
-                        self._take_frame(await frames.next(self._silence))
+                        frame = await frames.next(self._silence)
+                        self._take_frame(frame)
+                        if len(frame) > _LARGE:
+                            await asyncio.sleep(0)  # where many wait, the next one is there at once
             except EvccError as error:
                 missing = isinstance(error, NotReady)
                 self._lose_push(error)
@@ -251,6 +260,7 @@ class Reader:
         if not self.state:
             return  # the first state comes by REST: only it lists what there is
         self.frames += 1
+        self._log.debug("frame", keys=list(frame))
         self.push_alive = True
         self._last_frame = asyncio.get_running_loop().time()
         known = self.state

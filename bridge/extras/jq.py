@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Mapping
 from contextlib import suppress
 
 from bridge.errors import Invalid, Refused, Unreachable
@@ -10,6 +11,9 @@ from bridge.extras.periodic import Access, Periodic
 from bridge.settings import Settings
 from bridge.state.flatten import flatten
 from bridge.state.names import escape
+from bridge.util.redact import sanitize
+
+_LONGEST = 100  # characters of an expression in a message
 
 
 class Jq(Periodic):
@@ -46,8 +50,13 @@ class Jq(Periodic):
             topics |= flatten(f"jq/{escape(name)}", value)
         self.publish(topics)
         errors = {**(self._broken or {}), **found.errors}
-        self._diagnostics.set(self.name, "; ".join(f"jq {name}: {reason}" for name, reason in errors.items()) or None)
+        self._diagnostics.set(self.name, self._text(errors))
         self._last = asyncio.get_running_loop().time()
+
+    def _text(self, errors: Mapping[str, str]) -> str | None:
+        """The problem: each mistake with the expression that it is in."""
+        shown = {name: f" (in {sanitize(expression, _LONGEST)})" for name, expression in self._expressions.items()}
+        return "; ".join(f"jq {name}: {reason}{shown.get(name, '')}" for name, reason in errors.items()) or None
 
     def due_in(self) -> float:
         """Seconds until an interval has passed since the last answer."""

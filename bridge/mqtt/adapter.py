@@ -126,15 +126,11 @@ class Adapter(aiomqtt.Client):
         """Connect; returns the error instead of raising it, for a TaskGroup would wrap it."""
         try:
             await self.__aenter__()
-        except MqttConnectError as error:
-            code = value_of(error.rc)
-            kind = VersionRefused if code == _UNSUPPORTED_VERSION else ConnectionFailed
-            return kind(str(error), code)
-        except _NoAnswer as error:
-            return ClosedAtOnce(str(error))
         except (aiomqtt.MqttError, ValueError, LookupError) as error:
             # the last two: of paho, which does not expect every answer to a WebSocket's handshake
-            return ConnectionFailed(str(error) if isinstance(error, aiomqtt.MqttError) else f"no broker: {error}")
+            failed = _failure(error)
+            failed.__cause__ = error
+            return failed
         if self._disconnect_code is not None:  # it came together with the CONNACK, and aiomqtt has forgotten it
             super()._on_disconnect(self._client, None, None, self._disconnect_code)  # type: ignore[arg-type]
         self._disconnected.add_done_callback(self._notice_end)
@@ -185,6 +181,19 @@ class Adapter(aiomqtt.Client):
 
 class _NoAnswer(aiomqtt.MqttError):
     """The broker closed the connection in place of a CONNACK."""
+
+
+def _failure(error: Exception) -> ConnectionFailed:
+    match error:
+        case MqttConnectError():
+            code = value_of(error.rc)
+            kind = VersionRefused if code == _UNSUPPORTED_VERSION else ConnectionFailed
+            return kind(str(error), code)
+        case _NoAnswer():
+            return ClosedAtOnce(str(error))
+        case aiomqtt.MqttError():
+            return ConnectionFailed(str(error))
+    return ConnectionFailed(f"no broker: {error}")
 
 
 def _keywords(options: ConnectOptions, *, v5: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from itertools import count
 from typing import Any
 
 import paho.mqtt.client as paho
+import structlog
 from paho.mqtt import MQTTException
 from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
@@ -42,6 +43,7 @@ _CHUNK = 65_536
 _PUBACK, _PLAIN_PUBACK = 0x40, 2  # packet type; length where only the packet identifier is in it
 _MALFORMED = (MQTTException, struct.error, LookupError, ValueError)  # what paho raises for it
 _QUICK_ACK = getattr(socket, "TCP_QUICKACK", None)  # Linux has it
+_LOGGED = 200  # bytes of a payload in a log line
 _LONGEST_TOPIC = 65_535  # bytes
 _MOST_UNACKNOWLEDGED = 1000  # messages, answers above all, that the broker has not acknowledged
 _MOST_BYTES = 4 * 2**20  # of answers among them
@@ -54,6 +56,7 @@ class Link(Adapter):
         self._unacknowledged: dict[int, tuple[int, int]] = {}
         self._bytes = 0
         self._tokens = count()
+        self._log = structlog.get_logger().bind()  # bound once: a line that is not logged costs nearly nothing
         self._urgent: deque[tuple[int, Message, bool]] = deque()
         self._outbox: deque[tuple[int, Message, bool]] = deque()
         self._echoes = Echoes()
@@ -157,6 +160,7 @@ class Link(Adapter):
 
     def _transmit(self, token: int, message: Message, returns: bool) -> None:  # noqa: FBT001 - from a queue
         qos = min(message.qos, self.limits.maximum_qos)
+        self._log.debug("publication", topic=message.topic, payload=message.payload[:_LOGGED], retain=message.retain)
         try:
             info = self._client.publish(
                 message.topic,

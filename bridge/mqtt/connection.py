@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from bridge.causes import Cause, Explainer, login
 from bridge.errors import BrokerError
 from bridge.mqtt.adapter import SESSION_TAKEN_OVER, ClosedAtOnce, ConnectionFailed, ConnectOptions, VersionRefused
 from bridge.mqtt.client import Link
@@ -25,6 +26,7 @@ _TIMEOUT = 12.0  # seconds for an attempt, beyond the adapter's own limit
 _MOST_SHORT = 3  # so many connections in a row that ended soon, without a failed attempt between them
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _PACKET_TOO_LARGE = 0x95
+_LOGIN_REFUSED = frozenset({0x86, 0x87, 0x8C})
 _WILLS: dict[int, dict[str, Any]] = {
     0x9A: {"retain": False},
     0x9B: {"qos": 0},
@@ -44,6 +46,7 @@ class Connection:
         self._log = structlog.get_logger()
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._options = _options(settings, will)
+        self._explainer = Explainer(settings)
         self._over_tls = settings.address.tls
         self._refused = False
         self._v5_stood = False  # the last connection had MQTT 5, and no attempt with it has failed since
@@ -115,9 +118,18 @@ class Connection:
             self._refused = error.code > 0
             if (will := self._options.will) is not None:
                 self._options = replace(self._options, will=replace(will, **_WILLS.get(error.code, {})))
-            raise BrokerError(f"the broker at {self._settings.url} cannot be reached: {error}") from None
-        except TimeoutError:
-            raise BrokerError(f"the broker at {self._settings.url} does not answer") from None
+            raise BrokerError(await self._reason(error)) from None
+        except TimeoutError as error:
+            raise BrokerError(await self._explainer.explain(error)) from None
+
+    async def _reason(self, error: ConnectionFailed) -> str:
+        if error.code in _LOGIN_REFUSED:
+            return login(self._settings).text(self._settings)
+        if isinstance(error, VersionRefused) and error.code and self._settings.version == "5":
+            return Cause.NO_MQTT5.text(self._settings)
+        if error.code:
+            return f"the broker at {self._settings.address.shown} refuses the connection: {error}"
+        return await self._explainer.explain(error)
 
     async def _connect_by_version(self) -> Link:
         v5, *older = _VERSIONS[self._settings.version]

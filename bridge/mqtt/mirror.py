@@ -204,7 +204,7 @@ class Mirror:
             async with self._gate.place():
                 self._presence.begin(link)
                 readable = await subscriptions.read(self.tree.publisher)
-                self._name_refusals(subscriptions, readable=readable)
+                self._name_refusals(link, subscriptions, readable=readable)
                 link.unsubscribe(self.discovery.filter)
                 await self._presence.decide(link, other_online=self._receiver.is_other_online)
                 self._adopt(link)
@@ -216,9 +216,8 @@ class Mirror:
                 await self._settle()
             self.complete.set()
 
-    def _name_refusals(self, subscriptions: Subscriptions, *, readable: bool) -> None:
-        unread = f"the broker does not let us read {self._root}/#, or is too slow at it"
-        self._diagnostics.set("read", None if readable else unread)
+    def _name_refusals(self, link: Link, subscriptions: Subscriptions, *, readable: bool) -> None:
+        self._diagnostics.set("read", None if readable else _unreadable(self._root, subscriptions, v5=link.v5))
         refused = "; ".join(f"{name}: {reason}" for name, reason in subscriptions.refused.items())
         self._diagnostics.set("subscribe", f"the broker refuses subscriptions: {refused}" if refused else None)
 
@@ -240,6 +239,8 @@ class Mirror:
             await asyncio.sleep(_TICK)
             subscriptions.check_stall()
             subscriptions.confirm()
+            if subscriptions.returned:
+                self._diagnostics.set("read", None)
             self._connection.check_held()
             if self._presence.tick(link):
                 link.end()
@@ -276,3 +277,16 @@ class Mirror:
         """What the will has published stands until the whole tree is there again."""
         payload = b"online" if self._fresh else b"offline"
         self.tree.replace({STATUS: Topics({STATUS: payload} if self.connected else {}, {})})
+
+
+def _unreadable(root: str, subscriptions: Subscriptions, *, v5: bool) -> str:
+    """Why what the broker holds cannot be read, and what to do."""
+    if subscriptions.unwritable:
+        return (
+            f"the broker was reached, but does not let us write below {root} ({subscriptions.unwritable}); "
+            f"give the login the right to write {root}/#"
+        )
+    if subscriptions.denied:
+        write = "" if v5 else f", or not write {root}/#"  # without MQTT 5 it is not shown
+        return f"the broker was reached, but does not let us read {root}/#{write}; give the login the right to do both"
+    return f"the broker does not let us read {root}/#, or is too slow at it"

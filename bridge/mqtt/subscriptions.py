@@ -4,8 +4,10 @@ There is one subscription for each part of the tree, so that nothing depends on 
 """
 
 import asyncio
+import math
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from enum import Enum, auto
 
@@ -27,6 +29,8 @@ _STORED = frozenset({_STATUS, _INFO, PUBLISHED, "bridge/leases", "bridge/journal
 _COPY = 30.0  # seconds in which a copy of our own message may come back by another broker
 _AGAIN = 1.0  # seconds until the marker is sent again: a broker drops what its queue has no room for
 _SILENCE = 5.0  # seconds in which nothing comes, after which the marker is not waited for any more
+_DENIED = 1.5  # the same, of a marker that the broker has acknowledged: it does not pass on what we publish
+_LOOK = 0.25  # seconds between two looks at it
 _LONGEST = 120.0  # seconds for reading all, on however slow a line
 # Seconds without a stored message after which all have come: HiveMQ and aedes deliver a live message, such as the
 # marker, before those that are stored.
@@ -68,6 +72,9 @@ class Subscriptions:
         """Whether the marker has come back, or was waited for long enough."""
         self.stalled = False
         """Whether what arrives now may have been sent long ago."""
+        self._acknowledged_at = math.inf
+        self.unwritable = ""
+        """The broker's reason to refuse what we publish below the root."""
         self.refused: dict[str, str] = {}
         """Filters that the broker refuses, with its reasons."""
 
@@ -81,6 +88,16 @@ class Subscriptions:
             self._last_stored = max(self._last_stored, _now())
             await self._quiet()
         return readable
+
+    @property
+    def returned(self) -> bool:
+        """Whether the marker has come back: what is published below the root can be read there."""
+        return self._returned.is_set()
+
+    @property
+    def denied(self) -> bool:
+        """Whether the broker has acknowledged the marker, and passes on neither that nor anything else."""
+        return not self.returned and _now() - max(self._acknowledged_at, self._arrived) > _DENIED
 
     def kind(self, message: Inbound) -> tuple[Kind, Inbound]:
         """What a message is; of a command or request also whether it is stale, and with its topic below the root."""
@@ -116,8 +133,12 @@ class Subscriptions:
 
     def acknowledged(self, acknowledgement: Acknowledged) -> None:
         """Take the acknowledgement of a marker: where markers do not come back it is the best there is."""
-        if acknowledgement.token == self._token and not self._returns:
+        if acknowledgement.token != self._token:
+            return
+        if not self._returns:
             self.stalled = False
+        self.unwritable = acknowledgement.reason
+        self._acknowledged_at = min(self._acknowledged_at, _now())
 
     async def _subscribe(self) -> None:
         whole = f"{self._root}/#"
@@ -130,15 +151,17 @@ class Subscriptions:
 
     async def _wait_for_marker(self) -> bool:
         began = self._arrived = _now()
+        sent = -math.inf
         while not self._returned.is_set():
-            if _now() - self._arrived > _SILENCE or _now() - began > _LONGEST:
+            is_silent = _now() - self._arrived > _SILENCE or _now() - began > _LONGEST
+            if self.unwritable or self.denied or is_silent:
                 return False
-            self._send_marker()
-            try:
-                async with asyncio.timeout(_AGAIN):
+            if _now() - sent >= _AGAIN:
+                sent = _now()
+                self._send_marker()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK):
                     await self._returned.wait()
-            except TimeoutError:
-                continue
         return True
 
     async def _quiet(self) -> None:

@@ -11,9 +11,13 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
 
-from bridge.settings.urls import checked
+from bridge.settings.urls import checked, without_page
 
-_TIME = re.compile(r"(?:([0-9]{1,4})h)?(?:([0-9]{1,4})m)?(?:([0-9]{1,6})s)?")
+_LEVELS = {"warn": "warning", "trace": "debug", "fatal": "error", "critical": "error"}  # as other programs name them
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600}
+_DURATION = re.compile(r"(?:[0-9]{1,9}+(?:\.[0-9]{1,9}+)?+\s?+(?:ms|s|min|m|h)){1,5}+")
+_DURATION_PART = re.compile(r"([0-9.]+)\s?(ms|s|min|m|h)")
+
 _OFTENEST, _RAREST = 300, 86_400  # seconds
 
 
@@ -44,7 +48,15 @@ def _lower(value: Any) -> Any:
 
 def _level(value: Any) -> Any:
     level = _lower(value)
-    return "warning" if level == "warn" else level
+    return _LEVELS.get(level, level) if isinstance(level, str) else level
+
+
+def _seconds(value: Any) -> Any:
+    """A time with units, such as `10s`, `1m30s` or `500ms`, in seconds; all else is left as it is."""
+    text = _lower(value)
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
+        return value
+    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def _absent(value: Any) -> Any:
@@ -65,14 +77,7 @@ def _header(secret: SecretStr) -> SecretStr:
 
 def _every(value: Any) -> Any:
     """Seconds of `15m`, `1h30m` or `off`; anything else as it is."""
-    word = _lower(value)
-    if word == "off" or value is False:
-        return 0
-    found = _TIME.fullmatch(word) if isinstance(word, str) else None
-    if found is None or not word:
-        return value
-    hours, minutes, seconds = (int(part or 0) for part in found.groups())
-    return hours * 3600 + minutes * 60 + seconds
+    return 0 if value is False or _lower(value) == "off" else _seconds(value)
 
 
 def _not_often(seconds: float) -> float:
@@ -157,8 +162,16 @@ def _expressions(named: dict[str, str]) -> dict[str, str]:
 
 
 Switch = Annotated[bool, BeforeValidator(_lower), Takes("true, false")]
-Period = Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False), Takes("seconds, from 0.01 to 86400")]
-PeriodOrOff = Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False), Takes("seconds up to 86400, 0 = off")]
+Period = Annotated[
+    Annotated[float, Field(ge=0.01, le=86_400, allow_inf_nan=False)],
+    BeforeValidator(_seconds),
+    Takes("seconds, from 0.01 to 86400, or a time such as 10s"),
+]
+PeriodOrOff = Annotated[
+    Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)],
+    BeforeValidator(_seconds),
+    Takes("seconds up to 86400, or a time such as 10m, 0 = off"),
+]
 Every = Annotated[
     float,
     Field(allow_inf_nan=False),
@@ -168,10 +181,13 @@ Every = Annotated[
 ]
 Grace = Annotated[
     Annotated[float, Field(ge=0, le=86_400, allow_inf_nan=False)] | None,
+    BeforeValidator(_seconds),
     BeforeValidator(_absent),
-    Takes("seconds up to 86400"),
+    Takes("seconds up to 86400, or a time such as 5m"),
 ]
-Keepalive = Annotated[int, Field(ge=1, le=3600), Takes("whole seconds, from 1 to 3600")]
+Keepalive = Annotated[
+    Annotated[int, Field(ge=1, le=3600)], BeforeValidator(_seconds), Takes("whole seconds, from 1 to 3600")
+]
 Count = Annotated[int, Field(ge=1, le=1_000_000), Takes("a whole number, from 1 to 1000000")]
 Index = Annotated[
     int,
@@ -183,7 +199,12 @@ Packet = Annotated[int, Field(ge=1024, le=268_435_455), Takes("a whole number of
 Language = Annotated[Literal["en", "de"], BeforeValidator(_lower), Takes("en, de")]
 Qos = Annotated[int, Field(ge=0, le=1), Takes("0, 1")]
 
-HttpUrl = Annotated[str, _url("http", "https"), Takes("http://host:port or https://user:password@host/prefix")]
+HttpUrl = Annotated[
+    str,
+    BeforeValidator(without_page),
+    _url("http", "https"),
+    Takes("http://host:port or https://user:password@host/prefix"),
+]
 BrokerUrl = Annotated[
     str,
     _url("mqtt", "mqtts", "ws", "wss", "unix"),

@@ -14,6 +14,26 @@ from bridge.settings.urls import masked
 from bridge.util.redact import sanitize
 
 _LONGEST = 60
+_SERVERS = frozenset({"EVCC", "MQTT"})
+_SYNONYMS = {
+    other: right
+    for right, others in {
+        "URL": "URI HOST HOSTNAME SERVER ADDRESS ADDR BROKER BROKER_URL ENDPOINT PORT TLS SSL",
+        "USER": "USERNAME LOGIN",
+        "PASSWORD": "PASS PASSWD PW",
+        "ROOT": "TOPIC PREFIX BASE BASE_TOPIC TOPIC_PREFIX ROOT_TOPIC",
+        "CLIENT_ID": "CLIENTID CLIENT",
+        "CA_FILE": "CA CAFILE CA_CERT CACERT",
+        "CERT_FILE": "CERT CERTFILE CLIENT_CERT",
+        "KEY_FILE": "KEY KEYFILE CLIENT_KEY",
+        "VERIFY": "INSECURE TLS_VERIFY TLS_INSECURE SSL_VERIFY",
+        "INTERVAL": "POLL POLL_INTERVAL POLLING POLLING_INTERVAL",
+        "VERSION": "PROTOCOL PROTOCOL_VERSION",
+    }.items()
+    for other in others.split()
+}
+"""The last part of variables as other programs name them -> the option's."""
+_ALIASES = {"LOGLEVEL": "LOG_LEVEL", "BROKER_URL": "MQTT_URL", "BROKER_HOST": "MQTT_URL", "LOGFORMAT": "LOG_FORMAT"}
 
 
 def lines(error: ValidationError) -> list[str]:
@@ -25,14 +45,18 @@ def lines(error: ValidationError) -> list[str]:
     return list(found.values())
 
 
-def misspelt(names: Iterable[str]) -> Iterator[str]:
-    """Names in the environment that are no option, but nearly one, each with a hint.
+def misspelt(environment: Mapping[str, str]) -> Iterator[str]:
+    """Names in the environment that are no option, but were meant for one, each with a hint.
 
-    The environment is full of other programs' names, so section and option must both be near.
+    The environment is full of other programs' names, so section and option must both be near, or the name is one
+    that other programs have for the same. The addresses of linked containers (`MQTT_PORT=tcp://…`) are none of ours.
     """
     known = options()
-    for name in names:
+    for name, text in environment.items():
         section, _, option = name.partition("_")
+        if (right := _meant(name)) and not text.startswith(("tcp://", "udp://")):
+            yield f"{sanitize(name, _LONGEST)} is no option and is ignored; the option is {right}"
+            continue
         sections = {known_name.partition("_")[0] for known_name in known}
         for near in get_close_matches(section, sections, n=1, cutoff=0.8) if name not in known else ():
             candidates = [
@@ -40,6 +64,13 @@ def misspelt(names: Iterable[str]) -> Iterator[str]:
             ]
             for match in get_close_matches(option, candidates, n=1, cutoff=0.8):
                 yield f"{sanitize(name, _LONGEST)} is no option and is ignored; did you mean {near}_{match}?"
+
+
+def _meant(name: str) -> str:
+    """The option that a variable of another program's name is meant for, "" for none."""
+    section, _, option = name.partition("_")
+    right = _ALIASES.get(name) or f"{section}_{_SYNONYMS.get(option)}"
+    return right if section in _SERVERS and right in options() and name not in options() else _ALIASES.get(name, "")
 
 
 def _line(name: str, mistake: Mapping[str, Any]) -> str:

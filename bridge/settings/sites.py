@@ -58,13 +58,13 @@ def configuration(overrides: Mapping[str, str], environment: Mapping[str, str], 
     ConfigError for a mistake that concerns all sites; one of a single site only keeps that site from running.
     """
     tables = read(overrides, environment, hints=hints)
-    settings = checked(tables)
+    settings = checked(tables, hints)
     listed, directory = [*_listed(tables.get("sites") or [])], tables.get("sites_dir")
     if not listed and not directory:
         if settings.fleet.count > 1:
             raise ConfigError("fleet.count (FLEET_COUNT): there is one site only, which cannot be shared")
         return Configuration(settings, {settings.mqtt.root: settings.of_site()}, {}, several=False)
-    found = _Sites(tables, settings.fleet)
+    found = _Sites(tables, settings.fleet, hints)
     for name, table in listed:
         found.add(name, table)
     for path in _files(directory) if directory else ():
@@ -75,9 +75,10 @@ def configuration(overrides: Mapping[str, str], environment: Mapping[str, str], 
 class _Sites:
     """The sites of this process, one after another: the first one that has a name, or a root, keeps it."""
 
-    def __init__(self, tables: Mapping[str, Any], fleet: Fleet) -> None:
+    def __init__(self, tables: Mapping[str, Any], fleet: Fleet, hints: list[str]) -> None:
         self._tables = tables
         self._fleet = fleet
+        self._hints = hints
         self._roots: dict[object, str] = {}
         self.sites: dict[str, Settings] = {}
         self.wrong: dict[str, str] = {}
@@ -87,7 +88,7 @@ class _Sites:
         if not self._fleet.runs(name):
             return
         try:
-            settings = _settings(name, table, self._tables, self._fleet.index)
+            settings = _settings(name, table, self._tables, self._fleet.index, self._hints)
             self._claim(name, settings)
         except ConfigError as error:
             self.wrong[name] = "; ".join(str(error).splitlines())
@@ -117,7 +118,7 @@ class _Sites:
                 raise ConfigError(f"{option}: site {other} has the same on this broker ({value})")
 
 
-def _settings(name: str, table: Mapping[str, Any], tables: Mapping[str, Any], index: int) -> Settings:
+def _settings(name: str, table: Mapping[str, Any], tables: Mapping[str, Any], index: int, hints: list[str]) -> Settings:
     """The options of a site: its own, else those of the top level; root and client id are its own in any case."""
     if foreign := sorted(map(str, table.keys() - {*SITE_TABLES})):
         raise ConfigError(f"{sanitize(', '.join(foreign), _LONGEST_NAME)}: a site takes {', '.join(SITE_TABLES)}")
@@ -126,7 +127,7 @@ def _settings(name: str, table: Mapping[str, Any], tables: Mapping[str, Any], in
     common["mqtt"] = {**common["mqtt"], "root": f"{str(root or 'evcc').rstrip('/')}/{name}"}
     if client_id:
         common["mqtt"]["client_id"] = f"{client_id}-{name}{f'-{index}' if index else ''}"
-    settings = checked({section: {**common[section], **_options(table, section)} for section in SITE_TABLES})
+    settings = checked({section: {**common[section], **_options(table, section)} for section in SITE_TABLES}, hints)
     if settings.mqtt.client_id or not index:
         return settings
     mqtt = settings.mqtt.model_copy(update={"client_id": default_client_id(settings.mqtt.root, index)})

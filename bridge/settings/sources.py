@@ -1,6 +1,7 @@
 """Reads the configuration: defaults < TOML file < environment < secrets < command line."""
 
 import tomllib
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pydantic_settings import (
 from bridge.errors import ConfigError
 from bridge.settings.mistakes import lines, misspelt
 from bridge.settings.model import Settings, options
+from bridge.settings.urls import Hint
 
 DEFAULT_FILE = Path("/etc/evcc-bridge.toml")
 SECRETS = Path("/run/secrets")
@@ -28,22 +30,28 @@ _LONGEST_SECRET = 65_536  # bytes
 
 def load(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints: list[str]) -> Settings:
     """Read every source and check every option, without those of several sites; see `read` and `checked`."""
-    return checked(read(overrides, environment, hints=hints))
+    return checked(read(overrides, environment, hints=hints), hints)
 
 
-def checked(tables: Mapping[str, Any]) -> Settings:
-    """The options of `tables`, without `SITES`; ConfigError has one line for each mistake."""
+def checked(tables: Mapping[str, Any], hints: list[str]) -> Settings:
+    """The options of `tables`, without `SITES`; ConfigError has one line for each mistake.
+
+    Parts of an address that are cut off are named in `hints`.
+    """
     try:
-        return Settings.model_validate({name: table for name, table in tables.items() if name not in SITES})
+        with warnings.catch_warnings(record=True, action="always", category=Hint) as given:
+            settings = Settings.model_validate({name: table for name, table in tables.items() if name not in SITES})
     except ValidationError as error:
         raise ConfigError("\n".join(lines(error))) from None
+    hints.extend(dict.fromkeys(str(each.message) for each in given if issubclass(each.category, Hint)))
+    return settings
 
 
 def read(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints: list[str]) -> dict[str, Any]:
     """Read what all sources have, each option from the strongest source that has it; only `checked` checks values.
 
     `overrides` are the options of the command line by name (`mqtt.root`). `CONFIG` in `environment` names the file;
-    `DEFAULT_FILE` is read where it does not. Variables that are nearly an option's are named in `hints`.
+    `DEFAULT_FILE` is read where it does not. Variables that were meant for an option are named in `hints`.
     """
     hints.extend(misspelt(environment))
     secrets = _read_secrets(environment)
@@ -68,6 +76,19 @@ class _Sources(Settings, BaseSettings):
     """How the environment names options, for pydantic-settings."""
 
     model_config = SettingsConfigDict(env_nested_delimiter="_", env_nested_max_split=1, enable_decoding=False)
+
+
+def describe(overrides: Mapping[str, str], environment: Mapping[str, str]) -> str:
+    """Where options are read from: the file, variables, secrets, and the command line."""
+    file, known = _config_file(environment), options()
+    variables = sorted(name for name, text in environment.items() if name in known and text)
+    parts = {
+        "variables": variables,
+        "secrets": sorted(_read_secrets(environment)),
+        "command line": sorted(overrides),
+    }
+    named = [f"{kind} {', '.join(names)}" for kind, names in parts.items() if names]
+    return "; ".join([f"file {file}" if file else f"no file ({DEFAULT_FILE} is not there)", *named])
 
 
 class TomlFile(TomlConfigSettingsSource):

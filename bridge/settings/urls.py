@@ -1,6 +1,7 @@
 """Addresses with a user and a password in them: taken apart, checked, and shown without the password."""
 
 import re
+import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,12 @@ _WITHOUT_PATH = frozenset({"mqtt", "mqtts"})
 _PARTS = re.compile(r"(?P<scheme>\s*[A-Za-z]+://)(?:(?P<login>[^/?#]*)@)?(?P<rest>.*)", re.DOTALL)
 # possessive: a long text is read once
 _HARMLESS = re.compile(r"[A-Za-z]*+:?+/{0,2}+(?:\[[0-9A-Fa-f:.]*+\]|[\w.-]*+)(?::\d{0,5})?+(?:/[\w./-]*+)?+")
+_PAGE = re.compile(r"(?P<url>[^?#]*?)(?P<page>/*#(?:/[^@]*)?|/api(?:/state)?/*)")
 _SCHEME = re.compile(r"\s*[A-Za-z]+://")
+
+
+class Hint(UserWarning):
+    """What a user should know about a configuration that can be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,15 @@ def without_login(section: Any) -> Any:
     user, _, password = parts["login"].partition(":")
     login = {"user": unquote(user) or None, "password": unquote(password) or None}
     return {key: text for key, text in login.items() if text} | section | {"url": parts["scheme"] + parts["rest"]}
+
+
+def without_page(url: Any) -> Any:
+    """evcc's address without what a browser shows behind it (`/#/config`), and without `/api`; a Hint is given."""
+    found = _PAGE.fullmatch(url.strip()) if isinstance(url, str) else None
+    if found is None or not _SCHEME.match(url):
+        return url
+    warnings.warn(f"evcc.url (EVCC_URL): {found['page']} is no part of evcc's address and is cut off", Hint, 2)
+    return found["url"]
 
 
 def masked(url: str) -> str:

@@ -239,9 +239,9 @@ LOADPOINT: Mapping[str, Reading] = {
 }
 
 VEHICLE: Mapping[str, Reading] = {
-    "soc": R("Vehicle charge", SOC, "battery", "Also while it is not connected."),
-    "range": R("Vehicle range", RANGE, "map-marker-distance", "Also while it is not connected."),
-    "odometer": R("Vehicle odometer", MILEAGE, "counter", "Also while it is not connected.", _DETAIL),
+    "soc": R("State of charge", SOC, "battery", "Also while it is not connected."),
+    "range": R("Range", RANGE, "map-marker-distance", "Also while it is not connected."),
+    "odometer": R("Mileage", MILEAGE, "counter", "Also while it is not connected.", _DETAIL),
     "vehicleLimitSoc": R("Vehicle's own limit", PERCENT, "battery-charging-80", "Set in the vehicle.", _DETAIL),
     "updated": R("Last asked", MOMENT, "update", "When its charge was last known.", _RARE),
     "title": R("Title", TEXT, "label-outline", "Of the vehicle.", _RARE),

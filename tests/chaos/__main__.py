@@ -7,7 +7,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.chaos.run import Report, chaos
+from tests.chaos.report import Report
+from tests.chaos.run import chaos
 
 
 def main() -> int:

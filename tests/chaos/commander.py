@@ -38,9 +38,9 @@ SETTINGS = {f"site/{leaf}": f"/api/{path}" for leaf, path in _SITE.items()} | {
 }
 BORROWED = ("loadpoints/1/priority", "loadpoints/2/priority", "loadpoints/1/smartCostLimit")
 """Settings that are borrowed, beside being set: their values come back, so that calls are not judged by them."""
-LONGEST = 3
+LONGEST = 2
 """The longest loan, in seconds."""
-_SECONDS = (1, 1, 2, LONGEST)
+_SECONDS = (1, 1, LONGEST)
 _SPELT = ("{}", " {} ", '"{}"', "{}.0", "+{}", "{}\n")
 _ODD_TOPICS = (
     "loadpoints/1/mode", "loadpoints/2/mode", "loadpoints/1/limitSoc", "loadpoints/1/phasesConfigured",

@@ -81,3 +81,21 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
         parse(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"evcc-bridge {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("chekc", "there is no chekc; did you mean check? (choose from run, check"),
+        ("--root home chekc", "there is no chekc; did you mean check?"),
+        ("dance", "there is no dance (choose from run"),
+        ("export nodred", "there is no nodred; did you mean nodered?"),
+        ("export fhem", "there is no fhem (choose from openhab"),
+        ("--set evcc.interval", "takes SECTION.OPTION=VALUE, such as evcc.interval=5"),
+        ("--set evcc.interval run", "takes SECTION.OPTION=VALUE, such as evcc.interval=5"),
+    ],
+)
+def test_a_mistyped_word_is_named(line: str, shown: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse(line.split(" "))
+    assert shown in capsys.readouterr().err

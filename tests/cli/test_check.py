@@ -4,11 +4,13 @@ import asyncio
 import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bridge.cli import check
+from bridge.cli.main import main
 from bridge.settings import Configuration, Settings
 from evcc_simulator import Evcc
 from tests.broker.client import plant, retained
@@ -51,7 +53,9 @@ def one(lines: list[str], about: str) -> str:
 async def test_all_is_well(evcc: Evcc, broker: Mosquitto) -> None:
     code, lines = await checked(evcc.url, broker.url)
     assert code == 0
-    assert [line for line in lines if not line.startswith("ok ")] == []
+    assert [line for line in lines[:-1] if not line.startswith("ok ")] == []
+    assert lines[-1] == "next  evcc-bridge run"
+    assert one(lines, "writing below homeassistant works")
     assert "evcc 0.313.2 answers" in lines[0]
     assert "(bare state, 3 loadpoints)" in lines[0]
     assert one(lines, "clock")
@@ -69,7 +73,7 @@ async def test_it_leaves_nothing_behind(evcc: Evcc, broker: Mosquitto) -> None:
 async def test_the_old_era(broker: Mosquitto) -> None:
     async with Evcc("0.131.4", still=True) as old:
         _, lines = await checked(old.url, broker.url, mqtt={"version": "3.1.1"})
-    assert "(wrapped state, 2 loadpoints)" in lines[0]
+    assert one(lines, "(wrapped state, 2 loadpoints)")
     assert "speaks MQTT 3.1.1" in one(lines, "broker at")
 
 
@@ -100,7 +104,9 @@ async def test_the_zone_of_times_that_name_none(evcc: Evcc, broker: Mosquitto, z
 async def test_nobody_is_there() -> None:
     code, lines = await checked("http://me:geheim@127.0.0.1:1", "mqtt://me:geheim@127.0.0.1:1")
     assert code == 1
-    assert [line.split()[0] for line in lines] == ["fail", "fail"]
+    assert [line.split()[0] for line in lines] == ["fail", "fail", "next"]
+    assert "nothing listens at 127.0.0.1:1" in lines[0]
+    assert "nothing listens at 127.0.0.1:1" in lines[1]
 
 
 async def test_no_push(evcc: Evcc, broker: Mosquitto) -> None:
@@ -125,7 +131,8 @@ async def test_a_broken_configuration_of_evcc(broker: Mosquitto) -> None:
 async def test_evccs_own_mqtt_on_the_same_root(evcc: Evcc, broker: Mosquitto) -> None:
     evcc.house.state["mqtt"] = {"broker": "broker.local:1883", "topic": "evcc"}
     _, lines = await checked(evcc.url, broker.url)
-    assert one(lines, "broker.local").startswith("warn")
+    assert lines[0] == one(lines, "broker.local")
+    assert lines[0].startswith("warn")
     _, lines = await checked(evcc.url, broker.url, mqtt={"root": "home"})
     assert one(lines, "broker.local").startswith("ok")
 
@@ -168,11 +175,58 @@ async def test_rights_that_are_missing(
     assert one(lines, found).startswith("fail")
 
 
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_rights_below_the_discovery_prefix(
+    evcc: Evcc, start_broker: Callable[[Config], Awaitable[Mosquitto]], monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(check, "_ROUND_TRIP", 0.3)
+    acl = "user me\ntopic readwrite evcc/#\n"
+    broker = await start_broker(Config(users={"me": "geheim"}, acl=acl))
+    login = {"user": "me", "password": "geheim", "version": version}
+    code, lines = await checked(evcc.url, broker.url, mqtt=login)
+    assert code == 1
+    assert one(lines, "does not let us write below homeassistant").startswith("fail")
+    assert lines[-1].startswith("next  correct")
+    code, _ = await checked(evcc.url, broker.url, mqtt=login, discovery={"homeassistant": False})
+    assert code == 0
+
+
+async def test_each_jq_expression_is_tried(evcc: Evcc, broker: Mosquitto) -> None:
+    expressions = {"house": ".homePower", "broken": ".[", "late": 'error("not yet")'}
+    code, lines = await checked(evcc.url, broker.url, topics={"jq": expressions})
+    assert code == 1
+    assert one(lines, "jq house").startswith("ok")
+    assert one(lines, "jq broken").endswith("(in .[)")
+    assert one(lines, "jq late") == 'fail  jq late: not yet (in error("not yet"))'
+
+
+async def test_where_the_options_are_from(
+    evcc: Evcc, broker: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "bridge.toml"
+    file.write_text("[evcc]\ninterval = 5\n")
+    monkeypatch.setenv("EVCC_URL", evcc.url)
+    monkeypatch.setenv("MQTT_HOST", "other")
+    arguments = ["check", "--config", str(file), "--mqtt-url", broker.url]
+    assert await asyncio.to_thread(main, arguments) == 0
+    printed = capsys.readouterr()
+    assert f"configuration: file {file}; variables EVCC_URL; command line mqtt.url" in printed.out
+    assert "MQTT_HOST is no option and is ignored; the option is MQTT_URL" in printed.err
+
+
+async def test_the_problem_of_a_running_bridge_comes_first(evcc: Evcc, broker: Mosquitto) -> None:
+    problem = "a second bridge, on pi, is connected to evcc and stays silent"
+    await plant(broker, {"evcc/bridge/info": "{}", "evcc/status": "online", "evcc/bridge/problem": problem})
+    _, lines = await checked(evcc.url, broker.url)
+    assert lines[0] == f"warn  the bridge below evcc reports: {problem}"
+    assert lines[-1].startswith("next  evcc-bridge status")
+
+
 async def test_a_password_that_is_wrong(evcc: Evcc, start_broker: Callable[[Config], Awaitable[Mosquitto]]) -> None:
     broker = await start_broker(Config(users={"me": "right"}))
     code, lines = await checked(evcc.url, broker.url, mqtt={"user": "me", "password": "geheim"})
     assert code == 1
-    assert one(lines, "Not authorized").startswith("fail")
+    assert one(lines, "refuses the login").startswith("fail")
 
 
 async def test_beside_a_bridge_that_runs(evcc: Evcc, broker: Mosquitto, recorder: Recorder) -> None:
@@ -213,6 +267,24 @@ class TestQuick:
         code, lines = await checked("http://127.0.0.1:1", broker.url, quick=True)
         assert code == 1
         assert one(lines, found).startswith("fail")
+
+    @pytest.mark.parametrize(
+        ("word", "age", "found"),
+        [
+            ("unreachable", 10, "the bridge works, but evcc is unreachable: evcc cannot be reached"),
+            ("unreachable", 900, "the bridge is not running"),
+            ("online", 10, "the bridge is not running"),
+            ("", 10, "no bridge has run here"),
+        ],
+    )
+    async def test_which_of_the_two_is_dead(self, broker: Mosquitto, word: str, age: int, found: str) -> None:
+        health = f'{{"time":{int(time.time()) - age},"uptime":1}}'
+        about = {"bridge/evcc": word, "bridge/health": health, "bridge/problem": "evcc cannot be reached"}
+        stored = {"status": "offline", "updated": "1", **about}
+        await plant(broker, {f"evcc/{topic}": payload for topic, payload in stored.items() if payload})
+        code, lines = await checked("http://127.0.0.1:1", broker.url, quick=True)
+        assert code == 1
+        assert f"evcc/status is offline: {found}" in one(lines, "evcc/status")
 
     async def test_no_broker(self) -> None:
         assert (await checked("http://127.0.0.1:1", NOBODY, quick=True))[0] == 1

@@ -73,6 +73,14 @@ def test_wrong_wishes_are_refused(arguments: list[str], capsys: pytest.CaptureFi
     assert "geheim" not in capsys.readouterr().err
 
 
+def test_what_is_wanted_is_handed_on() -> None:
+    plain, wanted = (
+        parse(["export", "openhab", *more]) for more in ([], ["--broker", "mqtt://b", "--parent", "Energy"])
+    )
+    assert (plain.broker, plain.parent, plain.location, plain.semantics) == (None, None, None, 4)
+    assert (wanted.broker, wanted.parent) == ("mqtt://b", "Energy")
+
+
 async def test_files_are_written_and_named(
     settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -38,6 +38,11 @@ class Browser:
         await self._ask("Emulation.setDeviceMetricsOverride", **self._size)
         return self
 
+    async def resize(self, width: int, height: int) -> None:
+        """Give the page another size."""
+        self._size |= {"width": width, "height": height}
+        await self._ask("Emulation.setDeviceMetricsOverride", **self._size)
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import websockets
 
 from tests.broker.mosquitto import HOST, Mosquitto
 from tests.broker.ports import free_port
@@ -31,6 +32,8 @@ api:
 frontend:
 lovelace:
 mqtt:
+recorder:
+energy:
 """
 _TIME = "2025-04-01T00:00:00+00:00"
 
@@ -97,6 +100,20 @@ class HomeAssistant:
         """Call a service such as `number.set_value`."""
         reply = await self._http.post(f"/api/services/{service.replace('.', '/')}", json={"entity_id": entity, **data})
         assert reply.is_success, reply.text
+
+    async def ask(self, *messages: dict[str, Any]) -> Any:
+        """What its WebSocket API answers to the last of these messages."""
+        url = f"ws://127.0.0.1:{self.port}/api/websocket"
+        async with websockets.connect(url, max_size=None) as socket:
+            await socket.recv()
+            await socket.send(json.dumps({"type": "auth", "access_token": self.login["access_token"]}))
+            await socket.recv()
+            answer: dict[str, Any] = {}
+            for number, message in enumerate(messages, start=1):
+                await socket.send(json.dumps({"id": number, **message}))
+                answer = json.loads(await socket.recv())
+                assert answer["success"], answer
+            return answer["result"]
 
     async def until(self, entity: str, wanted: Callable[[str | None], object], wait: float = PATIENCE) -> None:
         """Wait until an entity's state is wanted."""

@@ -52,6 +52,9 @@ async def node_red(house: House, browser: Browser, directory: Path) -> dict[str,
             await browser.open(f"{red.url}/dashboard/evcc")
             await browser.until("document.querySelectorAll('.nrdb-ui-widget').length > 20")
             pictures["node-red-dashboard.png"] = await browser.picture(settle=5)
+        await browser.resize(400, 900)
+        pictures["node-red-phone.png"] = await browser.picture()
+        await browser.resize(1280, 900)
         return pictures
 
 
@@ -79,7 +82,7 @@ async def home_assistant(house: House, browser: Browser, directory: Path) -> dic
         pictures = {}
         for _ in range(2):  # the first time, the dashboard grows under one's eyes
             await browser.open(found.url)
-            await browser.until(f"Object.keys({hass}?.states ?? {{}}).length > 200")
+            await browser.until(f"Object.keys({hass}?.states ?? {{}}).length > 80")
             pictures["home-assistant.png"] = await browser.picture(settle=6)
         device = await browser.run(f"Object.values({hass}.devices).find((one) => one.name === 'Carport + Süd').id")
         await browser.open(f"{found.url}/config/devices/device/{device}")

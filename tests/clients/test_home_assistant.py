@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.entities.entities import entities, tree
+from bridge.entities.entities import entities
 from bridge.export.homeassistant import HomeAssistant as Discovery
 from bridge.state.document import parse
-from bridge.state.names import Selection
 from tests.broker.client import publish
 from tests.clients.home_assistant import HomeAssistant
 from tests.clients.house import House
 from tests.contract.recordings import state_body
+from tests.entities.houses import tree
 from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(15 * PATIENCE)]
@@ -37,7 +37,7 @@ def test_every_configuration_is_valid_and_every_template_works(
     """By Home Assistant's own schema of its MQTT platforms, with the payloads that the tree has."""
     state = parse(state_body(era))
     configs = {topic: json.loads(config) for topic, config in Discovery().configs(entities(state)).items()}
-    payloads = {f"evcc/{topic}": payload.decode() for topic, payload in tree(state, Selection()).items()}
+    payloads = {f"evcc/{topic}": payload.decode() for topic, payload in tree(state).items()}
     checked = subprocess.run(
         [str(home_assistant_python), str(CHECK), str(tmp_path)],
         input=json.dumps({"configs": configs, "payloads": payloads}),
@@ -104,6 +104,27 @@ async def test_entities_have_states_and_services_reach_evcc(house: House, home_a
     attributes = (await home_assistant.states())[refused]["attributes"]
     assert (attributes["topic"], attributes["payload"]) == ("loadpoints/1/limitSoc", "200")
     assert not home_assistant.complaints()
+
+
+async def test_the_energy_dashboard_takes_its_meters_and_its_prices(
+    house: House, home_assistant: HomeAssistant
+) -> None:
+    """By Home Assistant's own validation; the long-term statistics are only there after some minutes."""
+    grid, solar, price = "sensor.haus_sud_grid_import", "sensor.haus_sud_solar_energy", "sensor.haus_sud_grid_price"
+    chargers = ["sensor.carport_sud_meter_reading", "sensor.haus_sud_charged_energy_month"]
+    for entity in (grid, solar, price, *chargers):
+        await home_assistant.until(entity, lambda state: state not in {None, "unknown", "unavailable"})
+    import_ = {"stat_energy_from": grid, "entity_energy_price": price, "stat_cost": None, "number_energy_price": None}
+    sources = [
+        {"type": "grid", "flow_from": [import_], "flow_to": [], "cost_adjustment_day": 0},
+        {"type": "solar", "stat_energy_from": solar, "config_entry_solar_forecast": None},
+    ]
+    devices = [{"stat_consumption": entity} for entity in chargers]
+    chosen = {"type": "energy/save_prefs", "energy_sources": sources, "device_consumption": devices}
+    found = await home_assistant.ask(chosen, {"type": "energy/validate"})
+    issues = [issue["type"] for groups in found.values() for group in groups for issue in group]
+    assert set(issues) <= {"statistics_not_defined"}
+    assert await home_assistant.ask({"type": "recorder/validate_statistics"}) == {}
 
 
 async def test_a_value_that_was_no_option_is_shown_after_its_configuration(

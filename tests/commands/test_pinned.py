@@ -114,6 +114,16 @@ async def test_an_evcc_without_alwayscharge_refuses_it_with_what_to_use(pinned: 
 
 
 @virtual
+@pytest.mark.parametrize("payload", ["maybe", "true", "1", '{"value":"maybe","for":"15m"}'])
+@pytest.mark.parametrize("known", [in_mode("pv"), from_document(of_0_316())], ids=["0.313", "0.316"])
+async def test_alwayscharge_takes_no_other_words(known: State, payload: str) -> None:
+    for pinned in ("evcc", "0.313", "0.316"):
+        calls, answer = await sent(known, pinned, ALWAYS, payload)
+        assert (calls, answer["status"]) == ([], "refused")
+        assert answer["error"].startswith("alwaysCharge takes ")
+
+
+@virtual
 async def test_what_may_not_be_set_cannot_be_set_by_its_newer_name() -> None:
     async with running(in_mode("pv"), deny=("loadpoints/*/mode",)) as house:
         house.reader.contract = Contract("0.316")

@@ -1,14 +1,17 @@
 """Sites beside each other: what goes wrong with one is never seen at another."""
 
 import asyncio
+import gc
 import random
+import resource
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 import structlog
 
+from bridge.daemon import resources
 from bridge.daemon import sites as module
 from bridge.daemon.sites import Sites
 from bridge.errors import ConfigError
@@ -159,3 +162,24 @@ class TestGate:
             for _ in range(10):
                 group.create_task(pass_through(0))
         assert most == 2
+
+
+class TestDescriptors:
+    """The limit of this process is given back: what is lowered for good cannot be raised again."""
+
+    @pytest.fixture(autouse=True)
+    def _limit(self) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, before[1]), before[1]))
+        yield
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        gc.set_threshold(700)
+
+    def test_there_is_room_for_every_site(self) -> None:
+        resources.prepare(200)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 1400
+
+    def test_a_limit_that_is_lower_is_named(self) -> None:
+        with structlog.testing.capture_logs() as lines:
+            resources.prepare(10**9)
+        assert lines[0]["event"] == "file descriptors will not suffice for all sites"

@@ -57,7 +57,7 @@ async def test_each_status_has_its_word(status: int, error: type[EvccError], wor
             await client.state()
         assert type(caught.value) is error
         assert caught.value.word == word
-        assert str(status) in str(caught.value)
+        assert (str(status) if status not in {401, 403} else "requires a login") in str(caught.value)
         assert "html" not in str(caught.value)
         assert len(evcc.requests) == 1
 
@@ -184,7 +184,7 @@ async def test_a_refused_connection() -> None:
     async with EvccClient(Evcc(url=f"http://127.0.0.1:{free_port()}")) as client:
         with pytest.raises(Unreachable) as caught:
             await client.state()
-        assert "refused" in str(caught.value).lower() or "connect" in str(caught.value).lower()
+        assert "nothing listens" in str(caught.value)
 
 
 async def test_a_name_that_does_not_resolve() -> None:
@@ -272,7 +272,7 @@ async def test_a_write_is_not_sent_twice() -> None:
 async def test_a_read_is_sent_again_only_once() -> None:
     async with _asked(raw(b"", end="close")) as (client, evcc):
         with pytest.raises(Unreachable):
-            await client.state()
+            await client.call("GET", "/api/state")
         assert len(evcc.requests) == 2
 
 

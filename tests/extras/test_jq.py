@@ -93,7 +93,7 @@ async def test_one_that_fails_at_run_time_is_erased_and_named_as_long_as_it_fail
     house = House(good=".interval", late='if .interval == 4 then error("not yet") else 1 end')
     await house.poll()
     assert house.topics == {"jq/good": b"4"}
-    assert house.problem == "jq late: not yet"
+    assert house.problem == 'jq late: not yet (in if .interval == 4 then error("not yet") else 1 end)'
     house.evcc.answers["/api/state"] = lambda _: reply({"good": 5, "late": 1})
     await house.poll()
     assert house.topics == {"jq/good": b"5", "jq/late": b"1"}
@@ -110,7 +110,7 @@ async def test_one_that_stops_evcc_from_answering_is_left_out() -> None:
     house.evcc.answers["/api/state"] = endless
     await house.poll()
     assert house.topics == {"jq/good": b"4"}
-    assert house.problem == "jq endless: evcc does not finish computing it"
+    assert house.problem == "jq endless: evcc does not finish computing it (in [repeat(1)] | length)"
 
 
 async def test_when_all_are_refused_later_each_is_tried_again() -> None:
@@ -123,7 +123,7 @@ async def test_when_all_are_refused_later_each_is_tried_again() -> None:
     house.evcc.answers["/api/state"] = other_version
     assert await house.poll() == 5
     assert house.topics == {"jq/good": b"4"}
-    assert house.problem == "jq other: no more"
+    assert house.problem == "jq other: no more (in .version)"
     assert await house.poll() == 1
     house.evcc.answers["/api/state"] = evaluated
     house.jq.update(house.idle(restarted=True))

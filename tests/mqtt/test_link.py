@@ -128,7 +128,7 @@ async def test_a_broker_that_knows_3_1_1_only(broker: Mosquitto, proxy: Proxy) -
 
 async def test_no_other_version_than_the_one_asked_for(broker: Mosquitto, proxy: Proxy) -> None:
     proxy.faults = Faults(no_mqtt5=True)
-    assert "cannot be reached" in await _reason(f"mqtt://{HOST}:{proxy.port}", version="5")
+    assert "does not speak MQTT 5" in await _reason(f"mqtt://{HOST}:{proxy.port}", version="5")
 
 
 # failures
@@ -139,7 +139,8 @@ async def test_no_other_version_than_the_one_asked_for(broker: Mosquitto, proxy:
 async def test_a_login_that_is_refused(start_broker: Start, version: str, login: dict[str, str]) -> None:
     broker = await start_broker(Config(users={"evcc": "right"}))
     reason = await _reason(broker.url, version=version, **login)
-    assert "authori" in reason.lower()
+    assert "the broker was reached" in reason
+    assert "login" in reason
     assert "right" not in reason
     assert "wrong" not in reason
 
@@ -257,7 +258,7 @@ async def test_an_attempt_that_was_given_up_does_not_connect_after_all(
     async with asyncio.timeout(_LIMIT):
         while not proxy.accepted or proxy.connections:  # noqa: ASYNC110 - the other end has no event
             await asyncio.sleep(0.01)
-    assert "New client connected" not in broker.log
+    assert f" as {client_id('evcc')} " not in broker.log  # that of the explanation is another one
 
 
 async def test_a_socket_that_is_closed_before_anything_could_be_written_to_it(broker: Mosquitto) -> None:
@@ -290,7 +291,7 @@ async def test_an_attempt_is_cancelled_in_the_very_moment_in_which_it_succeeds(b
 
 @pytest.mark.parametrize("url", ["mqtt://broker.invalid", "mqtts://broker.invalid", "unix:///nowhere/mqtt.sock"])
 async def test_where_nobody_is(url: str) -> None:
-    assert url in await _reason(url)
+    assert url.partition("://")[2] in await _reason(url)
 
 
 @pytest.mark.parametrize("reset", [True, False])

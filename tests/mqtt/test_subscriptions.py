@@ -199,3 +199,31 @@ def test_an_acknowledgement_ends_a_stall_only_where_markers_do_not_come_back(*, 
         assert broker.live() is not returns
 
     in_virtual_time(main())
+
+
+@dataclass
+class _Denying(_Broker):
+    """A broker that acknowledges the marker, perhaps with a reason to refuse it, and passes nothing on."""
+
+    returns: bool = False
+    reason: str = ""
+
+    def send(self, message: Message, **_: bool) -> int | None:
+        token = super().send(message)
+        assert token is not None
+        acknowledged = Acknowledged(token, 0x87 if self.reason else 0, self.reason)
+        asyncio.get_running_loop().call_later(0.01, self.subscriptions.acknowledged, acknowledged)
+        return token
+
+
+@pytest.mark.parametrize(("reason", "limit"), [("Not authorized", 0.5), ("", 2)])
+def test_a_login_that_may_not_write_is_known_in_two_seconds(reason: str, limit: float) -> None:
+    async def main() -> None:
+        broker = _Denying(reason=reason)
+        began = asyncio.get_running_loop().time()
+        assert not await broker.subscriptions.read(broker.publisher)
+        assert asyncio.get_running_loop().time() - began < limit
+        assert broker.subscriptions.unwritable == reason
+        assert broker.subscriptions.denied or reason
+
+    in_virtual_time(main())

@@ -34,8 +34,16 @@ def mistakes(overrides: dict[str, str]) -> list[str]:
 @pytest.mark.parametrize(
     ("option", "text", "line"),
     [
-        ("evcc.interval", "fast", 'evcc.interval (EVCC_INTERVAL): got "fast", takes seconds, from 0.01 to 86400'),
-        ("evcc.interval", "nan", 'evcc.interval (EVCC_INTERVAL): got "nan", takes seconds, from 0.01 to 86400'),
+        (
+            "evcc.interval",
+            "fast",
+            'evcc.interval (EVCC_INTERVAL): got "fast", takes seconds, from 0.01 to 86400, or a time such as 10s',
+        ),
+        (
+            "evcc.interval",
+            "nan",
+            'evcc.interval (EVCC_INTERVAL): got "nan", takes seconds, from 0.01 to 86400, or a time such as 10s',
+        ),
         ("mqtt.qos", "3", 'mqtt.qos (MQTT_QOS): got "3", takes 0, 1'),
         ("evcc.verify", "maybe", 'evcc.verify (EVCC_VERIFY): got "maybe", takes true, false'),
         ("log.level", "loud", 'log.level (LOG_LEVEL): got "loud", takes debug, info, warning, error'),

@@ -79,7 +79,13 @@ def test_variables_of_other_programs_are_left_alone(tmp_path: Path) -> None:
 
 def test_a_variable_that_is_nearly_an_option_is_named() -> None:
     hints: list[str] = []
-    env = {"EVCC_INTERVALL": "3", "MQTT_PORT": "1883", "EVCC_URL": "http://evcc", "MQTTX_ROOT": "a", "HOME": "/root"}
+    env = {
+        "EVCC_INTERVALL": "3",
+        "MQTT_PORT": "tcp://172.17.0.2:1883",
+        "EVCC_URL": "http://evcc",
+        "MQTTX_ROOT": "a",
+        "HOME": "/root",
+    }
     load({}, env, hints=hints)
     assert hints == [
         "EVCC_INTERVALL is no option and is ignored; did you mean EVCC_INTERVAL?",
@@ -170,3 +176,91 @@ def test_what_is_public_can_be_configured_again(tmp_path: Path) -> None:
         if value is not None
     }
     assert read(tmp_path, env=env) == first
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("10s", 10), ("1m30s", 90), ("500ms", 0.5), ("1h", 3600), ("2 min", 120), ("1.5S", 1.5)]
+)
+def test_a_time_may_have_units(tmp_path: Path, text: str, seconds: float) -> None:
+    assert read(tmp_path, f'[evcc]\ninterval = "{text}"').evcc.interval == seconds
+    assert read(tmp_path, env={"EVCC_GRACE": text, "MQTT_REFRESH": text}).evcc.grace == seconds
+
+
+@pytest.mark.parametrize("text", ["10x", "s", "1m-3s", "1..5s", "10s fast", "9" * 5000 + "s"])
+def test_a_time_with_other_units_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError, match="or a time such as 10s"):
+        read(tmp_path, env={"EVCC_INTERVAL": text})
+
+
+@pytest.mark.parametrize(
+    ("level", "known"), [("warn", "warning"), ("WARN", "warning"), ("trace", "debug"), ("fatal", "error")]
+)
+def test_levels_as_other_programs_name_them(tmp_path: Path, level: str, known: str) -> None:
+    assert read(tmp_path, env={"LOG_LEVEL": level}).log.level == known
+
+
+def hinted(environment: dict[str, str]) -> list[str]:
+    """The hints that an environment gives."""
+    hints: list[str] = []
+    load({}, environment, hints=hints)
+    return hints
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("MQTT_HOST", "MQTT_URL"),
+        ("MQTT_BROKER", "MQTT_URL"),
+        ("EVCC_URI", "EVCC_URL"),
+        ("EVCC_HOST", "EVCC_URL"),
+        ("MQTT_USERNAME", "MQTT_USER"),
+        ("MQTT_PASS", "MQTT_PASSWORD"),
+        ("MQTT_TOPIC", "MQTT_ROOT"),
+        ("MQTT_CLIENTID", "MQTT_CLIENT_ID"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+    ],
+)
+def test_names_of_other_programs_are_hinted_at(name: str, right: str) -> None:
+    assert hinted({name: "geheim"}) == [f"{name} is no option and is ignored; the option is {right}"]
+
+
+def test_evccs_own_variables_and_those_of_linked_containers_are_no_mistake() -> None:
+    evccs = {
+        "EVCC_INTERVAL": "30s",
+        "EVCC_LOG": "debug",
+        "EVCC_MQTT_BROKER": "localhost:1883",
+        "EVCC_MQTT_TOPIC": "evcc",
+        "EVCC_NETWORK_PORT": "7070",
+        "EVCC_NETWORK_HOST": "evcc.local",
+        "EVCC_DATABASE_DSN": "/root/.evcc/evcc.db",
+        "EVCC_SPONSORTOKEN": "geheim",
+        "EVCC_PROFILE": "true",
+    }
+    linked = {
+        "MQTT_PORT": "tcp://172.17.0.2:1883",
+        "EVCC_PORT": "tcp://172.17.0.3:7070",
+        "MQTT_SERVICE_HOST": "10.0.0.1",
+    }
+    assert hinted(evccs | linked) == []
+
+
+@pytest.mark.parametrize(
+    ("url", "used", "cut"),
+    [
+        ("http://evcc:7070/#/config", "http://evcc:7070", "/#/config"),
+        ("http://evcc:7070/#", "http://evcc:7070", "/#"),
+        ("http://evcc:7070#/log", "http://evcc:7070", "#/log"),
+        ("https://home/evcc/api", "https://home/evcc", "/api"),
+        ("http://me:geheim@evcc:7070/api/state/", "http://evcc:7070", "/api/state/"),
+    ],
+)
+def test_an_address_from_the_browser_is_cut(url: str, used: str, cut: str) -> None:
+    hints: list[str] = []
+    assert load({}, {"EVCC_URL": url}, hints=hints).evcc.url == used
+    assert hints == [f"evcc.url (EVCC_URL): {cut} is no part of evcc's address and is cut off"]
+
+
+@pytest.mark.parametrize("url", ["http://me:pa#/ss@evcc:7070", "http://evcc:7070/?a=1", "/#/config"])
+def test_an_address_that_cannot_be_cut_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError):
+        load({}, {"EVCC_URL": url}, hints=[])

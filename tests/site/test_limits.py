@@ -1,5 +1,6 @@
 """What the broker does not take: large packets, high quality, retained messages, topics that an ACL refuses."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from evcc_simulator import Evcc
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
+from tests.patience import limit
 from tests.site.running import expected, running, settings, state_topics, until_equal
 
 pytestmark = pytest.mark.broker
@@ -100,6 +102,17 @@ async def test_without_the_right_to_read_everything_is_published_and_that_is_nam
         await until_equal(recorder, evcc)
         await recorder.until(lambda: "does not let us read evcc/#" in problem(recorder))
         await recorder.value("evcc/status", "online")
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+async def test_a_login_that_may_not_write_is_named_soon(start_broker: Start, version: str) -> None:
+    acl = "user bridge\ntopic read #\n"
+    broker = await start_broker(Config(store=False, users={"bridge": "secret"}, acl=acl))
+    login = {"user": "bridge", "password": "secret", "version": version}
+    async with Evcc(still=True) as evcc, running(settings(evcc, broker, mqtt=login), published=False) as site:
+        async with asyncio.timeout(limit(3)):
+            while "write" not in site.diagnostics.text:  # noqa: ASYNC110 - its event has another reader
+                await asyncio.sleep(0.01)
 
 
 async def test_what_runs_wild_leaves_room_for_everything_else(start_broker: Start, record: Record) -> None:

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from evcc_simulator import Evcc
-from tests.broker.client import client
+from tests.broker.client import client, publish
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
 from tests.site.running import Bridge
@@ -43,10 +43,28 @@ async def test_a_line_is_logged_when_something_changes_and_not_at_each_poll(
 
         log = events(bridge)
         assert sorted(log[:3]) == [("info", "broker found"), ("info", "evcc found"), ("info", "evcc is online")]
-        assert log[3] == ("warning", "evcc.url answers a web page (text/html; charset=utf-8), not evcc's state")
+        assert log[3][0] == "warning"
+        assert "in place of evcc's state (text/html; charset=utf-8)" in log[3][1]
         assert log[4:6] == [("info", "problem is over"), ("info", "evcc is online")]
         assert [level for level, _ in log[6:]] == ["warning", "info", "info", "info"]
         assert [event for _, event in log[7:]] == ["problem is over", "broker found", "stopped"]
+
+
+async def test_debug_shows_every_poll_frame_publication_and_command(
+    broker: Mosquitto, recorder: Recorder, tmp_path: Path
+) -> None:
+    async with Evcc(still=True) as evcc, Bridge(evcc, broker, tmp_path / "log", LOG_LEVEL="debug") as bridge:
+        await recorder.value("evcc/status", "online")
+        evcc.set("homePower", 4711)
+        await recorder.value("evcc/site/homePower", "4711")
+        await publish(broker, "evcc/loadpoints/1/mode/set", "off")
+        await recorder.value("evcc/loadpoints/1/mode", "off")
+        await bridge.stop()
+        lines = [orjson.loads(line) for line in bridge.text().splitlines()]
+    assert {line["event"] for line in lines} >= {"poll", "frame", "publication", "command"}
+    published = {line["topic"]: line["payload"] for line in lines if line["event"] == "publication"}
+    assert published["evcc/site/homePower"] == "4711"
+    assert any("homePower" in line["keys"] for line in lines if line["event"] == "frame")
 
 
 async def test_a_new_login_that_does_not_work_leaves_no_old_online(

@@ -53,7 +53,7 @@ def test_what_is_no_reading_has_no_description(key: str) -> None:
 def test_wildcards_are_named() -> None:
     found = describe(Scope.SITE, "statistics/thisYear/avgPrice", b"0.1")
     assert found
-    assert found.title() == "Average price, this year"
+    assert found.title() == "Statistics this year: average price"
     phase = describe(Scope.LOADPOINT, "chargeCurrents/l3", b"6")
     assert phase
     assert phase.title() == "Charge current L3"

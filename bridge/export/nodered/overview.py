@@ -79,7 +79,7 @@ def overview(flow: Flow, entities: Sequence[Entity]) -> tuple[list[Node], list[G
     socs = [site["battery/soc"]] if "battery/soc" in site else []
     socs += [found["vehicleSoc"] for _, found in loadpoints if "vehicleSoc" in found]
     socs = [entity for entity in socs if entity.quantity.unit == "%"]  # a heating device has a temperature
-    page.add(flow.text("Charge"), 6, list(_gauges(flow, page.next, socs)))
+    page.add(flow.text("State of charge"), 6, list(_gauges(flow, page.next, socs)))
     page.add(flow.text("Last 24 hours"), 6, _chart(flow, page.next, [*powers, *charging]))
     for device, found in loadpoints:
         page.add(device.title, 6, list(_card(flow, page.next, device, found)))
