@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bridge import report
-from bridge.commands import dispatcher
+from bridge.commands import lender
 from bridge.evcc import reader
 from bridge.mqtt import connection, mirror
 from evcc_simulator import Evcc
@@ -97,7 +97,7 @@ async def test_a_command_passes_at_most_ten_files(broker: Mosquitto, recorder: R
 async def test_a_reconnect_passes_at_most_eleven_files(
     broker: Mosquitto, recorder: Recorder, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (dispatcher, mirror, reader, report):  # what happens every second has nothing to do with a reconnect
+    for module in (lender, mirror, reader, report):  # what happens every second has nothing to do with a reconnect
         monkeypatch.setattr(module, "_TICK", 60.0)
     monkeypatch.setattr(connection, "_FIRST_PAUSE", 0.01)
     monkeypatch.setattr(connection, "_LONG_PAUSE", 0.01)
