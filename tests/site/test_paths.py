@@ -91,10 +91,10 @@ async def test_a_command_passes_at_most_ten_files(broker: Mosquitto, recorder: R
         await command(0)
         files = await always(f"{topic}/result", command)
     assert {"mqtt/client.py", "evcc/client.py"} <= set(files)
-    assert len(files) <= 10, files
+    assert len(files) <= 10, " ".join(files)
 
 
-async def test_a_reconnect_passes_at_most_eleven_files(
+async def test_a_reconnect_passes_at_most_fourteen_files(
     broker: Mosquitto, recorder: Recorder, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in (lender, mirror, reader, report):  # what happens every second has nothing to do with a reconnect
@@ -113,4 +113,4 @@ async def test_a_reconnect_passes_at_most_eleven_files(
         await reconnect(0)
         files = await always("evcc/status", reconnect)
     assert {"mqtt/connection.py", "mqtt/client.py"} <= set(files)
-    assert len(files) <= 11, files
+    assert len(files) <= 14, " ".join(files)
