@@ -19,6 +19,8 @@ from bridge.state.names import Selection
 from bridge.util.diagnostics import Diagnostics
 from bridge.util.gate import Gates
 
+_AT_ONCE = 500  # values that become topics before others have their turn
+
 
 class Site:
     """The parts of one site: `run` keeps the topics below its root equal to evcc's state until it is cancelled.
@@ -68,7 +70,11 @@ class Site:
     async def _follow(self) -> None:
         """Hand on what changed: topics first, so that an event or an announcement never precedes its value."""
         async for update in self.reader.updates():
-            self.mirror.tree.update({change.source: self._layout.topics(change) for change in update.changes})
+            for start in range(0, len(update.changes), _AT_ONCE):
+                if start:
+                    await asyncio.sleep(0)
+                changes = update.changes[start : start + _AT_ONCE]
+                self.mirror.tree.update({change.source: self._layout.topics(change) for change in changes})
             self.dispatcher.update(update)
             self.extras.update(update)
             self.announcer.update(update)

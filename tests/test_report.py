@@ -239,7 +239,7 @@ async def test_commands_follow_what_evcc_has_and_turns_out_not_to_have() -> None
     house.answer({**STATE, "loadpoints": [{"mode": "pv"}, {"mode": "off"}]})
     assert "loadpoints/2/mode/set" in [entry["topic"] for entry in house.json("bridge/commands")]
     house.site.dispatcher._missing.add((Scope.LOADPOINT, "mode"))
-    house.site.dispatcher._answers.blocked._known["site/prioritySoc"] = "optimizer", math.inf
+    house.site.dispatcher._answers.blocked.known["site/prioritySoc"] = "optimizer", math.inf
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):
             await house.site.report.run()

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import structlog
 
-from bridge.commands.blocked import Blocked
+from bridge.commands.blocked import CONFLICT, Blocked
 from bridge.commands.command import Command, Outcome, Status
 from bridge.commands.lender import Lender
 from bridge.mqtt.message import Inbound
@@ -106,7 +106,8 @@ class Answers:
         command.outcome = outcome
         if command.lease is not None or self._lender.leases:
             self._lender.answered(command, outcome)
-        self.blocked.note(command, outcome)
+        if self.blocked.known or outcome.http == CONFLICT:
+            self.blocked.note(command, outcome)
         message = command.message
         if message is None:
             self._enter_lease(command, outcome)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from bridge.entities.entities import USUAL_EXTRAS, entities
+from bridge.entities.entities import USUAL_EXTRAS, by_device
 from bridge.entities.entity import Device, Options, Range
 from bridge.evcc.reader import Reader, Update
 from bridge.export.homeassistant import Announcement, HomeAssistant
@@ -85,14 +85,14 @@ class Announcer:
         self._outdated, self._shape = False, self._mirror.tree.desired.shape
         self._due.clear()
         extra_topics = {topic: payload for topic, payload in self._mirror.tree.topics.items() if not _is_state(topic)}
-        extra_topics = {**USUAL_EXTRAS, **extra_topics}
-        found = entities(
-            self._reader.view, self._selection, extra_topics, self._permission, self._homeassistant.language
-        )
-        announcements = self._homeassistant.announcements(found)
+        announcements: list[Announcement] = []
+        view, extras, language = self._reader.view, {**USUAL_EXTRAS, **extra_topics}, self._homeassistant.language
+        for entities in by_device(view, self._selection, extras, self._permission, language):
+            announcements += self._homeassistant.announcements(entities)
+            await asyncio.sleep(0)
         ignored = self._ignored(announcements)
         topics = {topic: payload for topic, payload, _ in announcements}
-        self._mirror.discovery.set(topics, kept=self._absent(topics, {entity.device for entity in found}))
+        self._mirror.discovery.set(topics, kept=self._absent(topics, {one.entity.device for one in announcements}))
         if ignored:
             await self._mirror.discovery.settled()
             await asyncio.sleep(_PROCESSING)

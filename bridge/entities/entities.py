@@ -12,7 +12,7 @@ from bridge.settable.permission import FREE, Permission
 from bridge.state.describe import position
 from bridge.state.flatten import Layout
 from bridge.state.names import Selection
-from bridge.state.state import State
+from bridge.state.state import Change, Scope, State, Target, changes
 
 _SESSIONS = tuple(
     f"sessions/{period}/{key}" for period in ("month", "year", "total") for key in ("energy", "cost", "solar", "count")
@@ -36,23 +36,29 @@ def entities(
     `extra_topics` are the published topics that are not of the state, with payloads where these are known.
     What may not be set is a reading. Titles and labels are in `language`, ids are the same in all languages.
     """
-    snapshot = Snapshot(state, tree(state, selection), extra_topics, permission, language)
-    site, *others = devices(state, language)
-    found = (
-        *_of_device(snapshot, site),
-        *extras(snapshot, site),
-        *(entity for device in others for entity in _of_device(snapshot, device)),
-    )
-    return [*_with_titles_of_their_own(found)]
+    return [*chain.from_iterable(by_device(state, selection, extra_topics, permission, language))]
 
 
-def tree(state: State, selection: Selection) -> dict[str, bytes]:
-    """Every topic of a state under its own name, also those that are erased now."""
-    topics: dict[str, bytes] = {}
-    for found in Layout(selection, aliases=False).everything(state).values():
-        for topic, payload in found.own.items():
-            topics.setdefault(topic, payload)
-    return topics
+def by_device(
+    state: State, selection: Selection, extra_topics: Mapping[str, bytes], permission: Permission, language: Language
+) -> Iterator[list[Entity]]:
+    """The same, one device after another: a house may have hundreds."""
+    layout, values = Layout(selection, aliases=False), _values(state)
+    for device in devices(state, language):
+        topics: dict[str, bytes] = {}
+        for change in values.get(device.target, ()):
+            for topic, payload in layout.topics(change).own.items():
+                topics.setdefault(topic, payload)
+        snapshot = Snapshot(state, topics, extra_topics, permission, language)
+        others = extras(snapshot, device) if device.scope is Scope.SITE else ()
+        yield [*_with_titles_of_their_own((*_of_device(snapshot, device), *others))]
+
+
+def _values(state: State) -> dict[Target, list[Change]]:
+    found: dict[Target, list[Change]] = {}
+    for change in changes(State(), state):
+        found.setdefault(change.target, []).append(change)
+    return found
 
 
 def _of_device(snapshot: Snapshot, device: Device) -> Iterator[Entity]:

@@ -12,10 +12,13 @@ from bridge.state.describe import Description, describe, describe_extra, todays_
 from bridge.state.reading import Reading
 from bridge.state.state import Scope, State
 
+MOST_UNKNOWN = 200
+"""The most entities of a device whose values have no row in the table of readings."""
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What entities are made of: a state, its topics under their own names, topics that are not of the state.
+    """What a device's entities are made of: the state, its own topics, and those that are not of the state.
 
     `topics` has those too that are erased now. `permission` decides what may be set.
     """
@@ -50,9 +53,16 @@ def readings(snapshot: Snapshot, device: Device) -> Iterator[Entity]:
     """The entities of all topics of a device, as far as they are readings."""
     prefix = f"{device.target.topic}/"
     beside = snapshot.extras if device.scope is Scope.VEHICLE else {}
-    for topic in {**snapshot.topics, **beside}:
-        if topic.startswith(prefix):
-            yield from _reading(snapshot, device, topic, todays_name(device.scope, topic.removeprefix(prefix)))
+    unknown = 0
+    for topic in {**snapshot.topics, **{topic: b"" for topic in beside if topic.startswith(prefix)}}:
+        key = todays_name(device.scope, topic.removeprefix(prefix))
+        found = describe(device.scope, key, snapshot.payload(topic)) if key and applies(device, key) else None
+        if found is None or (not found.known and unknown >= MOST_UNKNOWN):
+            continue
+        unknown += not found.known
+        name = _name(snapshot, device, topic)
+        title, reading = heated(device, key, snapshot.title(found, name), found.reading)
+        yield Entity(device, key, snapshot.language.text(title), topic, snapshot.filled(reading))
 
 
 def extras(snapshot: Snapshot, site: Device) -> Iterator[Entity]:
@@ -61,14 +71,6 @@ def extras(snapshot: Snapshot, site: Device) -> Iterator[Entity]:
         found = describe_extra(topic, payload)
         if found:
             yield Entity(site, topic, snapshot.title(found), topic, snapshot.filled(found.reading))
-
-
-def _reading(snapshot: Snapshot, device: Device, topic: str, key: str) -> Iterator[Entity]:
-    found = describe(device.scope, key, snapshot.payload(topic)) if key and applies(device, key) else None
-    if found:
-        name = _name(snapshot, device, topic)
-        title, reading = heated(device, key, snapshot.title(found, name), found.reading)
-        yield Entity(device, key, snapshot.language.text(title), topic, snapshot.filled(reading))
 
 
 def _name(snapshot: Snapshot, device: Device, topic: str) -> str:

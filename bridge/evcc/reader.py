@@ -26,6 +26,7 @@ _TICK = 1.0
 _A_MOMENT = 0.01  # seconds, so that the poll at the end of the grace period does not come too early
 _SLACK = 5.0  # seconds beyond what should have come before its absence means something
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 3.0
+_LARGE = 100  # values of a frame; evcc's have a few
 _AFTER_FAILURE = 0.3  # seconds without a poll, however often one is asked for
 
 
@@ -230,7 +231,10 @@ class Reader:
                 async with self._push.connection() as frames:
                     self._connect_push()
                     while True:
-                        self._take_frame(await frames.next(self._silence))
+                        frame = await frames.next(self._silence)
+                        self._take_frame(frame)
+                        if len(frame) > _LARGE:
+                            await asyncio.sleep(0)  # where many wait, the next one is there at once
             except EvccError as error:
                 missing = isinstance(error, NotReady)
                 self._lose_push(error)

@@ -5,7 +5,6 @@ two sources have belongs to the first one, and to the second when the first has 
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from itertools import islice
 
 from bridge.evcc.reader import Reader
@@ -21,46 +20,59 @@ from bridge.state.known import KEYS
 _ALWAYS = ("bridge/", "status", "updated")  # topics about the bridge count, but are never left out
 
 
-@dataclass(slots=True)
 class Layer:
-    """Topics by source, where the first source of a topic wins."""
+    """Topics by source, where the first source of a topic wins.
 
-    sources: dict[str, Mapping[str, bytes]] = field(default_factory=dict)
-    topics: dict[str, bytes] = field(default_factory=dict)
-    owners: dict[str, str] = field(default_factory=dict)
-    contested: dict[str, list[str]] = field(default_factory=dict)
+    Each source has one dictionary as long as it has topics: it is also what stands for the source elsewhere here.
+    """
 
-    def replace(self, source: str, topics: Mapping[str, bytes]) -> set[str]:
+    def __init__(self) -> None:
+        self.sources: dict[str, dict[str, bytes]] = {}
+        self.contested: dict[str, list[dict[str, bytes]]] = {}
+        """The further sources of topics that several have."""
+        self._owners: dict[str, dict[str, bytes]] = {}
+
+    def get(self, topic: str) -> bytes | None:
+        """The payload of a topic; None where no source has it."""
+        owner = self._owners.get(topic)
+        return None if owner is None else owner[topic]
+
+    def replace(self, source: str, topics: Mapping[str, bytes]) -> list[str]:
         """Put `topics` in the place of all that `source` had; returns the topics touched."""
-        before = self.sources.get(source, {})
-        self.sources[source] = topics
-        touched = {topic for topic in before if topic not in topics and self._release(topic, source)}
-        touched.update(topic for topic, payload in topics.items() if self._claim(topic, payload, source))
+        held = self.sources.setdefault(source, {})
+        touched = []
+        for topic in [topic for topic in held if topic not in topics]:
+            del held[topic]
+            if self._release(topic, held):
+                touched.append(topic)
+        for topic, payload in topics.items():
+            if held.get(topic) != payload:
+                held[topic] = payload
+                if self._claim(topic, held):
+                    touched.append(topic)
         if not topics:
             del self.sources[source]
         return touched
 
-    def _claim(self, topic: str, payload: bytes, source: str) -> bool:
-        if self.owners.setdefault(topic, source) != source:
-            waiting = self.contested.setdefault(topic, [])
-            if source not in waiting:
-                waiting.append(source)
-            return False
-        if self.topics.get(topic) == payload:
-            return False
-        self.topics[topic] = payload
-        return True
+    def _claim(self, topic: str, source: dict[str, bytes]) -> bool:
+        """Whether the source is the first one of the topic."""
+        if self._owners.setdefault(topic, source) is source:
+            return True
+        waiting = self.contested.setdefault(topic, [])
+        if not any(other is source for other in waiting):
+            waiting.append(source)
+        return False
 
-    def _release(self, topic: str, source: str) -> bool:
+    def _release(self, topic: str, source: dict[str, bytes]) -> bool:
+        """Take the topic from a source; whether that was the first one, so that the next one has it now."""
         waiting = self.contested.get(topic, [])
-        owned = self.owners.get(topic) == source
-        if owned:
-            del self.owners[topic], self.topics[topic]
+        owned = self._owners[topic] is source
+        if not owned:
+            waiting[:] = [other for other in waiting if other is not source]
+        elif waiting:
+            self._owners[topic] = waiting.pop(0)
         else:
-            waiting.remove(source)
-        if owned and waiting:
-            following = waiting.pop(0)
-            self._claim(topic, self.sources[following][topic], following)
+            del self._owners[topic]
         if not waiting:
             self.contested.pop(topic, None)
         return owned
@@ -81,7 +93,7 @@ class Desired:
         self._topics: dict[str, bytes] = {}
         self._contested: dict[str, frozenset[str]] = {}
         self._beyond: dict[str, frozenset[str]] = {}
-        self._waiting: set[str] = set()
+        self._waiting: dict[str, None] = {}
         self.shape = 0
         """Grows whenever a topic comes or goes."""
         self.revision = 0
@@ -126,10 +138,12 @@ class Desired:
             self._contested[source] = contested
         touched = self._own.replace(source, self._within(source, own))
         if alias or source in self._alias.sources:
-            touched |= self._alias.replace(source, alias or {})
+            touched += self._alias.replace(source, alias or {})
         changed = {topic for topic in touched if self._resolve(topic)}
-        if self._waiting and len(self._topics) < self.limit:
-            changed.update(topic for topic in tuple(self._waiting) if self._resolve(topic))
+        while self._waiting and len(self._topics) < self.limit:
+            topic = next(iter(self._waiting))
+            if self._resolve(topic):
+                changed.add(topic)
         return changed
 
     def _within(self, source: str, own: Mapping[str, bytes]) -> Mapping[str, bytes]:
@@ -141,10 +155,10 @@ class Desired:
         return {topic: own[topic] for topic in islice(own, self._most_of_one)}
 
     def _resolve(self, topic: str) -> bool:
-        payload = self._own.topics.get(topic)
+        payload = self._own.get(topic)
         if payload is None:
-            payload = self._alias.topics.get(topic, ERASED)
-        self._waiting.discard(topic)
+            payload = self._alias.get(topic) or ERASED
+        self._waiting.pop(topic, None)
         if payload == self._topics.get(topic, ERASED):
             return False
         self.revision += 1
@@ -152,7 +166,7 @@ class Desired:
             del self._topics[topic]
             self.shape += 1
         elif topic not in self._topics and len(self._topics) >= self.limit and not topic.startswith(_ALWAYS):
-            self._waiting.add(topic)
+            self._waiting[topic] = None
             return False
         else:
             self.shape += topic not in self._topics

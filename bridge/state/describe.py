@@ -46,15 +46,20 @@ class _Table:
     def __init__(self, rows: Mapping[str, Reading]) -> None:
         self._rows = rows
         self._positions = {row.title: position for position, row in enumerate(rows.values())}
-        self._patterns = [
-            (re.compile(re.escape(key).replace(r"\*", "([^/]+)")), row) for key, row in rows.items() if "*" in key
-        ]
+        # by the first level, "" where that has a wildcard
+        self._patterns: dict[str, list[tuple[re.Pattern[str], Reading]]] = {}
+        for key, row in rows.items():
+            if "*" in key:
+                pattern = re.compile(re.escape(key).replace(r"\*", "([^/]+)"))
+                first = key.partition("/")[0]
+                self._patterns.setdefault("" if "*" in first else first, []).append((pattern, row))
 
     def find(self, key: str) -> Description | None:
         """The row of a topic, if there is one."""
         if key in self._rows:
             return Description(self._rows[key])
-        found = ((pattern.fullmatch(key), row) for pattern, row in self._patterns)
+        patterns = (*self._patterns.get(key.partition("/")[0], ()), *self._patterns.get("", ()))
+        found = ((pattern.fullmatch(key), row) for pattern, row in patterns)
         return next((Description(row, match[1]) for match, row in found if match), None)
 
     def position(self, key: str) -> int:

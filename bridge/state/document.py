@@ -6,9 +6,8 @@ from typing import Any
 from bridge.errors import Invalid
 from bridge.state.flatten import payload
 from bridge.state.known import words
-from bridge.state.names import LONGEST_NAME
 from bridge.state.part import Loadpoint, Part, Scope, Target, Vehicle
-from bridge.state.state import MOST_DEVICES, SITE, State, bounded_keys, keys_left_out, vehicle_names
+from bridge.state.state import MOST_DEVICES, SITE, State, bounded_keys, keys_left_out, vehicle_names, vehicles_left_out
 from bridge.state.values import LARGE, is_excessive
 from bridge.util.json import parse_evcc_json
 from bridge.util.redact import sanitize
@@ -77,8 +76,7 @@ def _loadpoints(values: list[Any], left_out: set[str]) -> Iterator[Loadpoint]:
 def _vehicles(values: Mapping[str, Any], left_out: set[str]) -> Iterator[Vehicle]:
     names = vehicle_names(values)
     if len(names) < len(values):
-        bound = f"at most {MOST_DEVICES}, with names of at most {LONGEST_NAME} bytes"
-        left_out.add(f"vehicles ({bound}; evcc lists {len(values)})")
+        left_out.add(vehicles_left_out(len(values)))
     for name in names:
         target = Target(Scope.VEHICLE, name)
         yield Vehicle(target, _values(target, values[name], left_out))

@@ -6,7 +6,7 @@ comparison stops wherever both versions hold the same object.
 
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice, zip_longest
 from typing import Any
@@ -124,8 +124,11 @@ class State:
             self._merged_vehicles(named) if named else self.vehicles,
             self.lists_loadpoints,
             self.lists_vehicles or (named is not None and isinstance(named.value, Mapping)),
-            self.left_out if all(key in values for key in updates) else self.left_out | {keys_left_out(SITE)},
+            self.left_out,
         )
+        left_out = {keys_left_out(SITE)} if _is_cut(values, _Update(below=updates)) else set()
+        left_out.update(_left_out(new, numbered.below if numbered else {}, named or _Update()))
+        new = replace(new, left_out=self.left_out | left_out) if left_out else new
         return self if new.is_same(self) else new
 
     def is_same(self, other: "State") -> bool:
@@ -171,6 +174,11 @@ def bounded_keys(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if len(values) <= MOST_KEYS and all(map(is_name, values)):
         return values
     return {key: values[key] for key in islice(filter(is_name, values), MOST_KEYS)}
+
+
+def vehicles_left_out(count: int) -> str:
+    """What is noted when not all vehicles are taken, of which evcc has so many."""
+    return f"vehicles (at most {MOST_DEVICES}, with names of at most {LONGEST_NAME} bytes; evcc lists {count})"
 
 
 def keys_left_out(target: Target) -> str:
@@ -300,6 +308,33 @@ def _updates(frame: Mapping[str, Any]) -> _Updates:
                 place = place.below.setdefault(level, _Update())
             place.value, place.below = value, {}
     return found.below
+
+
+def _left_out(new: State, numbered: _Updates, named: _Update) -> Iterator[str]:
+    """What is left out of what a frame brings to loadpoints and vehicles."""
+    whole = named.value if isinstance(named.value, Mapping) else {}
+    if len(whole) > len(new.vehicles):
+        yield vehicles_left_out(len(whole))
+    if any(level.isdecimal() and int(level[:6]) >= MOST_DEVICES for level in numbered):
+        yield f"loadpoints beyond {MOST_DEVICES}"
+    updates: list[tuple[Part | None, _Update]] = [(new.vehicles.get(name), one) for name, one in named.below.items()]
+    updates += [(part, _Update(whole.get(name, ABSENT))) for name, part in new.vehicles.items() if whole]
+    for level, one in numbered.items():
+        index = _index(level, len(new.loadpoints))
+        updates += [] if index is None else [(new.loadpoints[index], one)]
+    yield from (keys_left_out(part.target) for part, one in updates if part and _is_cut(part.values, one))
+
+
+def _is_cut(value: Any, update: _Update) -> bool:
+    """Whether an object is without keys that an update brought."""
+    if isinstance(value, list):
+        items = ((_index(level, len(value)), one) for level, one in update.below.items())
+        return any(_is_cut(value[index], one) for index, one in items if index is not None)
+    if not isinstance(value, Mapping):
+        return False
+    whole = update.value if isinstance(update.value, Mapping) else {}
+    below = update.below.items()
+    return not whole.keys() <= value.keys() or any(key not in value or _is_cut(value[key], one) for key, one in below)
 
 
 def _merged_values(known: Mapping[str, Any], update: _Update) -> Mapping[str, Any]:

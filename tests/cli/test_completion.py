@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.cli import main
-from bridge.cli.arguments import SHELLS, parser
+from bridge.cli.arguments import EXPORTS, SHELLS, parser
 from bridge.cli.completion import script
 from bridge.cli.manual import manual
 from bridge.cli.usage import Argument, usage
@@ -53,7 +53,7 @@ def test_fish(tmp_path: Path) -> None:
         return {text.partition("\t")[0] for text in found.stdout.splitlines()}
 
     assert offered("evcc-bridge ") == COMMANDS
-    assert offered("evcc-bridge export ") == {"openhab", "nodered", "homeassistant"}
+    assert offered("evcc-bridge export ") == {*EXPORTS}
     assert "--verbose" in offered("evcc-bridge demo --")
     assert "--verbose" not in offered("evcc-bridge topics --")
 

@@ -77,7 +77,7 @@ async def test_what_is_no_state(name: str, command: tuple[str, ...], capsys: pyt
     out, errors = capsys.readouterr()
     assert "\x1b" not in out + errors
     if command == ("check",):
-        assert [line.split()[0] for line in out.splitlines()] == ["fail", "fail"]
+        assert [line.split()[0] for line in out.splitlines()] == ["ok", "fail", "fail", "next"]
     else:
         assert out == ""
         assert errors.startswith("evcc-bridge: ")

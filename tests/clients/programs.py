@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.patience import PATIENCE
@@ -111,3 +111,9 @@ def _run(command: Sequence[str], directory: Path) -> None:
 def _output(command: Sequence[str]) -> str:
     found = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     return found.stdout.strip()
+
+
+if __name__ == "__main__":  # installs all of them; what cannot be had, its tests report
+    for install in (node_modules, home_assistant):
+        with suppress(MissingError):
+            install()

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bridge.entities.entities import entities, tree
+from bridge.entities.entities import entities
 from bridge.export.homeassistant import HomeAssistant as Discovery
 from bridge.state.document import parse
-from bridge.state.names import Selection
 from tests.broker.client import publish
 from tests.clients.home_assistant import HomeAssistant
 from tests.clients.house import House
 from tests.contract.recordings import state_body
+from tests.entities.houses import tree
 from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.client, pytest.mark.timeout(15 * PATIENCE)]
@@ -37,7 +37,7 @@ def test_every_configuration_is_valid_and_every_template_works(
     """By Home Assistant's own schema of its MQTT platforms, with the payloads that the tree has."""
     state = parse(state_body(era))
     configs = {topic: json.loads(config) for topic, config in Discovery().configs(entities(state)).items()}
-    payloads = {f"evcc/{topic}": payload.decode() for topic, payload in tree(state, Selection()).items()}
+    payloads = {f"evcc/{topic}": payload.decode() for topic, payload in tree(state).items()}
     checked = subprocess.run(
         [str(home_assistant_python), str(CHECK), str(tmp_path)],
         input=json.dumps({"configs": configs, "payloads": payloads}),

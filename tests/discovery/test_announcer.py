@@ -9,12 +9,10 @@ import orjson
 import pytest
 
 from bridge.discovery.announcer import Announcer
-from bridge.entities.entities import tree
 from bridge.evcc.reader import Update
 from bridge.settings import Discovery, Settings
-from bridge.state.names import Selection
 from bridge.state.state import State, changes
-from tests.entities.houses import document, state_of
+from tests.entities.houses import document, state_of, tree
 from tests.virtual import in_virtual_time
 
 MODE = "homeassistant/select/evcc/loadpoint_1_mode/config"
@@ -84,7 +82,7 @@ class House:
         """Bring the document to the bridge."""
         old, new = self.reader.view, state_of(self.document)
         self.reader.view = new
-        self.mirror.show({t: payload for t, payload in tree(new, Selection()).items() if payload} | self.extra_topics)
+        self.mirror.show({t: payload for t, payload in tree(new).items() if payload} | self.extra_topics)
         self.announcer.update(Update(new, changes(old, new), complete=self.reader.complete, restarted=False))
 
     @asynccontextmanager
@@ -248,7 +246,7 @@ def test_nothing_is_announced_while_evcc_is_starting() -> None:
             assert house.announced == []
             house.reader.complete = True
             house.change()
-            await asyncio.sleep(0)
+            await asyncio.sleep(1)
             assert len(house.announced) == 1
 
     in_virtual_time(main())

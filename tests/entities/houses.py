@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 
 from bridge.state.document import from_document, parse
+from bridge.state.flatten import Layout
+from bridge.state.names import Selection
 from bridge.state.state import State
 from tests.contract.recordings import state_body
 
@@ -17,6 +19,14 @@ HOUSES = ("0.131.4", "0.131.4-demo", "0.313.2", "0.313.2-demo", "0.314.0-dev")
 def house(name: str) -> State:
     """The state of a recording."""
     return parse(state_body(name))
+
+
+def tree(state: State) -> dict[str, bytes]:
+    """Every topic of a state under its own name, also those that are erased now."""
+    topics: dict[str, bytes] = {}
+    for found in Layout(Selection(), aliases=False).everything(state).values():
+        topics = {**found.own, **topics}
+    return topics
 
 
 def document(name: str) -> dict[str, Any]:

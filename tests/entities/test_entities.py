@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bridge.entities.entities import entities, tree
+from bridge.entities.entities import entities
 from bridge.entities.entity import VALUE, Clock, Control, Entity, Options, Press, Range, Toggle
 from bridge.settable.lookup import find
 from bridge.settable.permission import Permission
@@ -18,7 +18,7 @@ from bridge.settings import Commands
 from bridge.state.names import Selection
 from bridge.state.reading import TEMPERATURE
 from bridge.state.state import State
-from tests.entities.houses import HOUSES, document, house, state_of
+from tests.entities.houses import HOUSES, document, house, state_of, tree
 from tests.state.documents import DOCUMENTS
 
 NOW = datetime(2026, 11, 25, 3, tzinfo=UTC)
@@ -217,7 +217,7 @@ def test_what_may_not_be_set_is_a_reading(name: str) -> None:
     state = house(name)
     found = entities(state, permission=Permission(enabled=False))
     assert not [entity for entity in found if entity.control]
-    shown = {entity.topic for entity in entities(state)} & tree(state, Selection()).keys()
+    shown = {entity.topic for entity in entities(state)} & tree(state).keys()
     assert shown <= {entity.topic for entity in found}
 
 

@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bridge.entities.entities import entities, tree
+from bridge.entities.entities import entities
 from bridge.export.options import Options
 from bridge.settable.lookup import find
 from bridge.settable.read import read
 from bridge.settable.value import Context
-from bridge.state.names import Selection
 from bridge.state.state import State
-from tests.entities.houses import HOUSES, house, state_of
+from tests.entities.houses import HOUSES, house, state_of, tree
 from tests.export import golden, openhab_binding, openhab_grammar
 from tests.export.exported import exported
 from tests.export.openhab_grammar import Channel, Item, Thing, Widget
@@ -63,7 +62,7 @@ def test_whatever_the_binding_sends_is_taken(name: str) -> None:
 
 @pytest.mark.parametrize("name", HOUSES)
 def test_state_topics_exist_and_payloads_are_shown(name: str) -> None:
-    topics = tree(house(name), Selection())
+    topics = tree(house(name))
     for _, channel in Export(house(name)).channels():
         topic = channel.properties.get("stateTopic", "").removeprefix("evcc/")
         payload = topics.get(topic, b"").decode()

@@ -4,15 +4,13 @@ import re
 
 import pytest
 
-from bridge.entities.entities import tree
 from bridge.settable.setting import Item, Setting
 from bridge.settable.table import SETTINGS
 from bridge.state.describe import describe, todays_name
-from bridge.state.names import Selection
 from bridge.state.reading import Reading
 from bridge.state.readings import ENDINGS, EXTRAS, LOADPOINT, SITE, VEHICLE
 from bridge.state.state import Scope
-from tests.entities.houses import HOUSES, house
+from tests.entities.houses import HOUSES, house, tree
 
 TABLES = {Scope.SITE: SITE, Scope.LOADPOINT: LOADPOINT, Scope.VEHICLE: VEHICLE}
 # Home Assistant's own rule: https://developers.home-assistant.io/docs/core/entity/sensor
@@ -25,7 +23,7 @@ STATE_CLASSES = {
 
 @pytest.mark.parametrize("name", HOUSES)
 def test_every_recorded_value_has_its_row(name: str) -> None:
-    topics = tree(house(name), Selection())
+    topics = tree(house(name))
     unknown = {
         topic
         for part in house(name).targets()

@@ -313,11 +313,36 @@ def test_a_frame_costs_in_proportion_to_its_size_and_is_bounded(frame: dict[str,
     assert len(new.vehicles) <= 500
 
 
-def test_keys_of_a_frame_that_are_left_out_are_named() -> None:
-    new = _house().merged({f"k{number}": number for number in range(_MANY)})
-    [reason] = new.left_out
-    assert "site" in reason
-    assert not _house().merged({"x": 1}).left_out
+@pytest.mark.parametrize(
+    ("frame", "named"),
+    [
+        ({f"k{number}": number for number in range(_MANY)}, "keys of site "),
+        ({f"a.k{number}": number for number in range(_MANY)}, "keys of site "),
+        ({f"a.b.k{number}": number for number in range(_MANY)}, "keys of site "),
+        ({f"pv.0.k{number}": number for number in range(_MANY)}, "keys of site "),
+        ({"k" * 300: 1}, "keys of site "),
+        ({f"loadpoints.0.k{number}": number for number in range(_MANY)}, "keys of loadpoints/1 "),
+        ({f"loadpoints.0.a.k{number}": number for number in range(_MANY)}, "keys of loadpoints/1 "),
+        ({"loadpoints.1": {f"k{number}": number for number in range(_MANY)}}, "keys of loadpoints/2 "),
+        ({f"loadpoints.{number}.mode": "pv" for number in range(_MANY)}, "loadpoints beyond 500"),
+        ({"loadpoints.9999999.mode": "pv"}, "loadpoints beyond 500"),
+        ({f"vehicles.zoe:old.k{number}": 1 for number in range(_MANY)}, "keys of vehicles/zoe:old "),
+        ({"vehicles": {"zoe:old": {"k" * 300: 1}}}, "keys of vehicles/zoe:old "),
+        ({"vehicles": {f"v{number}": {"k": 1} for number in range(_MANY)}}, "vehicles (at most 500"),
+        ({"vehicles": {"v" * 300: {"k": 1}}}, "vehicles (at most 500"),
+    ],
+)
+def test_what_is_left_out_of_a_frame_is_named(frame: dict[str, Any], named: str) -> None:
+    [reason] = _house().merged(frame).left_out
+    assert reason.startswith(named)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [{"x": 1}, {"a.b": 1}, {"loadpoints.0.mode": "pv"}, {"loadpoints.7.mode": "pv"}, {"vehicles.none.soc": 1}],
+)
+def test_nothing_is_left_out_of_a_usual_frame(frame: dict[str, Any]) -> None:
+    assert not _house().merged(frame).left_out
 
 
 _PATHS = st.one_of(
