@@ -39,7 +39,7 @@ class Blocked:
     @property
     def reasons(self) -> Mapping[str, str]:
         """evcc's reasons by the settings' topics below the root, without `/set`."""
-        if not self._known:
+        if not self.known:
             return {}
         now = asyncio.get_running_loop().time()
         self.known = {topic: known for topic, known in self.known.items() if now < known[1]}

@@ -17,6 +17,8 @@ from bridge.util.json import parse_json
 
 MOST = 200
 """How many settings can be borrowed at once."""
+MOST_OLDER = 100
+"""How many values are kept that a setting may have had before evcc's state shows the newest one."""
 REPEATED = 29.0
 """Seconds from one repetition of a value that lapses to the next; evcc drops it after 60 s."""
 
@@ -52,6 +54,16 @@ class Lease:
     polls: int | None = None
     earlier: "Lease | None" = None
     older: tuple[Any, ...] = ()
+    clears: bool = False
+
+    def may_go_back(self, value: Any) -> bool:
+        """Whether a value is one that its setting can have, `clears`: also None."""
+        return (
+            bool(self.older)
+            and not isinstance(value, dict | list)
+            and value is not ABSENT
+            and (value is not None or self.clears)
+        )
 
 
 class Leases:
@@ -115,17 +127,20 @@ class Leases:
         """Note what evcc's state shows of a lease that was granted; False when somebody else has changed it.
 
         Only a state that is `settled` shows that: an evcc that is starting shows what it was configured with. A value
-        that lapses may be gone because nothing could repeat it.
+        that lapses may be gone because nothing could repeat it. Until the state has shown the borrowed value, another
+        one may be from before it, shown late: then that is what goes back.
         """
         if is_same(value, lease.value):
             lease.seen = True
             return True
         late = lease.granted is not None and now - lease.granted > _UNSEEN and not lease.lapses
-        other = bool(lease.older) and not any(is_same(value, older) for older in lease.older)
-        lapsed = lease.lapses and value in (None, ABSENT)
-        if settled and (lease.seen or late or other) and not lapsed:
+        if not settled or (lease.lapses and value in (None, ABSENT)):
+            return True
+        if lease.seen or late:
             self.withdraw(lease)
             return False
+        if lease.may_go_back(value) and not any(is_same(value, older) for older in lease.older):
+            lease.before, lease.older = value, (*lease.older, value)[-MOST_OLDER:]
         return True
 
     def dump(self, now: float, wall: float) -> bytes:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import structlog
 
 from bridge.commands.command import Command, Outcome, Recent, Status
-from bridge.commands.leases import REPEATED, Lease, Leases
+from bridge.commands.leases import MOST_OLDER, REPEATED, Lease, Leases
 from bridge.errors import Refused
 from bridge.evcc.reader import Reader
 from bridge.mqtt.mirror import Mirror
@@ -21,7 +21,6 @@ from bridge.settable.setting import Item, no_such
 from bridge.settable.value import Clear, Context
 from bridge.state.state import ABSENT, State
 
-_MOST_OLDER = 100  # values that a setting may have had before evcc's state shows the newest one
 LEASES = "bridge/leases"
 """The topic that holds the leases in force, also over restarts."""
 _TICK, _SOON = 1.0, 0.1
@@ -83,7 +82,7 @@ class Lender:
         values = [self._shown(found, value, recent.state), *_set(found, context, recent)] if recent else []
         shown = self._shown(found, value, context.state)
         before = self._before(found, value, context, shown, values)
-        older = (*self._older(found.topic), *values, shown)[-_MOST_OLDER:]
+        older = (*self._older(found.topic), *values, shown)[-MOST_OLDER:]
         return Lease(found.topic, value, before, loan.seconds, command.arrived + loan.seconds, lapses, older=older)
 
     def begin(self, lease: Lease) -> None:
@@ -216,7 +215,7 @@ class Lender:
             found = find(f"{lease.topic}/set", self._reader.state)
         except Refused:
             return ABSENT
-        lease.lapses = found.setting.lapses
+        lease.lapses, lease.clears = found.setting.lapses, bool(found.setting.clear)
         return self._shown(found, lease.value, self._reader.state)
 
     def _publish(self) -> None:

@@ -411,6 +411,20 @@ async def test_a_change_by_somebody_else_between_two_loans_is_what_goes_back_how
         assert house.evcc.calls[-1] == "POST loadpoints/1/maxcurrent/13"
 
 
+@virtual
+async def test_a_change_that_came_before_a_loan_and_is_shown_after_it_is_what_goes_back() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        await house.answered(CURRENT, SIXTEEN)
+        views: tuple[Any, ...] = (13, 10, None, [], 16)
+        for shown in views:  # a poll that began before the loan comes in after it
+            show(house, maxCurrent=shown)
+            await asyncio.sleep(2)
+            assert [(lease["value"], lease["before"]) for lease in leases(house)] == [(16, 13)]
+        await asyncio.sleep(1000)
+        assert house.evcc.calls[1:] == ["POST loadpoints/1/maxcurrent/13"]
+
+
 @pytest.mark.parametrize(("shown", "before"), [(10, 12), (11, 12), (12, 12), (13, 13)])
 @virtual
 async def test_a_change_by_somebody_else_after_a_value_was_set_is_what_goes_back(shown: int, before: int) -> None:
