@@ -15,7 +15,6 @@ from bridge.report import Report
 from bridge.settings import Settings
 from bridge.state.contract import Contract
 from bridge.state.flatten import Layout
-from bridge.state.names import Selection
 from bridge.util.diagnostics import Diagnostics
 from bridge.util.gate import Gates
 
@@ -30,9 +29,7 @@ class Site:
 
     def __init__(self, settings: Settings, gates: Gates | None = None) -> None:
         self.settings = settings
-        self._layout = Layout(
-            Selection(settings.topics.include, settings.topics.exclude), aliases=settings.topics.aliases
-        )
+        self._layout = Layout.of(settings)
         self.diagnostics = Diagnostics()
         self.client = EvccClient(settings.evcc)
         contract = Contract.of(settings.topics.contract)

@@ -14,7 +14,6 @@ from bridge.settings import Settings
 from bridge.state.contract import Contract
 from bridge.state.document import parse
 from bridge.state.flatten import Layout
-from bridge.state.names import Selection
 from bridge.state.state import State
 from bridge.util.redact import sanitize
 
@@ -36,7 +35,7 @@ async def read_state(settings: Settings) -> State:
 
 def published(settings: Settings, state: State) -> Mapping[str, bytes]:
     """The topics of a state with their payloads, below the root; a name that evcc itself has wins over an alias."""
-    layout = Layout(Selection(settings.topics.include, settings.topics.exclude), aliases=settings.topics.aliases)
+    layout = Layout.of(settings)
     sources = layout.everything(state).values()
     topics: dict[str, bytes] = {}
     for found in (*(source.own for source in sources), *(source.alias for source in sources)):

@@ -41,7 +41,7 @@ class Announcer:
     def __init__(self, settings: Settings, reader: Reader, mirror: Mirror) -> None:
         self._enabled = settings.discovery.homeassistant
         self._homeassistant = HomeAssistant.of(settings)
-        self._selection = Selection(settings.topics.include, settings.topics.exclude)
+        self._selection = Selection.of(settings)
         self._permission = Permission.of(settings.commands)
         self._reader = reader
         self._mirror = mirror

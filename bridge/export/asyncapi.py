@@ -18,7 +18,6 @@ from bridge.settable.setting import filled
 from bridge.settings.urls import PORTS, Address
 from bridge.state.describe import Description, describe, describe_extra, todays_name
 from bridge.state.flatten import Layout
-from bridge.state.names import Selection
 from bridge.state.reading import Nature
 from bridge.state.state import Scope, State
 
@@ -173,8 +172,7 @@ class _Channels:
 
 def _values(house: House) -> Iterator[tuple[str, Json]]:
     """Every topic with a value of evcc, also those that have none now, and of what comes beside its state."""
-    topics = house.settings.topics
-    layout = Layout(Selection(topics.include, topics.exclude), aliases=topics.aliases)
+    layout = Layout.of(house.settings)
     found: dict[str, bytes] = {}
     sources = layout.everything(house.state).values()
     for part in (*(source.own for source in sources), *(source.alias for source in sources)):

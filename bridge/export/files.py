@@ -21,7 +21,7 @@ def export(target: str, state: State, settings: Settings, options: Options = Opt
     What is not published or may not be set is not in them. The broker's address is written into them without a
     login; a broker behind a Unix socket is taken to be on this machine's usual port too. KeyError: no such target.
     """
-    selection = Selection(settings.topics.include, settings.topics.exclude)
+    selection = Selection.of(settings)
     language = Language.of(settings.discovery.language)
     found = entities(state, selection, permission=Permission.of(settings.commands), language=language)
     return _TARGETS[target](House(found, state, settings, options))

@@ -17,7 +17,6 @@ from bridge.settable.lookup import ANYWHERE
 from bridge.settable.offered import settings_of
 from bridge.settings import Settings
 from bridge.state.flatten import Layout
-from bridge.state.names import Selection
 from bridge.state.state import State
 from bridge.state.values import text
 
@@ -118,10 +117,9 @@ class ReleaseChanges:
     """Compares what evcc has with what its earlier release had, also where that ran during an earlier run."""
 
     def __init__(self, reader: Reader, mirror: Mirror, settings: Settings) -> None:
-        topics = settings.topics
         self._reader = reader
         self._mirror = mirror
-        self._layout = Layout(Selection(topics.include, topics.exclude), aliases=topics.aliases)
+        self._layout = Layout.of(settings)
         self._state = State()  # the last one that was whole
         self._before = State()  # the last one of the earlier release
         self._changed = asyncio.Event()

@@ -55,8 +55,7 @@ class Periodic(ABC):
         self._rest = access.rest
         self._reader = access.reader
         self._mirror = access.mirror
-        topics = access.settings.topics
-        self._selection = Selection(topics.include, topics.exclude)
+        self._selection = Selection.of(access.settings)
         self._asked = asyncio.Event()
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._failures = 0

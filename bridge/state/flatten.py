@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+from bridge.settings import Settings
 from bridge.state.names import LONGEST_NAME, NULLS, SERIES, TEXTS, Selection, escape, is_secret, renamed
 from bridge.state.part import ABSENT, Target
 from bridge.state.releases import aliases
@@ -39,6 +40,11 @@ class Layout:
         # by target and key: a number or word that is pushed needs no more than a look
         self._names: dict[tuple[Target, str], Topics] = {}
         self._kept = 0
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The layout that the options `topics` ask for."""
+        return cls(Selection.of(settings), aliases=settings.topics.aliases)
 
     def topics(self, change: Change) -> Topics:
         """The topics of a value that changed; none where it is gone."""

@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass
 from fnmatch import translate
 from functools import cached_property
+from typing import Self
 
+from bridge.settings import Settings
 from bridge.state.known import words
 
 # a topic that ends with `set` is a command: no value is published there
@@ -71,6 +73,11 @@ class Selection:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """What `topics.include` and `topics.exclude` select."""
+        return cls(settings.topics.include, settings.topics.exclude)
 
     @cached_property
     def _included(self) -> re.Pattern[str]:
