@@ -23,6 +23,7 @@ from tests.broker.authority import Authority
 from tests.broker.client import publish
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
+from tests.patience import limit
 from tests.site.running import Bridge
 
 SECRET = "S3CR3T"
@@ -31,7 +32,7 @@ EVCC_LOGIN = ("admin", f"{SECRET}-evcc p@ss/w:rd")
 MQTT_LOGIN = ("bridge", f"{SECRET}-mqtt")
 NAMES = ("password", "apiToken", "clientSecret", "privateKey", "certificate", "refresh_TOKEN")
 ADDRESS = f"tcp://me:{SECRET}-login@host:1883"
-WAIT = 20.0  # seconds
+WAIT = limit(20)
 CONFIGURATION = {key for key in KEPT_BACK if "/" not in key} - {"tariffs"}
 EXPRESSIONS = {
     "all": ".",

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+import structlog
 
 from bridge.cli import set as setting
 from bridge.cli import status, watch, words
@@ -25,12 +26,20 @@ NOBODY = Settings.model_validate({"mqtt": {"url": "mqtt://127.0.0.1:1"}})
 MODE = "loadpoints/1/mode"
 
 
+@pytest.fixture(autouse=True)
+def _no_log() -> Iterator[None]:
+    """The log of a bridge in this process is not among what is printed."""
+    structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
+    yield
+    structlog.reset_defaults()
+
+
 def at(broker: Mosquitto, **sections: Any) -> Settings:
     return Settings.model_validate({"mqtt": {"url": broker.url, **sections.pop("mqtt", {})}, **sections})
 
 
 def last(out: str) -> str:
-    """The last line: before it there may be the log of a bridge in this process."""
+    """The last line."""
     return out.splitlines()[-1]
 
 

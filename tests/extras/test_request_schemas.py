@@ -35,7 +35,7 @@ FIELDS = {kind.name: kind.fields for kind in KINDS}
     ],
 )
 def test_requests_are_read(name: str, request_: dict[str, Any]) -> None:
-    assert read_fields(FIELDS[name], orjson.dumps(request_ | {"id": "of the client"})) == request_
+    assert read_fields(FIELDS[name], orjson.dumps({"id": "of the client"} | request_)) == request_
 
 
 @pytest.mark.parametrize(

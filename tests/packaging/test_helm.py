@@ -1,4 +1,4 @@
-"""The Helm chart has options that there are; `scripts/helm` renders it and compares it with Kubernetes' schemas."""
+"""The Helm chart has options that there are; `scripts/helm` renders it and reads it with Kubernetes' types."""
 
 import re
 from pathlib import Path
