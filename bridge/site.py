@@ -17,7 +17,7 @@ from bridge.state.contract import Contract
 from bridge.state.flatten import Layout
 from bridge.state.names import Selection
 from bridge.util.diagnostics import Diagnostics
-from bridge.util.gate import Gate
+from bridge.util.gate import Gates
 
 _AT_ONCE = 500  # values that become topics before others have their turn
 
@@ -25,10 +25,10 @@ _AT_ONCE = 500  # values that become topics before others have their turn
 class Site:
     """The parts of one site: `run` keeps the topics below its root equal to evcc's state until it is cancelled.
 
-    `gate` is shared by the sites of a process.
+    `gates` are shared by the sites of a process.
     """
 
-    def __init__(self, settings: Settings, gate: Gate | None = None) -> None:
+    def __init__(self, settings: Settings, gates: Gates | None = None) -> None:
         self.settings = settings
         self._layout = Layout(
             Selection(settings.topics.include, settings.topics.exclude), aliases=settings.topics.aliases
@@ -37,7 +37,7 @@ class Site:
         self.client = EvccClient(settings.evcc)
         contract = Contract.of(settings.topics.contract)
         self.reader = Reader(self.client, settings.evcc, self.diagnostics, contract)
-        self.mirror = Mirror(settings, self.reader, self.diagnostics, gate)
+        self.mirror = Mirror(settings, self.reader, self.diagnostics, gates)
         self.dispatcher = Dispatcher(self.client, self.reader, self.mirror, settings.commands, self.diagnostics)
         self.extras = Extras(self.client, self.reader, self.mirror, settings, self.diagnostics)
         self.announcer = Announcer(settings, self.reader, self.mirror)

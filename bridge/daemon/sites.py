@@ -12,7 +12,7 @@ from bridge.errors import ConfigError
 from bridge.settings import Configuration, Settings
 from bridge.site import Site
 from bridge.util.backoff import Backoff
-from bridge.util.gate import Gate
+from bridge.util.gate import Gates
 
 _PACE = 0.01  # seconds between two starts; more where the event loop is busy with those that have begun
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 300.0  # seconds before a site that has failed is started again
@@ -25,7 +25,7 @@ class Sites:
 
     def __init__(self, group: TaskGroup) -> None:
         self._group = group
-        self._gate = Gate()
+        self._gates = Gates()
         self._tasks: dict[str, Task[None]] = {}
         self._settings: dict[str, Settings] = {}
         self._several = False
@@ -125,7 +125,7 @@ class Sites:
             await asyncio.wait(tasks)
 
     async def _run(self, name: str, settings: Settings) -> None:
-        site = self._running[name] = Site(settings, self._gate)
+        site = self._running[name] = Site(settings, self._gates)
         try:
             await site.run()
         finally:

@@ -18,6 +18,7 @@ from bridge.settings import Mqtt
 from bridge.util.backoff import Backoff
 from bridge.util.client_id import client_id
 from bridge.util.diagnostics import Diagnostics
+from bridge.util.gate import Gate
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # seconds: a broker that is back is found at once
 _LONG_PAUSE = 30.0  # where the broker refuses us, or connections end soon again and again
@@ -26,6 +27,7 @@ _TIMEOUT = 12.0  # seconds for an attempt, beyond the adapter's own limit
 _MOST_SHORT = 3  # so many connections in a row that ended soon, without a failed attempt between them
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _PACKET_TOO_LARGE = 0x95
+_UNSPECIFIED = 0x80  # paho's code for a connection that was closed without an answer, as of a broker that is starting
 _LOGIN_REFUSED = frozenset({0x86, 0x87, 0x8C})
 _WILLS: dict[int, dict[str, Any]] = {
     0x9A: {"retain": False},
@@ -38,9 +40,15 @@ _ENDINGS = {
 
 
 class Connection:
-    """The way to one broker. `will` is what the broker publishes when a connection is lost."""
+    """The way to one broker. `will` is what the broker publishes when a connection is lost.
 
-    def __init__(self, settings: Mqtt, will: Message | None, diagnostics: Diagnostics) -> None:
+    Every attempt of `links` passes `gate`.
+    """
+
+    def __init__(
+        self, settings: Mqtt, will: Message | None, diagnostics: Diagnostics, gate: Gate | None = None
+    ) -> None:
+        self._gate = gate or Gate(1)
         self._settings = settings
         self._diagnostics = diagnostics
         self._log = structlog.get_logger()
@@ -103,7 +111,8 @@ class Connection:
     async def _attempt(self) -> Link | None:
         self._refused = False
         try:
-            return await self._connect()
+            async with self._gate.place():
+                return await self._connect()
         except BrokerError as error:
             self._diagnostics.set("broker", str(error))
             return None
@@ -115,7 +124,7 @@ class Connection:
             if not isinstance(error, ClosedAtOnce):  # the broker was away, or refuses us: no client took our id
                 self._short = 0
                 self._diagnostics.set("client id", None)
-            self._refused = error.code > 0
+            self._refused = error.code not in {0, _UNSPECIFIED}
             if (will := self._options.will) is not None:
                 self._options = replace(self._options, will=replace(will, **_WILLS.get(error.code, {})))
             raise BrokerError(await self._reason(error)) from None

@@ -17,7 +17,7 @@ from bridge.mqtt.subscriptions import Receiver, Subscriptions
 from bridge.settings import Settings
 from bridge.state.flatten import Topics
 from bridge.util.diagnostics import Diagnostics
-from bridge.util.gate import Gate
+from bridge.util.gate import Gates
 
 STATUS = "status"
 _TICK = 1.0
@@ -29,18 +29,20 @@ _MOST_TO_ERASE = 1000
 class Mirror:
     """Desired topics against held ones. Topics are below the root, unless noted otherwise.
 
-    `gate` is passed one by one by the mirrors of several sites, while they read what the broker holds.
+    The mirrors of several sites share `gates`.
     """
 
-    def __init__(self, settings: Settings, reader: Reader, diagnostics: Diagnostics, gate: Gate | None = None) -> None:
+    def __init__(
+        self, settings: Settings, reader: Reader, diagnostics: Diagnostics, gates: Gates | None = None
+    ) -> None:
         mqtt = settings.mqtt
-        self._gate = gate or Gate()
+        self._gates = gates or Gates()
         self._root = mqtt.root
         self._diagnostics = diagnostics
         self.tree = Tree(settings, reader)
         self.discovery = Discovery(settings, reader)
         will = Message(f"{mqtt.root}/{STATUS}", b"offline", retain=True)
-        self._connection = Connection(mqtt, will, diagnostics)
+        self._connection = Connection(mqtt, will, diagnostics, self._gates.connecting)
         self._conflicts = Conflicts(mqtt.root, diagnostics)
         self._presence = Presence(mqtt.root)
         self._receiver = Receiver(
@@ -201,7 +203,7 @@ class Mirror:
     async def _establish(self, link: Link, subscriptions: Subscriptions) -> None:
         """Read what the broker holds, publish what differs, then `status`."""
         with suppress(ConnectionFailed):  # the events end for the same reason
-            async with self._gate.place():
+            async with self._gates.reading.place():
                 self._presence.begin(link)
                 readable = await subscriptions.read(self.tree.publisher)
                 self._name_refusals(link, subscriptions, readable=readable)

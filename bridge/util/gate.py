@@ -5,7 +5,8 @@ from asyncio import Semaphore
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-_PLACES = 4
+_CONNECTING = 20  # at once: mosquitto lets at most 100 wait for it
+_READING = 4
 _LONGEST = 0.5  # seconds
 
 
@@ -15,7 +16,7 @@ class Gate:
     So nobody waits long for others that hang, and the event loop has little to do between two of its rounds.
     """
 
-    def __init__(self, places: int = _PLACES) -> None:
+    def __init__(self, places: int) -> None:
         self._places = Semaphore(places)
 
     @asynccontextmanager
@@ -29,6 +30,15 @@ class Gate:
         finally:
             timer.cancel()
             place.leave()
+
+
+class Gates:
+    """What the sites of a process pass when they connect to their brokers."""
+
+    def __init__(self) -> None:
+        self.connecting = Gate(_CONNECTING)
+        self.reading = Gate(_READING)
+        """Reading what the broker holds, and comparing it."""
 
 
 class _Place:
