@@ -124,14 +124,14 @@ class Leases:
             lease.older = (*lease.older, value)
 
     def observe(self, lease: Lease, value: Any, now: float, *, settled: bool) -> bool:
-        """Note what evcc's state shows of a lease that was granted; False when somebody else has changed it.
+        """Note what evcc's state shows of a lease; False when somebody else has changed it since it was granted.
 
         Only a state that is `settled` shows that: an evcc that is starting shows what it was configured with. A value
         that lapses may be gone because nothing could repeat it. Until the state has shown the borrowed value, another
         one may be from before it, shown late: then that is what goes back.
         """
         if is_same(value, lease.value):
-            lease.seen = True
+            lease.seen = lease.granted is not None
             return True
         late = lease.granted is not None and now - lease.granted > _UNSEEN and not lease.lapses
         if not settled or (lease.lapses and value in (None, ABSENT)):

@@ -101,6 +101,7 @@ class Lender:
         elif command.message is None:
             self._sent(command, command.lease, outcome, now)
         elif status in {Status.OK, Status.FAILED}:
+            self._is_in_force(command.lease, self._value(command.lease))  # it may have waited for evcc
             self._leases.grant(command.lease, now, sure=status is Status.OK)
         else:
             self._leases.withdraw(command.lease)
@@ -170,10 +171,10 @@ class Lender:
                 self._leases.grant(kept, now, sure=True)
 
     def _turn(self, lease: Lease) -> Turn | None:
-        if lease.granted is None or not self._reader.state:
+        if not self._reader.state:
             return None
         now, value = asyncio.get_running_loop().time(), self._value(lease)
-        if not self._is_in_force(lease, value):
+        if not self._is_in_force(lease, value) or lease.granted is None:
             return None
         if now >= lease.ends:
             return self._give_back(lease, value)

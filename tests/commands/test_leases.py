@@ -425,6 +425,22 @@ async def test_a_change_that_came_before_a_loan_and_is_shown_after_it_is_what_go
         assert house.evcc.calls[1:] == ["POST loadpoints/1/maxcurrent/13"]
 
 
+@virtual
+async def test_a_change_while_a_loan_waits_for_evcc_is_what_goes_back() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        house.evcc.otherwise = AWAY
+        house.set(CURRENT, SIXTEEN)
+        await asyncio.sleep(5)
+        show(house, maxCurrent=13)
+        house.evcc.otherwise = reply()
+        await asyncio.sleep(3)
+        assert house.mirror.sent[-1][1]["status"] == "ok"
+        show(house, maxCurrent=16)
+        await asyncio.sleep(1000)
+        assert house.evcc.calls[-1] == "POST loadpoints/1/maxcurrent/13"
+
+
 @pytest.mark.parametrize(("shown", "before"), [(10, 12), (11, 12), (12, 12), (13, 13)])
 @virtual
 async def test_a_change_by_somebody_else_after_a_value_was_set_is_what_goes_back(shown: int, before: int) -> None:
