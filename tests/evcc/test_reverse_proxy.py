@@ -87,5 +87,6 @@ async def test_a_refused_login_is_reported(authority: Authority, options: dict[s
                     break
         running.cancel()
         assert reader.health.word == "invalid"
-        assert "requires a login (401): set user and password in evcc.url, or evcc.api_key" in reader.health.reason
+        words = "refuses the login; check" if "user" in options else "requires a login; set"
+        assert f"it {words} evcc.user (EVCC_USER) and evcc.password (EVCC_PASSWORD)" in reader.health.reason
         assert not evcc.requests

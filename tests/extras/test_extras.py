@@ -251,6 +251,6 @@ def test_jq_is_read_at_every_interval_with_one_request() -> None:
             requests = [path for path in house.evcc.asked if path.startswith("/api/state") and "error" in path]
             assert len(requests) == 2 + 11
             assert house.mirror.sources["jq"] == {"jq/a": b"1"}
-            assert house.diagnostics.text == "jq b: no"
+            assert house.diagnostics.text == "jq b: no (in .b)"
 
     in_virtual_time(main())
