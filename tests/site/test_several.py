@@ -67,6 +67,7 @@ class TestReload:
             await recorder.value("evcc/a/status", "offline")
             await recorder.until(lambda: recorder.payloads("evcc/b/status")[-1:] == [b"online"])
             assert recorder.payloads("evcc/b/status")[0] == b"offline"
+            await recorder.value("evcc/b/bridge/evcc", "online")
             await sender.publish("evcc/c/site/bufferSoc/set", "33", qos=1)
             await recorder.value("evcc/c/site/bufferSoc", "33")
             assert not recorder.payloads("evcc/c/status")
