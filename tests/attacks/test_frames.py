@@ -11,7 +11,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from tests.attacks.memory import MEGABYTE, bounded
+from tests.attacks.memory import MEGABYTE, RETURNED, bounded
 from tests.broker.mosquitto import HOST, Mosquitto
 from tests.broker.recorder import Recorder
 from tests.site.running import Bridge
@@ -38,6 +38,8 @@ FRAMES: dict[str, list[bytes]] = {
     "no-json": [b"\xff\xfe{", b"[]", b"null", b'"text"', b"", b"{"],
     "too-long-to-be-read": [b'{"a":"' + b"x" * (40 * MEGABYTE) + b'"}'],
 }  # fmt: skip
+# on a busy machine up to 58 MB remain of this one, in pages that Python's allocator still uses in part
+REMAINING = {"keys-in-many-frames": 80 * MEGABYTE}
 
 
 class Pushing:
@@ -88,7 +90,9 @@ async def test_any_frame_leaves_the_daemon_running_and_small(
     ):
         await status.value(STATUS, "online", wait=WAIT)
         assert bridge.process is not None
-        async with bounded(bridge.process.pid, f"a frame of evcc: {name}", 150 * MEGABYTE):
+        async with bounded(
+            bridge.process.pid, f"a frame of evcc: {name}", 150 * MEGABYTE, REMAINING.get(name, RETURNED)
+        ):
             evcc.attack.set()
             await power.until(lambda: float(power.last(POWER) or 0) > 10_000, WAIT)
         assert "Traceback" not in bridge.text()
