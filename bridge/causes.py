@@ -109,7 +109,7 @@ class Cause(Enum):
     NO_MQTT_AT_PATH = Words(
         "the web server at {address} has no MQTT over WebSockets at the path {path}", ("correct the path in {url}",)
     )
-    NO_MQTT5 = Words("the broker at {address} does not speak MQTT 5", ("set {version} to auto",))
+    NO_MQTT5 = Words("the broker at {address} does not support MQTT 5", ("set {version} to auto",))
     WEB_PAGE = Words(
         "a web page answers at {address} in place of evcc's state ({detail})",
         ("if it is the login of a proxy, let the bridge past it, or set {url} to evcc itself", _PORT),

@@ -1,7 +1,6 @@
 """`evcc-bridge check`: whether evcc and the broker are as the bridge needs them, or whether a running bridge works."""
 
 import asyncio
-import re
 import secrets
 import sys
 import time
@@ -12,7 +11,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TextIO
 
-from bridge.cli.client import Probe, connected
+from bridge.cli.observer import Observer, below, observing
 from bridge.errors import BridgeError, BrokerError, EvccError
 from bridge.evcc.client import EvccClient
 from bridge.evcc.push import Push
@@ -26,17 +25,15 @@ from bridge.state.state import State
 from bridge.util.redact import sanitize
 
 _ROUND_TRIP = 3.0  # seconds that the broker may take to deliver what was published
-_WELL = frozenset({"online", "starting"})  # of `bridge/evcc`: then it is not evcc that makes `status` offline
 _QUICK = 0.8  # seconds that it may take to deliver what is retained
 _CLOCKS = 2.0  # seconds that two clocks may differ; HTTP dates are cut to whole ones
 _POLLS_MISSED = 3
 _AT_ONCE = 20  # sites
-_HEALTH_AGE = 150.0  # seconds; a bridge that runs publishes `bridge/health` every 60 s
 
 
 @dataclass(slots=True)
 class Findings:
-    """Collects one line a finding, and remembers whether one of them is a failure."""
+    """The findings about a site, a line each, and whether one of them is a failure."""
 
     site: str = ""
     failed: bool = field(default=False, init=False)
@@ -45,15 +42,15 @@ class Findings:
     _lines: list[str] = field(default_factory=list, init=False)
 
     def ok(self, text: str) -> None:
-        """Print what is as it must be."""
+        """Add what is as it must be."""
         self._add("ok", text)
 
     def warn(self, text: str, *, first: bool = False) -> None:
-        """Print what may be wrong; `first`: before all else."""
+        """Add what may be wrong; `first`: before all else."""
         self._add("warn", text, first=first)
 
     def fail(self, text: str) -> None:
-        """Print what is not as it must be."""
+        """Add what is not as it must be."""
         self.failed = True
         self._add("fail", text)
 
@@ -240,41 +237,41 @@ async def _check_push(settings: Evcc, findings: Findings) -> None:
 async def _check_broker(settings: Settings, findings: Findings) -> None:
     mqtt, discovery = settings.mqtt, settings.discovery
     try:
-        async with connected(mqtt, "check") as link:
-            findings.ok(f"the broker at {mqtt.url} speaks MQTT {'5' if link.v5 else '3.1.1'}")
+        async with observing(mqtt, "check") as observer:
+            link = observer.link
+            findings.ok(f"the broker at {mqtt.url} supports MQTT {'5' if link.v5 else '3.1.1'}")
             if not link.limits.retain_available:
                 findings.fail("the broker stores no retained messages: clients will see nothing until it changes")
-            probe = Probe(link)
-            await _check_rights(probe, mqtt.root, findings)
+            await _check_rights(observer, findings)
             if discovery.homeassistant:
-                await _check_discovery(probe, discovery.prefix, findings)
+                await _check_discovery(observer, discovery.prefix, findings)
     except BrokerError as error:
         findings.fail(str(error))
         return
-    _check_stored(probe, mqtt.root, findings)
+    _check_stored(observer, findings)
 
 
-async def _check_rights(probe: Probe, root: str, findings: Findings) -> None:
+async def _check_rights(observer: Observer, findings: Findings) -> None:
     """Publish a retained message, wait for it to come back, and erase it."""
-    topic = f"{root}/bridge/check/{secrets.token_hex(4)}"
-    await probe.link.subscribe([f"{root}/#"])
-    refusal = await probe.publish(topic, b"check")
+    root, topic = observer.root, f"bridge/check/{secrets.token_hex(4)}"
+    await observer.link.subscribe([f"{root}/#"])
+    refusal = await observer.publish(f"{root}/{topic}", b"check")
     if refusal:
         findings.fail(f"the broker does not let us write below {root}: {refusal}")
-    elif await probe.delivers(topic, seconds=_ROUND_TRIP):
+    elif await observer.delivers(topic, seconds=_ROUND_TRIP):
         findings.ok(f"writing and reading below {root} works")
     else:
         findings.fail(f"what is published below {root} does not come back: reading or writing is not allowed")
-    await probe.publish(topic, b"")
-    probe.payloads.pop(topic, None)
+    await observer.publish(f"{root}/{topic}", b"")
+    observer.payloads.pop(topic, None)
 
 
-async def _check_discovery(probe: Probe, prefix: str, findings: Findings) -> None:
+async def _check_discovery(observer: Observer, prefix: str, findings: Findings) -> None:
     """Publish an empty message, which announces nothing, where an entity would be announced."""
     topic = f"{prefix}/sensor/evcc_check_{secrets.token_hex(4)}/config"
-    await probe.link.subscribe([topic])
-    refusal = await probe.publish(topic, b"", retain=False)
-    if refusal or not await probe.delivers(topic, seconds=_ROUND_TRIP):
+    await observer.link.subscribe([topic])
+    refusal = await observer.publish(topic, b"", retain=False)
+    if refusal or not await observer.delivers(below(topic, observer.root), seconds=_ROUND_TRIP):
         findings.fail(
             f"the broker does not let us write below {prefix}, where Home Assistant finds what there is"
             f"{f' ({refusal})' if refusal else ''}: give the login the right to write and read {prefix}/#, "
@@ -282,15 +279,15 @@ async def _check_discovery(probe: Probe, prefix: str, findings: Findings) -> Non
         )
     else:
         findings.ok(f"writing below {prefix} works")
-    probe.payloads.pop(topic, None)
+    observer.payloads.pop(below(topic, observer.root), None)
 
 
-def _check_stored(probe: Probe, root: str, findings: Findings) -> None:
-    stored = {topic.removeprefix(f"{root}/") for topic, payload in probe.payloads.items() if payload}
-    status = probe.payloads.get(f"{root}/status", b"").decode(errors="replace")
-    if "bridge/info" in stored:
+def _check_stored(observer: Observer, findings: Findings) -> None:
+    root, stored = observer.root, [topic for topic, payload in observer.payloads.items() if payload]
+    if observer.text("bridge/info"):
+        status = observer.text("status")
         findings.running = status == "online"
-        if problem := probe.payloads.get(f"{root}/bridge/problem", b"").decode(errors="replace"):
+        if problem := observer.text("bridge/problem"):
             findings.warn(f"the bridge below {root} reports: {problem}", first=True)
         findings.ok(f"a bridge publishes below {root}: {len(stored)} topics, {status or 'without a status'}")
     elif any(topic.startswith(("site/", "loadpoints/")) for topic in stored):
@@ -318,46 +315,35 @@ def _check_evccs_mqtt(root: str, state: State, findings: Findings) -> None:
 
 
 async def _check_bridge(settings: Settings, findings: Findings) -> None:
-    """Whether `status` is `online` and `updated` is recent; else whether the bridge is dead, or evcc."""
-    root = settings.mqtt.root
-    status_topic, updated_topic, *others = (
-        f"{root}/{leaf}" for leaf in ("status", "updated", "bridge/health", "bridge/evcc", "bridge/problem")
-    )
+    """Whether `status` is `online` and `updated` is recent; else whether the bridge has ended, or evcc is away."""
+    others = ("bridge/health", "bridge/evcc", "bridge/problem")
     try:
-        async with connected(settings.mqtt, "check") as link:
-            probe = Probe(link)
-            await link.subscribe([status_topic, updated_topic, *others])
-            await probe.delivers(status_topic, updated_topic, seconds=_QUICK)
-            if probe.payloads.get(status_topic) != b"online":
-                await probe.delivers(*others[:2], seconds=_QUICK)
+        async with observing(settings.mqtt, "check") as observer:
+            await observer.link.subscribe([f"{observer.root}/{topic}" for topic in ("status", "updated", *others)])
+            await observer.delivers("status", "updated", seconds=_QUICK)
+            if observer.text("status") != "online":
+                await observer.delivers(*others[:2], seconds=_QUICK)
     except BrokerError as error:
         findings.fail(str(error))
         return
-    status, updated = (probe.payloads.get(t, b"").decode(errors="replace") for t in (status_topic, updated_topic))
-    age = time.time() - int(updated) if updated.isascii() and updated.isdecimal() else None
+    status, updated = observer.text("status"), observer.moment("updated")
+    age = None if updated is None else time.time() - updated
     if status != "online":
-        findings.fail(f"{status_topic} is {status or 'not there'}: {_why_offline(probe, root)}")
+        findings.fail(f"{observer.root}/status is {status or 'not there'}: {_why_offline(observer)}")
     elif age is None or age > _oldest(settings):
-        findings.fail(f"{updated_topic} is {'not there' if age is None else f'{age:.0f} s old'}")
+        findings.fail(f"{observer.root}/updated is {'not there' if age is None else f'{age:.0f} s old'}")
     else:
         findings.ok(f"online, updated {max(age, 0):.0f} s ago")
 
 
-def _why_offline(probe: Probe, root: str) -> str:
-    """Whether the bridge is dead or evcc, by what is retained."""
-    about = (probe.payloads.get(f"{root}/bridge/{leaf}", b"") for leaf in ("evcc", "problem"))
-    word, problem = (payload.decode(errors="replace") for payload in about)
+def _why_offline(observer: Observer) -> str:
+    """Whether the bridge has ended or evcc is away, by what is retained."""
+    word, problem = observer.text("bridge/evcc"), observer.text("bridge/problem")
     if not word:
         return "no bridge has run here; start it with evcc-bridge run, or correct mqtt.root (MQTT_ROOT)"
-    if word in _WELL or not _is_recent(probe.payloads.get(f"{root}/bridge/health", b"")):
+    if observer.is_bridge_gone():
         return "the bridge is not running or not connected; see its log"
     return f"the bridge works, but evcc is {word}{f': {problem}' if problem else ''}"
-
-
-def _is_recent(health: bytes) -> bool:
-    """Whether `bridge/health`, cut off as it may be, is of a bridge that runs."""
-    found = re.search(rb'"time": ?(\d+)', health)
-    return found is not None and time.time() - int(found[1]) < _HEALTH_AGE
 
 
 def _oldest(settings: Settings) -> float:

@@ -33,7 +33,7 @@ async def _set(settings: Settings, topic: str, value: str) -> str:
         raise BridgeError("VALUE is empty: to clear a setting, use -")
     async with observing(settings.mqtt, "set") as observer:
         await observer.require_bridge("bridge/evcc")
-        if is_gone(observer):
+        if observer.is_bridge_gone():
             raise BridgeError(
                 f"the bridge below {observer.root} does not run (status is offline): start it with `evcc-bridge run`"
             )
@@ -42,11 +42,6 @@ async def _set(settings: Settings, topic: str, value: str) -> str:
                 return await _Command(observer, topic, value).answer()
         except TimeoutError:
             raise BridgeError(_unanswered(observer, topic)) from None
-
-
-def is_gone(observer: Observer) -> bool:
-    """Whether the will has set `status`: the bridge itself would have published evcc's condition first."""
-    return observer.text("status") == "offline" and observer.text("bridge/evcc") == "online"
 
 
 class _Command:

@@ -6,17 +6,13 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from bridge.cli.observer import Observer, observing
-from bridge.cli.set import is_gone
 from bridge.cli.watch import JOURNAL, command, journal
 from bridge.cli.words import age, clock
 from bridge.settings import Settings
 from bridge.util.redact import sanitize
 
 _TOPICS = ("bridge/problem", JOURNAL, "bridge/evcc", "bridge/info", "bridge/health", "updated")
-_SILENT = 150.0  # seconds without `bridge/health`, which comes every minute, after which no bridge runs
 _LONGEST = 2000  # characters of a problem
 
 
@@ -41,14 +37,16 @@ async def _read(settings: Settings) -> Observer:
 
 
 def _lines(observer: Observer, settings: Settings) -> Iterator[tuple[str, str]]:
-    info, health = _object(observer.text("bridge/info")), _object(observer.text("bridge/health"))
+    info, health = observer.object("bridge/info"), observer.object("bridge/health")
     since = info.get("since") if isinstance(info.get("since"), dict) else {}
     problem = observer.text("bridge/problem")
     interval = f"evcc is read every {info.get('interval')} s"
     version = f", version {info['evcc']}" if info.get("evcc") else ""
     yield "evcc", f"{observer.text('bridge/evcc')}{_since(since, 'evcc')}{version}{_updated(observer)}"
     yield "push", f"{'on' if info.get('push') else 'off'}{_since(since, 'push')}, {interval}"
-    broker = "not connected" if _is_gone(observer) else f"connected{_since(since, 'broker')}, MQTT {info.get('mqtt')}"
+    broker = (
+        "not connected" if observer.is_bridge_gone() else f"connected{_since(since, 'broker')}, MQTT {info.get('mqtt')}"
+    )
     yield "broker", f"{broker}, {settings.mqtt.url}, root {observer.root}"
     yield "problem", f"{problem or 'none'}{_since(since, 'problem')}"
     yield "commands", _commands(health, observer.payloads.get(JOURNAL, b""))
@@ -62,21 +60,10 @@ def _commands(health: Mapping[str, Any], entries: bytes) -> str:
     return "; last: ".join([counted or "none since the start", *map(command, last)])
 
 
-def _is_gone(observer: Observer) -> bool:
-    """Whether the bridge has ended, rather than evcc being away."""
-    return observer.text("status") != "online" and (is_gone(observer) or _silence(observer) > _SILENT)
-
-
-def _silence(observer: Observer) -> float:
-    """Seconds since `bridge/health` was published; 0 where that is not known."""
-    published = _object(observer.text("bridge/health")).get("time")
-    return time.time() - published if isinstance(published, int | float) else 0.0
-
-
 def _reason(observer: Observer) -> str:
-    if not _is_gone(observer):
+    if not observer.is_bridge_gone():
         return ""
-    silence = _silence(observer)
+    silence = observer.silence()
     seen = f"; it did {age(silence)} ago" if silence else ""
     return f": the bridge does not run{seen}. Start it with `evcc-bridge run`, or its service"
 
@@ -87,13 +74,5 @@ def _since(since: Any, name: str) -> str:
 
 
 def _updated(observer: Observer) -> str:
-    updated = observer.text("updated")
-    return f", updated {age(time.time() - int(updated))} ago" if updated.isascii() and updated.isdecimal() else ""
-
-
-def _object(text: str) -> Mapping[str, Any]:
-    try:
-        found = orjson.loads(text or "{}")
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    updated = observer.moment("updated")
+    return "" if updated is None else f", updated {age(time.time() - updated)} ago"

@@ -60,7 +60,7 @@ async def test_all_is_well(evcc: Evcc, broker: Mosquitto) -> None:
     assert "(bare state, 3 loadpoints)" in lines[0]
     assert one(lines, "clock")
     assert one(lines, "pushes its changes")
-    assert "speaks MQTT 5" in one(lines, "broker at")
+    assert "supports MQTT 5" in one(lines, "broker at")
     assert one(lines, "writing and reading below evcc works")
     assert one(lines, "evcc's own MQTT is off")
 
@@ -74,7 +74,7 @@ async def test_the_old_era(broker: Mosquitto) -> None:
     async with Evcc("0.131.4", still=True) as old:
         _, lines = await checked(old.url, broker.url, mqtt={"version": "3.1.1"})
     assert one(lines, "(wrapped state, 2 loadpoints)")
-    assert "speaks MQTT 3.1.1" in one(lines, "broker at")
+    assert "supports MQTT 3.1.1" in one(lines, "broker at")
 
 
 @pytest.mark.parametrize(
@@ -255,6 +255,7 @@ class TestQuick:
             ({"evcc/status": "offline", "evcc/updated": "1"}, "evcc/status is offline"),
             ({"evcc/status": "online"}, "evcc/updated is not there"),
             ({"evcc/status": "online", "evcc/updated": "soon"}, "evcc/updated is not there"),
+            ({"evcc/status": "online", "evcc/updated": "9" * 5000}, "evcc/updated is not there"),
             ({"evcc/status": "online", "evcc/updated": "1795571234"}, "s old"),
         ],
     )
@@ -274,10 +275,13 @@ class TestQuick:
             ("unreachable", 10, "the bridge works, but evcc is unreachable: evcc cannot be reached"),
             ("unreachable", 900, "the bridge is not running"),
             ("online", 10, "the bridge is not running"),
+            ("starting", 10, "the bridge works, but evcc is starting"),
             ("", 10, "no bridge has run here"),
         ],
     )
-    async def test_which_of_the_two_is_dead(self, broker: Mosquitto, word: str, age: int, found: str) -> None:
+    async def test_whether_the_bridge_has_ended_or_evcc_is_away(
+        self, broker: Mosquitto, word: str, age: int, found: str
+    ) -> None:
         health = f'{{"time":{int(time.time()) - age},"uptime":1}}'
         about = {"bridge/evcc": word, "bridge/health": health, "bridge/problem": "evcc cannot be reached"}
         stored = {"status": "offline", "updated": "1", **about}

@@ -128,7 +128,7 @@ async def test_a_broker_that_knows_3_1_1_only(broker: Mosquitto, proxy: Proxy) -
 
 async def test_no_other_version_than_the_one_asked_for(broker: Mosquitto, proxy: Proxy) -> None:
     proxy.faults = Faults(no_mqtt5=True)
-    assert "does not speak MQTT 5" in await _reason(f"mqtt://{HOST}:{proxy.port}", version="5")
+    assert "does not support MQTT 5" in await _reason(f"mqtt://{HOST}:{proxy.port}", version="5")
 
 
 # failures
