@@ -4,10 +4,12 @@ import gzip
 from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
+
+from bridge.entities.german import GERMAN
 
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -26,11 +28,10 @@ class Asset:
     tag: str
 
     @classmethod
-    def read(cls, file: Traversable) -> "Asset":
-        """Read a file of the package."""
-        content = file.read_bytes()
+    def of(cls, name: str, content: bytes) -> "Asset":
+        """A file with this name and content."""
         tag = f'"{sha256(content).hexdigest()[:16]}"'
-        return cls(_TYPES[file.name.rpartition(".")[2]], gzip.compress(content, mtime=0), tag)
+        return cls(_TYPES[name.rpartition(".")[2]], gzip.compress(content, mtime=0), tag)
 
     def response(self, request: Request, status: int = 200) -> Response:
         """The file; 304 where the browser has it, decompressed for the rare client that wants it so."""
@@ -43,6 +44,8 @@ class Asset:
 
 
 def assets() -> dict[str, Asset]:
-    """Every file of the page by its name."""
+    """Every file of the page by its name; `titles.js` has the German titles that entities and exports have too."""
+    titles = b"export const TITLES = " + orjson.dumps(GERMAN) + b";\n"
     folder = files("bridge.web") / "static"
-    return {file.name: Asset.read(file) for file in folder.iterdir() if file.name.rpartition(".")[2] in _TYPES}
+    read = {file.name: file.read_bytes() for file in folder.iterdir() if file.name.rpartition(".")[2] in _TYPES}
+    return {name: Asset.of(name, content) for name, content in {**read, "titles.js": titles}.items()}

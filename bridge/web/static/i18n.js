@@ -1,4 +1,4 @@
-// Texts in English and German; German titles of values are in titles.js.
+// Texts in English and German; titles.js, with the German titles of values, is made from bridge/entities/german.py.
 
 import { TITLES } from "./titles.js";
 
@@ -49,7 +49,7 @@ export function title(english) {
   if (TITLES[english]) return TITLES[english];
   for (const [pattern, german] of PATTERNS) {
     const found = pattern.exec(english);
-    if (found) return german.replace("{}", found[1]);
+    if (found) return german.replace("{}", () => TITLES[found[1]] ?? found[1]);
   }
   return english;
 }
