@@ -137,7 +137,7 @@ class Dispatcher:
             self._excess.set()
         elif not message.payload or (message.stale and self._is_left(message)):
             return
-        self._accept(Command(message, message.arrived, message.arrived + self._patience(message)), message)
+        self._accept(Command(message, message.arrived, message.arrived + self._time_limit(message)), message)
 
     def _accept(self, command: Command, message: Inbound) -> None:
         outcome = self._hindrance(command)
@@ -163,7 +163,7 @@ class Dispatcher:
         self._mirror.erase(message.topic)
         return True
 
-    def _patience(self, message: Inbound) -> float:
+    def _time_limit(self, message: Inbound) -> float:
         """The seconds from its arrival in which a command must be carried out."""
         return min(self._settings.deadline, self._settings.deadline if message.expiry is None else message.expiry)
 

@@ -79,7 +79,7 @@ class SessionRequest(Request):
         return changed
 
     def _changed(self, fields: Fields) -> dict[str, Any]:
-        """The fields that evcc is to store: it knows vehicles and loadpoints by their titles here."""
+        """The fields that evcc is to store: here it names vehicles and loadpoints by their titles."""
         changed = {key: fields[key] for key in ("vehicle", "loadpoint", "odometer") if key in fields}
         state = self._reader.state
         if changed.get("vehicle") is not None:

@@ -138,7 +138,7 @@ class Vehicles(Periodic):
     async def _ask(self, name: str) -> None:
         car = self._car(name)
         self._postpone(car)
-        self._publish()  # before evcc is called: should the bridge end now, the next run knows
+        self._publish()  # before evcc is called: should the bridge end now, the next run has it
         try:
             reply = await self._rest.call(f"/api/config/devices/vehicle/{name}/status", _TIMEOUT)
             self._set_problem(self._problem(reply))

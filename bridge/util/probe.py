@@ -1,4 +1,4 @@
-"""Which protocols a port speaks, to explain a connection that fails without a reason."""
+"""Which protocols a port has, to explain a connection that fails without a reason."""
 
 import asyncio
 import ssl
@@ -22,7 +22,7 @@ _ALERT_WITHIN = 0.3  # seconds in which a TLS 1.3 server refuses a client withou
 
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """What a port speaks: `tls` or not, and without TLS, `http` or `mqtt`; `open` where it takes connections."""
+    """What a port has: `tls` or not, and without TLS, `http` or `mqtt`; `open` where it takes connections."""
 
     open: bool = False
     http: bool = False

@@ -124,7 +124,7 @@ class Api:
     async def health(self, request: Request) -> Response:
         """`GET /api/health`: how each site is."""
         name = request.query_params.get("site")
-        if name is not None and not self._view.knows(name):
+        if name is not None and not self._view.has_site(name):
             raise HTTPException(404, "there is no such site")
         return JSONResponse(self._view.conditions(name))
 

@@ -42,7 +42,7 @@ _COUNTERS = {
 _NUMBER = re.compile(rb"-?\d{1,30}(?:\.\d{1,30})?")
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 _LONGEST_WORD = 64  # characters of a text that is a label
-_MOST_UNKNOWN = 1000  # metrics of values that no table knows
+_MOST_UNKNOWN = 1000  # metrics of values without a row in a table
 
 
 class Metrics(Collector):

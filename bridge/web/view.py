@@ -91,7 +91,7 @@ class View:
         found = [reason for health in self.health.values() if (reason := health.hindrance())]
         return [*found, *(f"{name}: {reason}" for name, reason in self._wrong.items())]
 
-    def knows(self, name: str) -> bool:
+    def has_site(self, name: str) -> bool:
         """Whether there is a site of this name, running or not."""
         return name in self.sites or name in self._wrong
 

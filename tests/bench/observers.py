@@ -3,16 +3,15 @@
 import asyncio
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import orjson
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 from websockets.asyncio.client import connect
 
+from tests.bench.spawned import Spawned
 from tests.broker.mosquitto import HOST
 
 _READY = "ready"
@@ -20,27 +19,12 @@ _RECONNECT = 0.1  # seconds
 _START = 20.0  # seconds that a process may take to be there
 
 
-class Observer:
+class Observer(Spawned):
     """A process with one connection, `mqtt` or `push` below; it is connected when it has been made."""
 
     def __init__(self, look: Callable[..., None], *arguments: Any) -> None:
-        context = get_context("spawn")
-        self._pipe, theirs = context.Pipe(duplex=False)
-        self._process = context.Process(target=look, args=(theirs, *arguments), daemon=True)
-        self._process.start()
+        super().__init__(look, *arguments, duplex=False)
         self.wait(_READY, _START)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self._process.kill()
-        self._process.join()
-
-    @property
-    def pid(self) -> int:
-        assert self._process.pid
-        return self._process.pid
 
     def wait(self, value: str, timeout: float = 10.0) -> float:
         """When `value` arrived; what came before it is passed over."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.bench.estate import Estate
+from tests.bench.evccs import Evccs
 from tests.bench.figures import Figure
 from tests.bench.observers import Observer, mqtt
 from tests.bench.programs import Program, broker, cpu_seconds, resident_megabytes
@@ -53,8 +53,8 @@ def figures(counts: Sequence[int], changes: int) -> list[Figure]:
 
 def measure(count: int, changes: int) -> Measured:
     """Run so many sites, and look at them."""
-    with Estate(count) as estate, broker(keeps=True) as mosquitto:
-        urls = [f"http://{HOST}:{port}" for port in estate.ports]
+    with Evccs(count) as evccs, broker(keeps=True) as mosquitto:
+        urls = [f"http://{HOST}:{port}" for port in evccs.ports]
         sites = [{"name": f"s{number}", "evcc": {"url": url}} for number, url in enumerate(urls)]
         environment = {
             "SITES": json.dumps(sites),
@@ -69,11 +69,11 @@ def measure(count: int, changes: int) -> Measured:
                 start = _all_online(statuses, count) - began
                 time.sleep(_GRACE)
                 memory = resident_megabytes(bridge.pid)
-                frames, cpu, at = estate.frames(), cpu_seconds(bridge.pid), time.monotonic()
+                frames, cpu, at = evccs.frames(), cpu_seconds(bridge.pid), time.monotonic()
                 time.sleep(_SECONDS)
-                frames, cpu = estate.frames() - frames, cpu_seconds(bridge.pid) - cpu
+                frames, cpu = evccs.frames() - frames, cpu_seconds(bridge.pid) - cpu
                 share = cpu / (time.monotonic() - at)
-                delays = _delays(estate, mosquitto, changes)
+                delays = _delays(evccs, mosquitto, changes)
                 commands = _commands(mosquitto, count, changes)
                 back = _broker_restart(mosquitto, count, keep=True)
                 time.sleep(_SECONDS)
@@ -104,13 +104,13 @@ def _all_online(statuses: Observer, count: int) -> float:
     return at
 
 
-def _delays(estate: Estate, mosquitto: Mosquitto, changes: int) -> list[float]:
+def _delays(evccs: Evccs, mosquitto: Mosquitto, changes: int) -> list[float]:
     found = []
     with Observer(mqtt, mosquitto.port, [f"evcc/+/site/{_KEY}"]) as messages:
         for number in range(changes):
             time.sleep(random.uniform(*_PAUSES))
             value = 1_000 + number
-            at = estate.set(random.randrange(len(estate.ports)), _KEY, value)
+            at = evccs.set(random.randrange(len(evccs.ports)), _KEY, value)
             found.append(messages.wait(str(value), _PATIENCE) - at)
     return found
 

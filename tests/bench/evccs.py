@@ -4,41 +4,25 @@ import asyncio
 import time
 from asyncio import AbstractEventLoop
 from contextlib import AsyncExitStack
-from multiprocessing import get_context
 from multiprocessing.connection import Connection
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from evcc_simulator import Evcc
 from evcc_simulator.house import Frame
+from tests.bench.spawned import Spawned
 
 CYCLE = 4.0  # seconds
 _START = 120.0  # seconds until all of them are there
 
 
-class Estate:
+class Evccs(Spawned):
     """A process with `count` evccs whose control cycles are spread over time."""
 
     def __init__(self, count: int) -> None:
-        context = get_context("spawn")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_run, args=(theirs, count), daemon=True)
-        self._process.start()
+        super().__init__(_run, count, duplex=True)
         if not self._pipe.poll(_START):
             raise TimeoutError
         self.ports: list[int] = self._pipe.recv()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None) -> None:
-        self._process.kill()
-        self._process.join()
-
-    @property
-    def pid(self) -> int:
-        assert self._process.pid
-        return self._process.pid
 
     def set(self, number: int, path: str, value: Any) -> float:
         """Set a value of one evcc; the monotonic second just before."""
