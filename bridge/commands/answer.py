@@ -136,7 +136,12 @@ class Answers:
     def _enter_lease(self, command: Command, outcome: Outcome) -> None:
         """Enter in the journal that a borrowed setting is given back, or that evcc refuses to be given it back."""
         lease = command.lease
-        if lease is None or command.repeats or outcome.status not in {Status.OK, Status.REFUSED}:
+        if (
+            lease is None
+            or command.repeats
+            or outcome.http == CONFLICT
+            or outcome.status not in {Status.OK, Status.REFUSED}
+        ):
             return
         answer = _fields(command, outcome, asyncio.get_running_loop().time())
         self.journal.add(Entry(time.time(), lease.topic, _shown(written(lease.before)), command.found, answer, LEASE))

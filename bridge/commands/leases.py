@@ -38,6 +38,7 @@ class Lease:
     when evcc took the value, None before. `seen`: evcc's state has shown it; until then it may show one of the `older`
     values. `repeated` is when it was last sent.
     `polls` is the number of polls after which evcc's state is newer than the end.
+    `blocked`: evcc does not let anybody set the setting now (409), so that it could not be given back yet.
     `earlier` is the lease that is in force again if evcc refuses this one.
     """
 
@@ -55,6 +56,7 @@ class Lease:
     earlier: "Lease | None" = None
     older: tuple[Any, ...] = ()
     clears: bool = False
+    blocked: bool = False
 
     def may_go_back(self, value: Any) -> bool:
         """Whether a value is one that its setting can have, `clears`: also None."""

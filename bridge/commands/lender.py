@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
+from bridge.commands.blocked import CONFLICT
 from bridge.commands.command import Command, Outcome, Recent, Status
 from bridge.commands.leases import MOST_OLDER, REPEATED, Lease, Leases
 from bridge.errors import Refused
@@ -23,6 +24,7 @@ from bridge.state.state import ABSENT, State
 
 LEASES = "bridge/leases"
 """The topic that holds the leases in force, also over restarts."""
+_AGAIN = 300.0  # seconds until a setting that could not be given back is tried again
 _TICK, _SOON = 1.0, 0.1
 
 
@@ -160,7 +162,11 @@ class Lender:
     def _sent(self, command: Command, lease: Lease, outcome: Outcome, now: float) -> None:
         """Note what became of a command of the bridge itself."""
         lease.repeated = now
-        if outcome.status is Status.REFUSED:
+        if outcome.http == CONFLICT:
+            if not lease.blocked:
+                self._log.warning("a borrowed setting cannot be set now", topic=lease.topic, error=outcome.error)
+            lease.blocked = True
+        elif outcome.status is Status.REFUSED:
             self.drop(lease, outcome.error or "")
         elif outcome.status is Status.OK and not command.repeats:
             self._leases.end(lease)
@@ -177,7 +183,8 @@ class Lender:
         if not self._is_in_force(lease, value) or lease.granted is None:
             return None
         if now >= lease.ends:
-            return self._give_back(lease, value)
+            is_early = lease.blocked and now - lease.repeated < _AGAIN
+            return None if is_early else self._give_back(lease, value)
         if lease.lapses and now - lease.repeated >= REPEATED:
             return Turn(lease, written(lease.value), repeats=True)
         return None

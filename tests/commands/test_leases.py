@@ -101,6 +101,19 @@ async def test_a_command_that_evcc_refuses_ends_no_lease() -> None:
 
 
 @virtual
+async def test_a_setting_that_cannot_be_set_now_is_given_back_later() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        await borrow(house)
+        house.evcc.replies = [reply(409, {"error": "optimizer"}), reply(409, {"error": "optimizer"})]
+        await asyncio.sleep(900 + 400)
+        assert len(leases(house)) == 1
+        await asyncio.sleep(400)
+        assert house.evcc.calls[1:] == ["POST loadpoints/1/maxcurrent/10"] * 3
+        assert leases(house) == []
+
+
+@virtual
 async def test_a_lease_that_evcc_refuses_is_none() -> None:
     async with running() as house:
         show(house, maxCurrent=10)
