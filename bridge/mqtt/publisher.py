@@ -312,7 +312,8 @@ class Sizes:
         if not suspects:
             return False
         self._losses += 1
-        self._smallest_lost = min(*suspects, self._smallest_lost)
+        # after the first loss each of them is sent alone: the last loss shows which one it is
+        self._smallest_lost = min(suspects)
         if self._losses > _LOSSES:
             self._learn(self._smallest_lost)
         return True

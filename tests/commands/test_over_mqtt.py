@@ -12,6 +12,7 @@ from tests.broker.client import client, plant, publish, retained
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.proxy import Proxy
 from tests.broker.recorder import Recorder
+from tests.patience import PATIENCE
 from tests.site.running import running, settings
 
 pytestmark = pytest.mark.broker
@@ -184,10 +185,13 @@ async def test_a_message_past_its_expiry_is_not_executed(broker: Mosquitto, reco
 
 
 async def test_a_command_waits_for_an_evcc_that_restarts(broker: Mosquitto, recorder: Recorder) -> None:
-    async with Evcc(interval=0.1) as evcc, running(settings(evcc, broker)):
-        await evcc.restart(scale=0.1)
+    options = {"deadline": PATIENCE}
+    async with Evcc(interval=0.1, still=True) as evcc, running(settings(evcc, broker, commands=options)):
+        await evcc.restart(scale=None)
         for value in ("61", "62", "63"):
             await publish(broker, f"{LIMIT}/set", value)
+        assert await answered(recorder, LIMIT, 2) == ["superseded", "superseded"]
+        await evcc.restart(scale=0.1)
         assert await answered(recorder, LIMIT, 3) == ["superseded", "superseded", "ok"]
         assert received(evcc)[-1] == "POST /api/loadpoints/1/limitsoc/63"
 

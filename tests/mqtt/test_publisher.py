@@ -294,6 +294,25 @@ def test_nothing_is_learnt_of_sizes_where_another_client_took_the_client_id() ->
     assert world.publisher.outcome.too_large == set()
 
 
+def test_what_was_in_flight_beside_a_payload_that_is_too_large_and_was_stored_is_not_left_out() -> None:
+    world = _World()
+    world.desired.update(small=b"x", medium=b"y" * 500, large=b"x" * 1000)
+    world.attach()
+    world.acknowledge()  # of `small`; the broker stores `medium` and ends the connection at `large`
+    assert world.publisher.detach()
+    for _ in range(3):
+        world.link = FakeLink()
+        world.attach({"small": b"x", "medium": b"y" * 500})
+        world.publisher.detach()
+    world.link = FakeLink()
+    world.attach({"small": b"x", "medium": b"y" * 500})
+    world.desired["medium"] = b"z" * 500
+    world.publisher.changed(["medium"])
+
+    assert world.link.take() == {"evcc/medium": b"z" * 500}
+    assert world.publisher.outcome.too_large == {"large"}
+
+
 def test_one_refusal_shows_the_largest_payload() -> None:
     world = _World()
     world.desired.update(large=b"x" * 1000, larger=b"x" * 1001, small=b"x")
