@@ -8,6 +8,7 @@ from signal import SIGCONT, SIGSTOP
 import orjson
 import pytest
 
+from bridge.mqtt.ownership import MARKER
 from tests.broker.mosquitto import HOST
 from tests.broker.proxy import Proxy
 from tests.brokers.house import House
@@ -38,16 +39,19 @@ async def restart_broker(house: House, *, keep_store: bool) -> None:
 async def until_taken_over(house: House, identifier: str) -> float:
     """Connect with the bridge's client id, and wait until the bridge has come back; how long that took, in seconds.
 
-    By a bare socket: an aiomqtt client that is taken over before its CONNACK waits until its timeout.
+    By a bare socket: an aiomqtt client that is taken over before its CONNACK waits until its timeout. It returns only
+    when the bridge publishes: mochi does not end a connection for one that begins while it is being accepted.
     """
     clock = asyncio.get_running_loop()
-    begun = clock.time()
+    begun, before = clock.time(), len(house.watcher.records)
     async with asyncio.timeout(PATIENCE):
         reader, writer = await asyncio.open_connection(HOST, house.broker.port)
         with closing(writer), suppress(ConnectionError):
             writer.write(connect_packet(identifier))
             await reader.read(-1)
-    return clock.time() - begun
+    taken = clock.time() - begun
+    await house.watcher.until(lambda: any(one.topic.startswith(MARKER) for one in house.watcher.records[before:]))
+    return taken
 
 
 def connect_packet(identifier: str) -> bytes:

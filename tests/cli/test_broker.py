@@ -11,6 +11,7 @@ from bridge.cli import broker as module
 from bridge.cli.broker import broker
 from bridge.errors import BrokerError
 from bridge.settings.urls import Address
+from tests.patience import PATIENCE
 
 
 def address(url: str) -> tuple[str, int]:
@@ -43,17 +44,17 @@ async def test_where_there_is_none_it_names_what_to_install(monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(
-    ("program", "reason"),
-    [("sys.exit(3)", "ended at once with code 3"), ("import time; time.sleep(60)", "begin to listen")],
+    ("program", "start", "reason"),
+    [("sys.exit(3)", PATIENCE, "ended at once with code 3"), ("import time; time.sleep(60)", 0.5, "begin to listen")],
 )
 async def test_one_that_does_not_start(
-    program: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    program: str, start: float, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "mosquitto"
     script.write_text(f"#!{sys.executable}\nimport sys\n{program}\n")
     script.chmod(0o755)
     monkeypatch.setattr(shutil, "which", lambda *_, **__: str(script))
-    monkeypatch.setattr(module, "_START", 0.5)
+    monkeypatch.setattr(module, "_START", start)
     with pytest.raises(BrokerError, match=reason):
         async with broker():
             pass
