@@ -22,6 +22,7 @@ _SHIMS = {
     **{name: f'{shutil.which(name)} -p "$BROKER_PORT" "$@"' for name in ("mosquitto_pub", "mosquitto_sub")},
 }
 _PAUSE = 0.02
+_SHOWN = 2000  # characters of an output
 
 
 class House:
@@ -86,7 +87,7 @@ class House:
             timeout=PATIENCE,
             check=False,
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert done.returncode == 0, (done.stdout + done.stderr)[-_SHOWN:]
         return done.stdout
 
     def begin(self, command: Command, **variables: str) -> "Running":
@@ -141,8 +142,8 @@ class Running:
         """Wait until it has printed a text, or anything."""
         deadline = time.monotonic() + PATIENCE
         while expected not in (text := self._log.read_text()) or not text:
-            assert time.monotonic() < deadline, text
-            assert self._process.poll() in {None, 0}, text
+            assert time.monotonic() < deadline, text[-_SHOWN:]
+            assert self._process.poll() in {None, 0}, text[-_SHOWN:]
             time.sleep(_PAUSE)
 
     def end(self) -> None:
