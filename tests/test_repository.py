@@ -2,7 +2,6 @@
 
 import json
 import re
-import shlex
 import subprocess
 import tomllib
 from collections.abc import Awaitable, Callable, Mapping
@@ -116,14 +115,6 @@ class TestDocuments:
         ]
         scripts = [ROOT / name for text in self.texts.values() for name in re.findall(r"(?<![\w/])scripts/\w+", text)]
         assert [str(path) for path in (*linked, *scripts) if not path.exists()] == []
-
-    def test_their_commands_are_understood(self) -> None:
-        lines = [
-            line for text in self.texts.values() for line in re.findall(r"^\$ evcc-bridge(.*)$", text, re.MULTILINE)
-        ]
-        assert len(lines) >= 4
-        for line in lines:
-            parse(shlex.split(line, comments=True))
 
     def test_their_options_are_there(self) -> None:
         sections = {section: fields(field) for section, field in Settings.model_fields.items()}
