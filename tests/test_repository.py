@@ -34,7 +34,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *(ROOT / "docs").glob("*.md"),
-    *(ROOT / name / "README.md" for name in ("packaging", "mosquitto")),
+    *(ROOT / name / "README.md" for name in ("packaging", "packaging/homeassistant", "mosquitto")),
 ]
 README = (ROOT / "README.md").read_text()
 FILES = {"things", "items", "sitemap"}  # such as `evcc.things`, which looks like an option

@@ -226,8 +226,9 @@ def start() -> ModuleType:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.dont_write_bytecode = True
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "dont_write_bytecode", True)  # the folder is what users get
+        spec.loader.exec_module(module)
     return module
 
 
@@ -339,7 +340,8 @@ class TestStart:
         assert settings.mqtt.login == ("addons", BROKER["password"])
         assert settings.evcc.url == "http://49686a9f-evcc:7070"
         assert settings.evcc.api_key is not None
-        assert (settings.web.listen, settings.web.allow, settings.web.write) == ("0.0.0.0:8099", ("172.30.32.2/32",), True)
+        web = settings.web
+        assert (web.listen, web.allow, web.write) == ("0.0.0.0:8099", ("172.30.32.2/32",), True)
         assert (settings.discovery.language, settings.log.format) == ("de", "text")
         assert settings.commands.deny == ("site/*",)
 
