@@ -133,9 +133,8 @@ async def _announced(interfaces: Sequence[str], findings: Findings) -> list[str]
         return []
     try:
         info = AsyncServiceInfo(_TYPE, _NAME)
-        await info.async_request(
-            zeroconf.zeroconf, _ANNOUNCED
-        )  # false where there are no numbers, but there may be a name
+        # false where there are no numbers; there may be a name all the same
+        await info.async_request(zeroconf.zeroconf, _ANNOUNCED)
     finally:
         await zeroconf.async_close()
     name = (info.server or "").rstrip(".")
