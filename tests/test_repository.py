@@ -33,7 +33,7 @@ ROOT = Path(__file__).parent.parent
 DOCUMENTS = [
     *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *(ROOT / "docs").glob("*.md"),
-    *(ROOT / name / "README.md" for name in ("packaging", "mosquitto")),
+    *(ROOT / name / "README.md" for name in ("packaging", "packaging/homeassistant", "mosquitto")),
 ]
 README = (ROOT / "README.md").read_text()
 FILES = {"things", "items", "sitemap"}  # such as `evcc.things`, which looks like an option
@@ -170,7 +170,10 @@ def pinned(lock: str) -> dict[str, Version]:
     ("lock", "groups"),
     [
         ("run", [PROJECT["project"]["dependencies"]]),
-        ("demo", [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]),
+        *(
+            (extra, [PROJECT["project"]["dependencies"], asked])
+            for extra, asked in PROJECT["project"]["optional-dependencies"].items()
+        ),
         ("dev", [*PROJECT["project"]["optional-dependencies"].values(), PROJECT["dependency-groups"]["dev"]]),
         ("audit", [input_of("audit")]),
         ("home-assistant", [input_of("home-assistant")]),
@@ -185,7 +188,8 @@ def test_the_lock_has_what_the_project_asks_for(lock: str, groups: list[list[str
 
 def test_the_lowest_versions_are_locked_as_pyproject_names_them() -> None:
     """`uv` keeps a version that a lock has: after lowering a bound, remove requirements/lowest.txt first."""
-    lines = [*PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"]["demo"]]
+    groups = [PROJECT["project"]["dependencies"], *PROJECT["project"]["optional-dependencies"].values()]
+    lines = [line for group in groups for line in group]
     lowest = {each.name: min(Version(part.version) for part in each.specifier) for each in map(Requirement, lines)}
     assert {name: pinned("lowest")[name] for name in lowest} == lowest
 

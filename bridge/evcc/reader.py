@@ -78,6 +78,8 @@ class Reader:
         self._last_body: bytes | None = None
         self._last_frame = 0.0
         self._first_answer: float | None = None
+        self._failed = asyncio.Event()
+        self._failure = EvccError("")  # the last one
         self.health = Health()
         self.push_alive = False
         self.polls = self.frames = 0
@@ -134,6 +136,7 @@ class Reader:
         self.last_attempt = asyncio.get_running_loop().time()
         async with TaskGroup() as group:
             group.create_task(self._poll(), name="poll")
+            group.create_task(self._explain(), name="explanations")
             group.create_task(self._watch_age(), name="age")
             if self._settings.push != "off":
                 group.create_task(self._follow_push(), name="push")
@@ -223,6 +226,17 @@ class Reader:
         if self.state:
             self._startup.note_sign()
         self.health.failed(error)
+        self._failure = error
+        self._failed.set()
+
+    async def _explain(self) -> None:
+        """Find out why polls fail, beside them: it may take longer than the next one."""
+        while True:
+            await self._failed.wait()
+            self._failed.clear()
+            error = self._failure
+            self.health.explain(error, await self._client.explained(error))
+            self._look()
 
     async def _follow_push(self) -> None:
         while True:

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from asyncio import TaskGroup
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,6 +29,7 @@ _MOST_SHORT = 3  # so many connections in a row that ended soon, without a faile
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _PACKET_TOO_LARGE = 0x95
 _UNSPECIFIED = 0x80  # paho's code for a connection that was closed without an answer, as of a broker that is starting
+_FAILED = (ConnectionFailed, TimeoutError)
 _LOGIN_REFUSED = frozenset({0x86, 0x87, 0x8C})
 _WILLS: dict[int, dict[str, Any]] = {
     0x9A: {"retain": False},
@@ -70,8 +72,13 @@ class Connection:
         The caller is done when the link's `events` end.
         """
         while True:
-            link = await self._attempt()
-            if link is not None:
+            failure: Exception | None = None
+            try:
+                async with self._gate.place():
+                    link = await self._connect()
+            except _FAILED as error:
+                failure = error
+            else:
                 self.count += 1
                 self._began, self._explained = _now(), False
                 try:
@@ -79,13 +86,26 @@ class Connection:
                 finally:
                     await link.close()
                 self._note_end(link)
-            is_long = self._refused or self._short >= _MOST_SHORT
+            await self._pause(failure)
+
+    async def _pause(self, failure: Exception | None) -> None:
+        """Wait until the next attempt; meanwhile find out why the last one failed."""
+        is_long = self._refused or self._short >= _MOST_SHORT
+        async with TaskGroup() as group:
+            if failure is not None:
+                group.create_task(self._name(failure), name="mqtt-explanation")
             await asyncio.sleep(self._backoff.next(_LONG_PAUSE if is_long else None))
+
+    async def _name(self, failure: Exception) -> None:
+        self._diagnostics.set("broker", await self._reason(failure))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Link]:
         """One connection, by one attempt; BrokerError where there is none."""
-        link = await self._connect()
+        try:
+            link = await self._connect()
+        except _FAILED as error:
+            raise BrokerError(await self._reason(error)) from None
         try:
             yield link
         finally:
@@ -108,16 +128,8 @@ class Connection:
             self._backoff.reset()
             self._diagnostics.set("client id", None)
 
-    async def _attempt(self) -> Link | None:
-        self._refused = False
-        try:
-            async with self._gate.place():
-                return await self._connect()
-        except BrokerError as error:
-            self._diagnostics.set("broker", str(error))
-            return None
-
     async def _connect(self) -> Link:
+        self._refused = False
         try:
             return await self._connect_by_version()
         except ConnectionFailed as error:
@@ -127,11 +139,12 @@ class Connection:
             self._refused = error.code not in {0, _UNSPECIFIED}
             if (will := self._options.will) is not None:
                 self._options = replace(self._options, will=replace(will, **_WILLS.get(error.code, {})))
-            raise BrokerError(await self._reason(error)) from None
-        except TimeoutError as error:
-            raise BrokerError(await self._explainer.explain(error)) from None
+            raise
 
-    async def _reason(self, error: ConnectionFailed) -> str:
+    async def _reason(self, error: Exception) -> str:
+        """What is wrong and what to do; to find that out may take 1.5 s."""
+        if not isinstance(error, ConnectionFailed):
+            return await self._explainer.explain(error)
         if error.code in _LOGIN_REFUSED:
             return login(self._settings).text(self._settings)
         if isinstance(error, VersionRefused) and error.code and self._settings.version == "5":
