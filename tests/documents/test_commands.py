@@ -23,6 +23,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 UNITS = {path.stem for path in (ROOT / "packaging").rglob("*.service")}
 PACKAGE = re.findall(r"^Package: (\S+)", (ROOT / "packaging/deb/control").read_text(), re.MULTILINE)
 PROJECT = re.findall(r'^name = "(\S+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+LOCKED = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements/dev.txt").read_text(), re.MULTILINE)
 VALUES: dict[str, Any] = yaml.safe_load((ROOT / "packaging/helm/values.yaml").read_text())
 PAGE = "localhost:7071"
 MADE = ("dist/", "./dist/", "north/", "fleet.yaml", "--from-file=", "/")
@@ -74,10 +75,10 @@ def unit(command: Command) -> None:
 
 
 def package(command: Command) -> None:
-    """The package is this one, or a file that packaging/deb/build makes."""
+    """The package is this one, one that it needs, or a file that packaging/deb/build makes."""
     verb, *named = [re.split(r"\[|==", word)[0] for word in command.arguments[1:] if not word.startswith("-")]
     assert verb in {"install", "remove", "purge", "uninstall", "upgrade", "inject"}
-    known = {*PACKAGE, *PROJECT, "."}
+    known = {*PACKAGE, *PROJECT, *LOCKED, "."}
     assert [
         name for name in named if name not in known and not re.match(r"\./(dist/)?evcc-bridge_\S+\.deb\Z", name)
     ] == []
@@ -101,8 +102,7 @@ def python(command: Command) -> None:
     """A module of this repository, or one that the locks have."""
     module = command.arguments[2]
     assert command.arguments[1] == "-m"
-    is_ours = (ROOT / f"{module.replace('.', '/')}.py").exists()
-    assert is_ours or f"\n{module}==" in (ROOT / "requirements/dev.txt").read_text()
+    assert module in LOCKED or (ROOT / f"{module.replace('.', '/')}.py").exists()
 
 
 def nothing(command: Command) -> None:
@@ -111,7 +111,7 @@ def nothing(command: Command) -> None:
 
 CHECKED: Mapping[str, Callable[[Command], None]] = {
     **{f"scripts/{path.name}": script for path in (ROOT / "scripts").iterdir()},
-    **dict.fromkeys((".ci/run", "packaging/deb/build"), script),
+    **dict.fromkeys((".ci/run", "packaging/deb/build", "packaging/homeassistant/build"), script),
     "docker": docker,
     **dict.fromkeys(("systemctl", "journalctl", "systemd-analyze"), unit),
     **dict.fromkeys(("apt", "pipx"), package),
@@ -167,12 +167,9 @@ def test_the_parser_understands_every_command_of_the_bridge(command: Command) ->
 
 
 def runs(found: list[Command]) -> list[Command]:
-    """Those of a block that run here."""
-    return [
-        command
-        for command in found
-        if command.program in RUN and not command.is_general and (command.program != "curl" or PAGE in command.text)
-    ]
+    """Those of a block that run here, but those that ask the network around: tests/cli/test_find.py."""
+    here = [command for command in found if command.program in RUN and not command.is_general]
+    return [each for each in here if "--find" not in each.words and (each.program != "curl" or PAGE in each.text)]
 
 
 @pytest.mark.broker
