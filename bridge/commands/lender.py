@@ -102,7 +102,7 @@ class Lender:
                 self._leases.overrule(command.found.topic, value_of(command.found, command.value))
         elif command.message is None:
             self._sent(command, command.lease, outcome, now)
-        elif status in {Status.OK, Status.FAILED}:
+        elif status in {Status.OK, Status.FAILED} or command.tried:
             self._is_in_force(command.lease, self._value(command.lease))  # it may have waited for evcc
             self._leases.grant(command.lease, now, sure=status is Status.OK)
         else:
