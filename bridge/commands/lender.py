@@ -120,7 +120,7 @@ class Lender:
     def drop(self, lease: Lease, reason: str) -> None:
         """End a lease whose value cannot go back."""
         self._leases.end(lease)
-        self._log.warning("a setting is not held or given back", topic=lease.topic, error=reason)
+        self._log.warning("a borrowed setting cannot be kept or restored", topic=lease.topic, error=reason)
 
     def _before(self, found: Found, word: Any, context: Context, shown: Any, recent: list[Any]) -> Any:
         """What goes back: the value from before the first of several leases; Refused where there is none.

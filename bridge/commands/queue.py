@@ -212,7 +212,7 @@ class Queue:
         now = asyncio.get_running_loop().time()
         for command in [one for one in self._waiting.values() if one.deadline <= now]:
             del self._waiting[_key(command)]
-            reason = self._problem or "it was not its turn"
+            reason = self._problem or "other commands were still being sent"
             seconds = command.deadline - command.arrived
             self._answers.give(command, Outcome(Status.FAILED, f"{reason}; given up after {seconds:g} s"))
 
