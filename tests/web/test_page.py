@@ -142,6 +142,18 @@ class TestTopics:
             settable = [row for row in house.view.topics["evcc"].rows().values() if row["set"]]
             assert int(count) == len(settable)
 
+    async def test_a_link_to_a_topic_with_a_percent_sign(self, open_page: Open) -> None:
+        topic = "vehicles/a%2Fb/limitSoc"
+        entry = {"topic": topic, "value": 80, "before": 0, "for": 900, "until": time.time() + 900}
+        async with serving() as (house, url):
+            rows = {topic: b"80", "bridge/leases": json.dumps([entry]).encode(), "site/100%": b"1"}
+            house.site.mirror.tree.set("x", rows)
+            page = await open_page(url)
+            await page.get_by_role("link", name="a%2Fb").click()
+            await page.locator(".row[aria-selected=true]").get_by_text("evcc/vehicles/a%2Fb/limitSoc").wait_for()
+            await page.goto(f"{url}/#topics:evcc/site/100%")
+            await page.locator(".row[aria-selected=true]").get_by_text("evcc/site/100%").wait_for()
+
     async def test_by_keyboard_alone(self, open_page: Open) -> None:
         async with serving() as (_, url):
             page = await open_page(url)

@@ -5,7 +5,7 @@ import { copy, h, replace, update } from "./dom.js";
 import { age, lease, moment, shown } from "./format.js";
 import { t, title } from "./i18n.js";
 import { PROGRAMS, snippet } from "./snippets.js";
-import { leases, setting, store } from "./store.js";
+import { leases, link, setting, siteOf, store } from "./store.js";
 
 const HEIGHT = 52; // of a row, as in the style sheet
 const MARGIN = 8; // rows beyond the visible ones
@@ -183,7 +183,7 @@ export class Topics {
       h("div", { class: "head" }, h("h2", {}, title(row.title) || topic.split("/").at(-1)), h("button", { onclick: () => this.close() }, t("close"))),
       h("div", { class: "head" }, h("code", {}, topic), copyButton("copyTopic", () => topic)),
       row.meaning && h("p", {}, row.meaning),
-      row.alias_of && h("p", {}, `${t("aliasOf")} `, h("a", { href: `#topics:${row.alias_of}` }, h("code", {}, row.alias_of))),
+      row.alias_of && h("p", {}, `${t("aliasOf")} `, h("a", { href: link(row.alias_of) }, h("code", {}, row.alias_of))),
       this.valueText, this.leaseText, this.changedText,
       entry && h("p", { class: "small" }, `${t("setBy")} `, h("code", {}, row.set), ` · ${entry.meaning}`),
       entry && (store.hello.write ? control(row.set, entry, row.value) : h("p", { class: "faint small" }, t("readOnly"))),
@@ -197,7 +197,7 @@ export class Topics {
     const row = store.topics.get(this.selected);
     if (!row || !this.valueText) return;
     update(this.valueText, shown(row, 20000));
-    const site = Object.values(store.health).find(({ root }) => this.selected.startsWith(`${root}/`));
+    const site = siteOf(this.selected);
     const found = site && leases(site.root).find(({ topic }) => `${site.root}/${topic}` === this.selected);
     update(this.leaseText, found ? `${t("borrowed")}: ${lease(found)}` : "");
     update(this.changedText, `${t("changed")}: ${moment(row.changed)}`);
@@ -206,7 +206,7 @@ export class Topics {
   drawSnippet() {
     localStorage.setItem("program", this.program.value);
     const row = store.topics.get(this.selected);
-    const site = Object.values(store.health).find(({ root }) => this.selected.startsWith(`${root}/`));
+    const site = siteOf(this.selected);
     update(this.code, snippet(this.program.value, this.selected, row, site?.addresses.broker ?? "broker:1883", row.set && setting(row.set)));
   }
 }
