@@ -70,6 +70,8 @@ class Reply:
     content_type: str
     body: bytes
     date: str = ""
+    challenge: str = ""
+    """How to log in, where the answer has that (`WWW-Authenticate`)."""
 
     @property
     def verdict(self) -> Verdict:
@@ -201,7 +203,8 @@ class EvccClient:
             if headers.get("content-encoding", "identity").strip().lower() != "identity":
                 raise Invalid("evcc's answer has a content coding, which was not asked for")
             body = await _read(response)
-            return Reply(response.status_code, headers.get("content-type", ""), body, headers.get("date", ""))
+            kind, date, challenge = (headers.get(name, "") for name in ("content-type", "date", "www-authenticate"))
+            return Reply(response.status_code, kind, body, date, challenge)
         finally:
             await response.aclose()
 
@@ -227,7 +230,7 @@ class EvccClient:
         if reply.status >= 500:
             return Unreachable(Cause.GATEWAY.text(self._settings, answer))
         if reply.status in {401, 403}:
-            return Invalid(login(self._settings).text(self._settings))
+            return Invalid(login(self._settings, reply.challenge))
         if 300 <= reply.status < 400:
             return Invalid(Cause.REDIRECT.text(self._settings, str(reply.status)))
         return Invalid(f"evcc answers {answer}")

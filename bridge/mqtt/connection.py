@@ -133,7 +133,7 @@ class Connection:
 
     async def _reason(self, error: ConnectionFailed) -> str:
         if error.code in _LOGIN_REFUSED:
-            return login(self._settings).text(self._settings)
+            return login(self._settings)
         if isinstance(error, VersionRefused) and error.code and self._settings.version == "5":
             return Cause.NO_MQTT5.text(self._settings)
         if error.code:
