@@ -328,13 +328,19 @@ class TestEveryone:
             assert found == []
 
     async def test_german(self, open_page: Open) -> None:
-        async with serving() as (_, url):
+        async with serving(write=True) as (_, url):
             page = await open_page(f"{url}/#topics", locale="de-DE")
             assert await page.evaluate("document.documentElement.lang") == "de"
             await page.get_by_text("Übersicht").wait_for()
             await page.fill("input[type=search]", "ladeleistung")
             await page.locator(".row").first.wait_for()
             assert "evcc/loadpoints/1/chargePower" in await page.locator(".row .mono").all_inner_texts()
+            await page.fill("input[type=search]", "loadpoints/1 ladelimit")
+            await page.locator(".row").first.click()
+            detail = await text_of(page, ".detail")
+            assert "Hier endet das Laden, in diesem Ladevorgang." in detail
+            assert "0: das Limit des Fahrzeugs." in detail
+            assert "0 bis 100 %, ganz" in detail
             await page.locator("header select").first.select_option("en")
             await page.get_by_text("Overview").wait_for()
 
