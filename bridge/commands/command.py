@@ -44,9 +44,10 @@ DRY_RUN = Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_ru
 class Recent:
     """What evcc has just been set to, the newest last: until `until` its state may still show what `state` does.
 
-    `until` is a time of the event loop.
+    `until` is a time of the event loop. `found` is the setting.
     """
 
+    found: Found
     values: tuple[Value | Clear | None, ...]
     state: State
     until: float
