@@ -85,7 +85,12 @@ class Dispatcher:
         return self._answers.blocked.reasons
 
     def update(self, update: Update) -> None:
-        """Forget after a restart of evcc which settings it does not have: it may be another release now."""
+        """Forget after a restart of evcc which settings it does not have: it may be another release now.
+
+        Queues note what evcc's state shows by now.
+        """
+        for queue in self._queues.values():
+            queue.update(self._reader.state)
         if update.restarted:
             self._missing.clear()
         if update.restarted or any(map(_is_optimizers, update.changes)):

@@ -12,11 +12,12 @@ from bridge.errors import Invalid, Refused, Unreachable
 from bridge.evcc.client import Call, EvccClient, Reply, Verdict
 from bridge.evcc.reader import Reader
 from bridge.mqtt.message import Inbound
+from bridge.settable.loan import is_same, value_in, value_of
 from bridge.settable.lookup import Found
 from bridge.settable.offered import exists
-from bridge.settable.setting import Setting, no_such
+from bridge.settable.setting import Item, Setting, no_such
 from bridge.settable.value import Clear, Value, shown
-from bridge.state.state import Scope
+from bridge.state.state import Scope, State
 from bridge.util.backoff import Backoff
 
 # seconds between two attempts
@@ -93,6 +94,10 @@ class Queue:
         recent = self._recent.get(setting.path)
         return recent if recent and self._reader.health.seen < recent.until else None
 
+    def update(self, state: State) -> None:
+        """Forget what evcc has been set to once its state shows that: what it shows later is a change by others."""
+        self._recent = {path: recent for path, recent in self._recent.items() if not _is_shown(recent, state)}
+
     def is_busy(self, command: Command) -> bool:
         """Whether a command for the same setting waits, or is being sent."""
         return any(_key(one) == _key(command) for one in self._commands())
@@ -130,7 +135,7 @@ class Queue:
         return bool(self._waiting)
 
     async def _send(self, command: Command) -> None:
-        self._current = command
+        self._current, before = command, self._reader.state
         outcome = await self._attempt(command)
         if self._current is not command:  # answered meanwhile, as the bridge is stopping
             return
@@ -143,18 +148,19 @@ class Queue:
             return
         self._backoff, self._problem = None, ""
         if outcome.status is Status.OK:
-            self._note(command)
+            self._note(command, before)
+            self.update(self._reader.state)  # push may be faster than the answer
         self._answers.give(command, outcome)
         if outcome.status is Status.OK:
             self._reader.after_command()
 
-    def _note(self, command: Command) -> None:
-        """Note what evcc has been set to."""
-        setting = _found(command).setting
-        recent = self.recent(setting)
-        values, state = (recent.values[-_MOST_RECENT:], recent.state) if recent else ((), self._reader.state)
+    def _note(self, command: Command, before: State) -> None:
+        """Note what evcc has been set to, and its state before that."""
+        found = _found(command)
+        recent = self.recent(found.setting)
+        values, state = (recent.values[-_MOST_RECENT:], recent.state) if recent else ((), before)
         until = asyncio.get_running_loop().time() + _UNSEEN
-        self._recent[setting.path] = Recent((*values, command.value), state, until)
+        self._recent[found.setting.path] = Recent(found, (*values, command.value), state, until)
 
     def _hindrance(self, command: Command) -> Outcome | None:
         """Why a command that evcc did not answer is not tried again; None where it is."""
@@ -241,6 +247,17 @@ def _strange(reply: Reply) -> str:
         return f"evcc's address redirects ({reply.status}), which is not followed"
     kind = reply.content_type.partition(";")[0] or "no content type"
     return f"no answer of evcc: HTTP {reply.status} with {kind}"
+
+
+def _is_shown(recent: Recent, state: State) -> bool:
+    """Whether a state shows the newest value, which it cannot have shown before that was set."""
+    found = recent.found
+    now, before = state.find(found.target), recent.state.find(found.target)
+    if now is None or before is None or isinstance(found.setting.kind, Item):
+        return False
+    *older, newest = (value_of(found, value) for value in recent.values)
+    known = any(is_same(newest, value) for value in (value_in(found, before), *older))
+    return not known and is_same(newest, value_in(found, now))
 
 
 def _key(command: Command) -> tuple[str, int]:

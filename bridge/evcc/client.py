@@ -1,5 +1,6 @@
 """REST calls to evcc. Everything that can go wrong on the way is an error of the bridge's own."""
 
+import asyncio
 import base64
 import ssl
 from asyncio import Semaphore
@@ -27,6 +28,7 @@ _PROTECTED = "/api/config/"  # evcc wants its API key there, and heeds no other 
 _KEEPALIVE = 120.0
 _CALLS_AT_ONCE = 20
 _REASON_LENGTH = 200
+_PIECES = 200  # of an answer, until all else may run
 _LONGEST_ERROR = 65_536  # bytes of an answer that are looked at for a reason
 # before the first byte of an answer: on a connection that was idle, evcc or a proxy had closed it meanwhile
 _DIED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
@@ -70,6 +72,8 @@ class Reply:
     content_type: str
     body: bytes
     date: str = ""
+    challenge: str = ""
+    """How to log in, where the answer has that (`WWW-Authenticate`)."""
 
     @property
     def verdict(self) -> Verdict:
@@ -206,7 +210,8 @@ class EvccClient:
             if headers.get("content-encoding", "identity").strip().lower() != "identity":
                 raise Invalid("evcc's answer has a content coding, which was not asked for")
             body = await _read(response)
-            return Reply(response.status_code, headers.get("content-type", ""), body, headers.get("date", ""))
+            kind, date, challenge = (headers.get(name, "") for name in ("content-type", "date", "www-authenticate"))
+            return Reply(response.status_code, kind, body, date, challenge)
         finally:
             await response.aclose()
 
@@ -228,7 +233,7 @@ class EvccClient:
         if reply.status >= 500:
             return Unreachable(Cause.GATEWAY.text(self._settings, answer))
         if reply.status in {401, 403}:
-            return Invalid(login(self._settings).text(self._settings))
+            return Invalid(login(self._settings, reply.challenge))
         if 300 <= reply.status < 400:
             return Invalid(Cause.REDIRECT.text(self._settings, str(reply.status)))
         return Invalid(f"evcc answers {answer}")
@@ -281,9 +286,13 @@ def _headers(settings: Evcc) -> dict[str, str]:
 async def _read(response: httpx.Response) -> bytes:
     body = bytearray()  # one block, which the system gets back; thousands of small ones leave holes in memory
     _check_size(int(response.headers.get("content-length", "0")))
+    pieces = 0
     async for chunk in response.aiter_raw():
         body += chunk
         _check_size(len(body))
+        pieces += 1
+        if not pieces % _PIECES:
+            await asyncio.sleep(0)  # one byte a piece: all that has come would be taken apart at once
     return bytes(body)
 
 

@@ -159,7 +159,7 @@ class Connection:
         if not isinstance(error, ConnectionFailed):
             return await self._explainer.explain(error)
         if error.code in _LOGIN_REFUSED:
-            return login(self._settings).text(self._settings)
+            return login(self._settings)
         if isinstance(error, VersionRefused) and error.code and self._settings.version == "5":
             return Cause.NO_MQTT5.text(self._settings)
         if error.code:
