@@ -44,7 +44,7 @@ DRY_RUN = Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_ru
 class Recent:
     """What evcc has just been set to, the newest last: its state may still show what `state` does.
 
-    `until` is the time of the event loop at which a state must have been read to show all of it. `found` is the setting.
+    `found` is the setting, `until` the time of the event loop at which a state must have been read to show all of it.
     """
 
     found: Found

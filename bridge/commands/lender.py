@@ -98,8 +98,9 @@ class Lender:
             return
         now, status = asyncio.get_running_loop().time(), outcome.status
         if command.lease is None:
-            if status is Status.OK:
-                self._leases.overrule(command.found.topic, value_of(command.found, command.value))
+            if status is Status.OK or command.tried:
+                value = value_of(command.found, command.value)
+                self._leases.overrule(command.found.topic, value, sure=status is Status.OK)
         elif command.message is None:
             self._sent(command, command.lease, outcome, now)
         elif status in {Status.OK, Status.FAILED} or command.tried:

@@ -140,7 +140,7 @@ class Queue:
         if self._current is not command:  # answered meanwhile, as the bridge is stopping
             return
         self._current = None
-        command.tried = outcome is None
+        command.tried = command.tried or outcome is None
         if outcome is None and (outcome := self._hindrance(command)) is None:
             self._waiting = {_key(command): command, **self._waiting}
             self._backoff = self._backoff or Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)

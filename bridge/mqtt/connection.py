@@ -31,6 +31,7 @@ _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the o
 _PACKET_TOO_LARGE = 0x95
 _UNSPECIFIED = 0x80  # paho's code for a connection that was closed without an answer, as of a broker that is starting
 _FAILED = (ConnectionFailed, TimeoutError)
+_OTHER_REASONS = frozenset({0x89, 0x8B, 0x8D})  # why a connection ends: server busy, shutting down; keepalive
 _LOGIN_REFUSED = frozenset({0x86, 0x87, 0x8C})
 _WILLS: dict[int, dict[str, Any]] = {
     0x9A: {"retain": False},
@@ -86,7 +87,7 @@ class Connection:
                     yield link
                 finally:
                     await link.close()
-                self._note_end(link)
+                await self._note_end(link)
             await self._pause(failure)
 
     async def _pause(self, failure: Exception | None) -> None:
@@ -100,7 +101,7 @@ class Connection:
             await asyncio.sleep(self._backoff.next(_LONG_PAUSE if is_long else None))
 
     def _note_away(self) -> None:
-        """Note that the broker is away, or refuses us: no other client has taken our id."""
+        """Note that there is another reason than a client that has taken our id: the broker is away, say."""
         self._short = 0
         self._diagnostics.set("client id", None)
 
@@ -185,11 +186,17 @@ class Connection:
         self._v5_stood = v5
         return link
 
-    def _note_end(self, link: Link) -> None:
-        """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason."""
-        self._short = 0 if self._explained or _now() - self._began > _HELD else self._short + 1
+    async def _note_end(self, link: Link) -> None:
+        """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason.
+
+        Where another client has taken our id, the broker answers all the same.
+        """
+        is_known = self._explained or link.code in _OTHER_REASONS or _now() - self._began > _HELD
+        if is_known or not await self._is_there():
+            self._note_away()
+        else:
+            self._short += 1
         if self._explained:
-            self._diagnostics.set("client id", None)
             return
         if self._short >= _MOST_SHORT:
             self._diagnostics.set("client id", _shared(self._options.identifier))

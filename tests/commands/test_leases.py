@@ -475,6 +475,36 @@ async def test_a_loan_that_evcc_may_have_taken_before_it_was_superseded_is_not_w
 
 
 @virtual
+async def test_a_value_that_evcc_may_have_taken_before_a_loan_superseded_it_is_what_goes_back() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        house.evcc.otherwise = AWAY
+        house.set(CURRENT, "12")
+        await asyncio.sleep(0.05)
+        house.set(CURRENT, SIXTEEN)
+        await settle()
+        house.evcc.otherwise = reply()
+        await asyncio.sleep(3)
+        assert house.statuses == ["superseded", "ok"]
+        show(house, maxCurrent=16)
+        await asyncio.sleep(1000)
+        assert house.evcc.calls[-2:] == ["POST loadpoints/1/maxcurrent/16", "POST loadpoints/1/maxcurrent/12"]
+
+
+@virtual
+async def test_a_loan_that_is_refused_after_an_attempt_without_an_answer_may_be_in_force() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        house.evcc.replies = [AWAY, reply(401, {"error": "not logged in"})]
+        house.set(CURRENT, SIXTEEN)
+        await asyncio.sleep(3)
+        assert house.statuses == ["refused"]
+        show(house, maxCurrent=16)
+        await asyncio.sleep(1000)
+        assert house.evcc.calls[-1] == "POST loadpoints/1/maxcurrent/10"
+
+
+@virtual
 async def test_a_value_that_was_set_while_evccs_state_could_not_be_read_is_what_goes_back() -> None:
     async with running() as house:
         show(house, maxCurrent=10)
