@@ -137,12 +137,16 @@ class Explainer:
         self._key = self._text = ""
         self._until = -math.inf
 
+    def known(self, error: BaseException) -> str | None:
+        """What is wrong and what to do, where the error shows it or it was found out before."""
+        found = self._text if _key(error) == self._key else None
+        return static(error, self._settings) or found
+
     async def explain(self, error: BaseException) -> str:
         """What is wrong and what to do. Where the error does not show it, the port is tried with other protocols."""
         if (known := static(error, self._settings)) is not None:
             return known
-        now = asyncio.get_running_loop().time()
-        key = repr(list(map(str, _chain(error))))
+        now, key = asyncio.get_running_loop().time(), _key(error)
         if key != self._key or now > self._until:
             timed_out = any(isinstance(each, TimeoutError) for each in _chain(error))
             self._text = await self._probe(timed_out=timed_out)
@@ -153,6 +157,10 @@ class Explainer:
         address = self._settings.address
         spoken = Spoken(open=True) if address.scheme == "unix" else await probe(address.host, address.port)
         return _spoken_cause(self._settings, spoken, timed_out=timed_out).text(self._settings)
+
+
+def _key(error: BaseException) -> str:
+    return repr(list(map(str, _chain(error))))
 
 
 def static(error: BaseException, settings: Server) -> str | None:

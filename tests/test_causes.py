@@ -8,7 +8,7 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,8 @@ async def broken(settings: Evcc | Mqtt) -> str:
         async with EvccClient(settings) as client:
             with pytest.raises(EvccError) as caught:
                 await client.state()
-        return str(caught.value)
+            assert "Errno" not in str(caught.value)
+            return str(await client.explained(caught.value))
     with pytest.raises(BrokerError) as refused:
         async with Connection(settings, None, Diagnostics()).open():
             pass
@@ -285,8 +286,10 @@ async def test_the_same_failure_is_looked_into_once(world: World) -> None:
     web = await world.web(raw(b"", end="close"))
     async with EvccClient(evcc(web.url())) as client:
         for _ in range(3):
-            with suppress(EvccError):
+            with pytest.raises(EvccError) as caught:
                 await client.state()
+            explained = await client.explained(caught.value)
+        assert str(caught.value) == str(explained)  # it is known by now
     assert sum(request.target == "/mqtt" for request in web.requests) == 1
 
 

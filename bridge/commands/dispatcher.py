@@ -240,7 +240,7 @@ class Dispatcher:
         queue = self._queues.get(target)
         if queue is None:
             if len(self._queues) >= _MOST_QUEUES:
-                raise Refused(f"commands for {len(self._queues)} loadpoints and vehicles wait already")
+                raise Refused(f"too many loadpoints and vehicles have waiting commands ({len(self._queues)})")
             queue = self._queues[target] = Queue(self._client, self._reader, self._answers, self._rate, self._missing)
             self._group.create_task(self._work(target, queue), name=f"commands to {target.scope}/{target.name}")
         queue.add(command)

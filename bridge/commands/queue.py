@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import quote
 
 from bridge.commands.answer import Answers
@@ -21,7 +22,7 @@ from bridge.util.backoff import Backoff
 
 # seconds between two attempts
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
-# seconds within which evcc's state may not show what evcc has been set to
+# seconds within which a state that is read may not show what evcc has been set to
 _UNSEEN = 2.0
 _MOST_RECENT = 100  # values of one setting, as many as all calls in that time
 _SHORTEST_SLEEP = 0.001
@@ -91,7 +92,7 @@ class Queue:
     def recent(self, setting: Setting) -> Recent | None:
         """What evcc has been set to that its state may not show yet; None where it shows all."""
         recent = self._recent.get(setting.path)
-        return recent if recent and asyncio.get_running_loop().time() < recent.until else None
+        return recent if recent and self._reader.health.seen < recent.until else None
 
     def update(self, state: State) -> None:
         """Forget what evcc has been set to once its state shows that: what it shows later is a change by others."""
@@ -125,11 +126,12 @@ class Queue:
     async def _more(self) -> bool:
         """Whether another command comes before evcc's state shows the last one."""
         self._arrival.clear()
-        try:
-            async with asyncio.timeout(_UNSEEN):
-                await self._arrival.wait()
-        except TimeoutError:
-            pass
+        is_unseen = True
+        while is_unseen and not self._waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_UNSEEN):
+                    await self._arrival.wait()
+            is_unseen = any(self._reader.health.seen < recent.until for recent in self._recent.values())
         return bool(self._waiting)
 
     async def _send(self, command: Command) -> None:
@@ -138,6 +140,7 @@ class Queue:
         if self._current is not command:  # answered meanwhile, as the bridge is stopping
             return
         self._current = None
+        command.tried = command.tried or outcome is None
         if outcome is None and (outcome := self._hindrance(command)) is None:
             self._waiting = {_key(command): command, **self._waiting}
             self._backoff = self._backoff or Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
@@ -215,7 +218,7 @@ class Queue:
         now = asyncio.get_running_loop().time()
         for command in [one for one in self._waiting.values() if one.deadline <= now]:
             del self._waiting[_key(command)]
-            reason = self._problem or "it was not its turn"
+            reason = self._problem or "other commands were still being sent"
             seconds = command.deadline - command.arrived
             self._answers.give(command, Outcome(Status.FAILED, f"{reason}; given up after {seconds:g} s"))
 

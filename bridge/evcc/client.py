@@ -139,19 +139,24 @@ class EvccClient:
         await self._unpooled.aclose()
 
     async def state(self) -> bytes:
-        """The body of `GET /api/state`, not parsed; NotReady, Unreachable or Invalid when there is none.
-
-        The text of an error says what is wrong and what to do; finding that out may take 1.5 s.
-        """
+        """The body of `GET /api/state`, not parsed; NotReady, Unreachable or Invalid when there is none."""
         try:
             reply = await self.call("GET", "/api/state")
         except Unreachable as error:
-            raise await self._explained(error) from None
+            cause = error.__cause__
+            known = None if cause is None else self._explainer.known(cause)
+            raise Unreachable(known or str(error)) from cause
         if not 200 <= reply.status < 300:
             raise self._no_state(reply)
         if "html" in reply.content_type.lower():
             raise Invalid(Cause.WEB_PAGE.text(self._settings, reply.content_type))
         return reply.body
+
+    async def explained(self, error: EvccError) -> EvccError:
+        """The same error with what is wrong and what to do in its text; to find that out may take 1.5 s."""
+        if not isinstance(error, Unreachable) or error.__cause__ is None:
+            return error
+        return Unreachable(await self._explainer.explain(error.__cause__))
 
     async def has_routes(self, timeout: float | None = None) -> bool:
         """Whether evcc answers for its state: while it starts it has no routes, and a proxy may answer in its place.
@@ -218,10 +223,6 @@ class EvccClient:
             if request.method != "GET":
                 raise
         return await self._unpooled.handle_async_request(request)
-
-    async def _explained(self, error: Unreachable) -> Unreachable:
-        """An error with what to do in its text."""
-        return error if error.__cause__ is None else Unreachable(await self._explainer.explain(error.__cause__))
 
     def _no_state(self, reply: Reply) -> EvccError:
         answer = f"{reply.status}: {reply.reason}"
@@ -306,7 +307,12 @@ def _wants_tls(reply: Reply) -> bool:
 
 
 def _cause(error: BaseException) -> str:
-    text = str(error) or type(error).__name__
+    text = _without_number(error) or type(error).__name__
     while (below := error.__cause__ or error.__context__) is not None:
-        error, text = below, str(below) or text
+        error, text = below, _without_number(below) or text
     return text
+
+
+def _without_number(error: BaseException) -> str:
+    """The text of an error, of one of the system's without its number."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
