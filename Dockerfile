@@ -7,6 +7,7 @@ RUN python -m venv /opt/bridge
 COPY requirements/run.txt requirements/
 RUN /opt/bridge/bin/pip install --only-binary :all: --no-deps --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE ./
+COPY packaging/evcc-bridge.1 packaging/
 COPY bridge bridge
 COPY evcc_simulator evcc_simulator
 RUN /opt/bridge/bin/pip install --no-deps . && /opt/bridge/bin/pip uninstall --yes pip

@@ -5,7 +5,7 @@ import errno
 import math
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,7 +22,8 @@ _WITH_TLS = {"http": "https", "mqtt": "mqtts", "ws": "wss"}
 _WITHOUT_TLS = {tls: plain for plain, tls in _WITH_TLS.items()}
 _EITHER = {"ws": "mqtt", "wss": "mqtts", "mqtt": "ws", "mqtts": "wss"}  # with and without WebSockets
 _LONGEST_CHAIN = 50
-_OPTIONS = ("url", "user", "password", "ca_file", "verify", "version")
+_OPTIONS = ("url", "user", "password", "api_key", "ca_file", "verify", "version")
+_LOGINS = {"basic": "{user} and {password}", "bearer": "{api_key}"}  # the options of each kind
 
 _PORT = "{server}'s usual port is {usual}"
 _CONTAINER = "in a container, localhost is the container itself: write the name or address of the machine"
@@ -66,8 +67,8 @@ class Cause(Enum):
         "{address} closes the connection without an answer",
         ("see the log of {server}", "if something else listens there, correct {url}", _PORT),
     )
-    LOGIN_MISSING = Words(_REACHED + "it requires a login", ("set {user} and {password}",))
-    LOGIN_REFUSED = Words(_REACHED + "it refuses the login", ("check {user} and {password}",))
+    LOGIN_MISSING = Words(_REACHED + "it requires a login", ("set {detail}",))
+    LOGIN_REFUSED = Words(_REACHED + "it refuses the login", ("check {detail}",))
     CLIENT_CERTIFICATE = Words(
         _REACHED + "it requires a client certificate",
         ("set mqtt.cert_file (MQTT_CERT_FILE) and mqtt.key_file (MQTT_KEY_FILE)",),
@@ -136,12 +137,16 @@ class Explainer:
         self._key = self._text = ""
         self._until = -math.inf
 
+    def known(self, error: BaseException) -> str | None:
+        """What is wrong and what to do, where the error shows it or it was found out before."""
+        found = self._text if _key(error) == self._key else None
+        return static(error, self._settings) or found
+
     async def explain(self, error: BaseException) -> str:
         """What is wrong and what to do. Where the error does not show it, the port is tried with other protocols."""
         if (known := static(error, self._settings)) is not None:
             return known
-        now = asyncio.get_running_loop().time()
-        key = repr(list(map(str, _chain(error))))
+        now, key = asyncio.get_running_loop().time(), _key(error)
         if key != self._key or now > self._until:
             timed_out = any(isinstance(each, TimeoutError) for each in _chain(error))
             self._text = await self._probe(timed_out=timed_out)
@@ -154,6 +159,10 @@ class Explainer:
         return _spoken_cause(self._settings, spoken, timed_out=timed_out).text(self._settings)
 
 
+def _key(error: BaseException) -> str:
+    return repr(list(map(str, _chain(error))))
+
+
 def static(error: BaseException, settings: Server) -> str | None:
     """What is wrong and what to do, as far as the error itself shows it; None where it does not."""
     for each in _chain(error):
@@ -164,9 +173,27 @@ def static(error: BaseException, settings: Server) -> str | None:
     return None
 
 
-def login(settings: Server) -> Cause:
-    """The cause where a server refuses for the login."""
-    return Cause.LOGIN_MISSING if settings.login is None else Cause.LOGIN_REFUSED
+def login(settings: Server, challenge: str = "") -> str:
+    """What is wrong and what to do where a server refuses for the login; `challenge`: its `WWW-Authenticate`."""
+    asked = {part.split(None, 1)[0].lower() for part in challenge.split(",") if part.strip()}
+    wanted = [kind for kind in _LOGINS if kind in asked]
+    sent = _login_sent(settings)
+    if sent and (not wanted or sent in wanted):
+        return Cause.LOGIN_REFUSED.text(settings, _login_options(settings, [sent]))
+    return Cause.LOGIN_MISSING.text(settings, _login_options(settings, wanted))
+
+
+def _login_sent(settings: Server) -> str:
+    """The kind of login that is sent; empty for none."""
+    if settings.login is not None:
+        return "basic"
+    return "bearer" if isinstance(settings, Evcc) and settings.api_key else ""
+
+
+def _login_options(settings: Server, kinds: Sequence[str] = ()) -> str:
+    """The options of these kinds of login, or of all that a server may want."""
+    possible = kinds or (_LOGINS if isinstance(settings, Evcc) else ["basic"])
+    return ", or ".join(_LOGINS[kind] for kind in possible).format_map(_values(settings, ""))
 
 
 def table() -> str:
@@ -175,7 +202,8 @@ def table() -> str:
 
 
 def _row(cause: Cause) -> str:
-    values = _values(_EVCC if cause in _ABOUT_EVCC else _BROKER, "…")
+    settings = _EVCC if cause in _ABOUT_EVCC else _BROKER
+    values = _values(settings, _login_options(settings) if cause in _ABOUT_LOGIN else "…")
     return f"| {cause.value.what.format_map(values)} | {'; '.join(cause.value.hints).format_map(values)} |"
 
 
@@ -270,8 +298,10 @@ def _concerns(hint: str, address: Address) -> bool:
 
 
 _EVCC, _BROKER = Evcc(url="http://host:7070"), Mqtt(url="mqtt://host:1883")  # in the table
+_ABOUT_LOGIN = frozenset({Cause.LOGIN_MISSING, Cause.LOGIN_REFUSED})
 _ABOUT_EVCC = frozenset(
     {
+        Cause.LOGIN_MISSING,
         Cause.NO_CLIENT_CERTIFICATE,
         Cause.BROKER_FOR_EVCC,
         Cause.WEB_PAGE,

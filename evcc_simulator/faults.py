@@ -70,6 +70,7 @@ FAULTS: dict[str, Spoil] = {
     "empty": _instead(Answer(200, JSON, b"")),
 }
 """Each fault turns the right answer into what is sent in its place."""
+_REFUSALS = frozenset({"redirect", "unauthorized", "missing"})  # a proxy's, say: evcc does not get the request
 
 
 @dataclass(slots=True)
@@ -81,6 +82,10 @@ class Fault:
     """The beginning of the paths that it hits."""
     times: int | None = None
     """How many requests it still hits; None for all."""
+
+    def refuses(self, path: str) -> bool:
+        """Whether a request is answered without being carried out."""
+        return self.name in _REFUSALS and path.startswith(self.path) and self.times != 0
 
     def spoil(self, path: str, answer: Answer) -> Answer:
         if not path.startswith(self.path) or self.times == 0:

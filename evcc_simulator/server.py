@@ -247,7 +247,7 @@ class Evcc:
         path = request.path.removeprefix(self.prefix)
         if path == _SOCKET and "upgrade" in request.headers:
             return NOT_FOUND if self.hub.fault is PushFault.MISSING else None
-        answer = self._answer(request, path)
+        answer = NOT_FOUND if any(fault.refuses(path) for fault in self.faults) else self._answer(request, path)
         for fault in self.faults:
             answer = fault.spoil(path, answer)
         return answer

@@ -8,14 +8,14 @@ import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bridge.causes import Cause, static, table
+from bridge.causes import Cause, login, static, table
 from bridge.errors import BrokerError, EvccError
 from bridge.evcc.client import EvccClient
 from bridge.mqtt import connection as connections
@@ -109,7 +109,8 @@ async def broken(settings: Evcc | Mqtt) -> str:
         async with EvccClient(settings) as client:
             with pytest.raises(EvccError) as caught:
                 await client.state()
-        return str(caught.value)
+            assert "Errno" not in str(caught.value)
+            return str(await client.explained(caught.value))
     with pytest.raises(BrokerError) as refused:
         async with Connection(settings, None, Diagnostics()).open():
             pass
@@ -140,6 +141,10 @@ async def _closes(world: World) -> Evcc:
 
 async def _web(world: World, **reply: Any) -> Evcc:
     return evcc((await world.web(answer(**reply))).url())
+
+
+async def _wrong_key(world: World) -> Evcc:
+    return evcc((await world.web(answer(401))).url(), api_key="evcc_geheim")
 
 
 async def _old_broker(world: World) -> Mqtt:
@@ -213,6 +218,7 @@ CASES: Mapping[str, tuple[Cause, Case]] = {
     "mqtt: silent": (Cause.SILENT, _silent_broker),
     "evcc: closes": (Cause.CLOSED, _closes),
     "evcc: login missing": (Cause.LOGIN_MISSING, lambda w: _web(w, status=401)),
+    "evcc: login wrong": (Cause.LOGIN_REFUSED, _wrong_key),
     "mqtt: login missing": (Cause.LOGIN_MISSING, _needs_login),
     "mqtt: login wrong": (Cause.LOGIN_REFUSED, lambda w: _needs_login(w, user="me", password="falsch")),
     "mqtt 3.1.1: login wrong": (
@@ -280,8 +286,10 @@ async def test_the_same_failure_is_looked_into_once(world: World) -> None:
     web = await world.web(raw(b"", end="close"))
     async with EvccClient(evcc(web.url())) as client:
         for _ in range(3):
-            with suppress(EvccError):
+            with pytest.raises(EvccError) as caught:
                 await client.state()
+            explained = await client.explained(caught.value)
+        assert str(caught.value) == str(explained)  # it is known by now
     assert sum(request.target == "/mqtt" for request in web.requests) == 1
 
 
@@ -306,8 +314,40 @@ class TestHints:
         assert "IP address" not in Cause.UNKNOWN_NAME.text(Evcc(url="http://evcc:7070"))
 
     def test_options_have_both_names(self) -> None:
-        assert "evcc.user (EVCC_USER)" in Cause.LOGIN_MISSING.text(Evcc())
-        assert "mqtt.user (MQTT_USER)" in Cause.LOGIN_MISSING.text(Mqtt())
+        assert "evcc.url (EVCC_URL)" in Cause.NOT_LISTENING.text(Evcc())
+        assert "mqtt.url (MQTT_URL)" in Cause.NOT_LISTENING.text(Mqtt())
+
+
+LOGIN = {"user": "me", "password": "geheim"}
+KEY = {"api_key": "evcc_geheim"}
+BASIC, BEARER = "evcc.user (EVCC_USER) and evcc.password (EVCC_PASSWORD)", "evcc.api_key (EVCC_API_KEY)"
+
+
+@pytest.mark.parametrize(
+    ("options", "challenge", "ending"),
+    [
+        ({}, "", f"requires a login; set {BASIC}, or {BEARER}"),
+        ({}, 'Basic realm="a, bearer"', f"requires a login; set {BASIC}"),
+        ({}, "bearer", f"requires a login; set {BEARER}"),
+        ({}, 'Negotiate, Basic realm="x", Bearer', f"requires a login; set {BASIC}, or {BEARER}"),
+        ({}, "Negotiate,, ", f"requires a login; set {BASIC}, or {BEARER}"),
+        (LOGIN, "", f"refuses the login; check {BASIC}"),
+        (LOGIN, 'BASIC realm="x"', f"refuses the login; check {BASIC}"),
+        (LOGIN, "Bearer", f"requires a login; set {BEARER}"),
+        (KEY, "", f"refuses the login; check {BEARER}"),
+        (KEY, "Basic", f"requires a login; set {BASIC}"),
+        (KEY | LOGIN, "", f"refuses the login; check {BASIC}"),
+    ],
+)
+def test_the_login_that_evcc_or_its_proxy_wants(options: dict[str, Any], challenge: str, ending: str) -> None:
+    settings = Evcc.model_validate({"url": "http://house:7070", **options})
+    assert login(settings, challenge) == f"evcc was reached at house:7070, but it {ending}"
+
+
+def test_the_login_that_a_broker_wants() -> None:
+    options = "mqtt.user (MQTT_USER) and mqtt.password (MQTT_PASSWORD)"
+    assert login(Mqtt()).endswith(f"requires a login; set {options}")
+    assert login(Mqtt.model_validate(LOGIN)).endswith(f"refuses the login; check {options}")
 
 
 def test_an_error_without_a_cause_of_its_own() -> None:

@@ -47,9 +47,11 @@ def parser() -> argparse.ArgumentParser:
     check = commands.add_parser(
         "check", parents=[common, one_site], help="check whether evcc and the broker can be used"
     )
-    check.add_argument(
+    kind = check.add_mutually_exclusive_group()
+    kind.add_argument(
         "--quick", action="store_true", help="only check whether the running bridge works, for health checks"
     )
+    kind.add_argument("--find", action="store_true", help="look for evcc in this network, and print its address")
 
     commands.add_parser("status", parents=[common, one_site], help="how a running bridge is, in five lines")
 

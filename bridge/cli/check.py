@@ -131,7 +131,7 @@ async def _check_evcc(settings: Settings, findings: Findings) -> State | None:
             body = await client.state()
             state = parse(body)
         except EvccError as error:
-            findings.fail(str(error))
+            findings.fail(str(await client.explained(error)))
             return None
         milliseconds = (time.monotonic() - began) * 1000
         era = "wrapped" if body.lstrip().startswith(b'{"result"') else "bare"

@@ -49,6 +49,10 @@ def _check(arguments: Namespace) -> int:
     from bridge.cli import check
     from bridge.settings.sources import describe
 
+    if arguments.find:
+        from bridge.cli import find
+
+        return find.run(_configuration(arguments).settings.evcc, find.usual_addresses())
     read = describe(overrides(arguments), _environment(arguments))
     return check.run(_configuration(arguments), arguments.site, quick=arguments.quick, read=read)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from bridge.errors import EvccError
 from bridge.evcc.client import EvccClient
 from bridge.settable.offered import line, offered
 from bridge.settable.permission import Permission
@@ -29,7 +30,10 @@ async def read_state(settings: Settings) -> State:
     """The state of evcc now, as clients are to see it; EvccError when there is none."""
     contract = Contract.of(settings.topics.contract)
     async with EvccClient(settings.evcc) as client:
-        state = parse(await client.state())
+        try:
+            state = parse(await client.state())
+        except EvccError as error:
+            raise await client.explained(error) from None
     return contract.view(state) if contract else state
 
 

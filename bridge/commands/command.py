@@ -42,11 +42,12 @@ DRY_RUN = Outcome(Status.REFUSED, "dry run: evcc was not called (commands.dry_ru
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """What evcc has just been set to, the newest last: until `until` its state may still show what `state` does.
+    """What evcc has just been set to, the newest last: its state may still show what `state` does.
 
-    `until` is a time of the event loop.
+    `found` is the setting, `until` the time of the event loop at which a state must have been read to show all of it.
     """
 
+    found: Found
     values: tuple[Value | Clear | None, ...]
     state: State
     until: float
@@ -58,6 +59,7 @@ class Command:
 
     `message` is None for one of the bridge's own, without an answer. `found`, `value` and `call` are
     None as long as it has not been read. `lease` is what it borrows, or what the bridge `repeats` or gives back.
+    `tried`: evcc was asked, and its answer does not show whether it did it.
     `outcome` is None as long as it has no answer. `origin` is where it came from, where that is known; `answered` gets
     the answer of one that did not come by MQTT.
     """
@@ -70,6 +72,7 @@ class Command:
     call: Call | None = None
     lease: Lease | None = None
     repeats: bool = False
+    tried: bool = False
     outcome: Outcome | None = None
     origin: str = ""
     answered: asyncio.Future[dict[str, Any]] | None = None

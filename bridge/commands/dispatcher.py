@@ -85,7 +85,12 @@ class Dispatcher:
         return self._answers.blocked.reasons
 
     def update(self, update: Update) -> None:
-        """Forget after a restart of evcc which settings it does not have: it may be another release now."""
+        """Forget after a restart of evcc which settings it does not have: it may be another release now.
+
+        Queues note what evcc's state shows by now.
+        """
+        for queue in self._queues.values():
+            queue.update(self._reader.state)
         if update.restarted:
             self._missing.clear()
         if update.restarted or any(map(_is_optimizers, update.changes)):
@@ -235,7 +240,7 @@ class Dispatcher:
         queue = self._queues.get(target)
         if queue is None:
             if len(self._queues) >= _MOST_QUEUES:
-                raise Refused(f"commands for {len(self._queues)} loadpoints and vehicles wait already")
+                raise Refused(f"too many loadpoints and vehicles have waiting commands ({len(self._queues)})")
             queue = self._queues[target] = Queue(self._client, self._reader, self._answers, self._rate, self._missing)
             self._group.create_task(self._work(target, queue), name=f"commands to {target.scope}/{target.name}")
         queue.add(command)

@@ -111,16 +111,18 @@ class Leases:
         if self.by_topic.get(lease.topic) is lease:
             del self.by_topic[lease.topic]
 
-    def overrule(self, topic: str, value: Any) -> None:
-        """Note that evcc has taken a value that was set without a lease.
+    def overrule(self, topic: str, value: Any, *, sure: bool) -> None:
+        """Note that evcc has taken a value that was set without a lease; not `sure`: it may have.
 
-        A lease that evcc has not been asked for yet came after it, and goes back to it.
+        A lease that evcc has not been asked for yet came after it, and goes back to it. Another one is over, but only
+        evcc's state shows that where it is not sure.
         """
         lease = self.by_topic.get(topic)
         if lease is None:
             return
         if lease.granted is not None:
-            del self.by_topic[topic]
+            if sure:
+                del self.by_topic[topic]
         else:
             lease.before, lease.earlier = value, None
             lease.older = (*lease.older, value)

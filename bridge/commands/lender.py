@@ -98,11 +98,12 @@ class Lender:
             return
         now, status = asyncio.get_running_loop().time(), outcome.status
         if command.lease is None:
-            if status is Status.OK:
-                self._leases.overrule(command.found.topic, value_of(command.found, command.value))
+            if status is Status.OK or command.tried:
+                value = value_of(command.found, command.value)
+                self._leases.overrule(command.found.topic, value, sure=status is Status.OK)
         elif command.message is None:
             self._sent(command, command.lease, outcome, now)
-        elif status in {Status.OK, Status.FAILED}:
+        elif status in {Status.OK, Status.FAILED} or command.tried:
             self._is_in_force(command.lease, self._value(command.lease))  # it may have waited for evcc
             self._leases.grant(command.lease, now, sure=status is Status.OK)
         else:
@@ -120,7 +121,7 @@ class Lender:
     def drop(self, lease: Lease, reason: str) -> None:
         """End a lease whose value cannot go back."""
         self._leases.end(lease)
-        self._log.warning("a setting is not held or given back", topic=lease.topic, error=reason)
+        self._log.warning("a borrowed setting cannot be kept or restored", topic=lease.topic, error=reason)
 
     def _before(self, found: Found, word: Any, context: Context, shown: Any, recent: list[Any]) -> Any:
         """What goes back: the value from before the first of several leases; Refused where there is none.

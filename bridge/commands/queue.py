@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import quote
 
 from bridge.commands.answer import Answers
@@ -11,16 +12,17 @@ from bridge.errors import Invalid, Refused, Unreachable
 from bridge.evcc.client import Call, EvccClient, Reply, Verdict
 from bridge.evcc.reader import Reader
 from bridge.mqtt.message import Inbound
+from bridge.settable.loan import is_same, value_in, value_of
 from bridge.settable.lookup import Found
 from bridge.settable.offered import exists
-from bridge.settable.setting import Setting, no_such
+from bridge.settable.setting import Item, Setting, no_such
 from bridge.settable.value import Clear, Value, shown
-from bridge.state.state import Scope
+from bridge.state.state import Scope, State
 from bridge.util.backoff import Backoff
 
 # seconds between two attempts
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 1.0
-# seconds within which evcc's state may not show what evcc has been set to
+# seconds within which a state that is read may not show what evcc has been set to
 _UNSEEN = 2.0
 _MOST_RECENT = 100  # values of one setting, as many as all calls in that time
 _SHORTEST_SLEEP = 0.001
@@ -90,7 +92,11 @@ class Queue:
     def recent(self, setting: Setting) -> Recent | None:
         """What evcc has been set to that its state may not show yet; None where it shows all."""
         recent = self._recent.get(setting.path)
-        return recent if recent and asyncio.get_running_loop().time() < recent.until else None
+        return recent if recent and self._reader.health.seen < recent.until else None
+
+    def update(self, state: State) -> None:
+        """Forget what evcc has been set to once its state shows that: what it shows later is a change by others."""
+        self._recent = {path: recent for path, recent in self._recent.items() if not _is_shown(recent, state)}
 
     def is_busy(self, command: Command) -> bool:
         """Whether a command for the same setting waits, or is being sent."""
@@ -120,19 +126,21 @@ class Queue:
     async def _more(self) -> bool:
         """Whether another command comes before evcc's state shows the last one."""
         self._arrival.clear()
-        try:
-            async with asyncio.timeout(_UNSEEN):
-                await self._arrival.wait()
-        except TimeoutError:
-            pass
+        is_unseen = True
+        while is_unseen and not self._waiting:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_UNSEEN):
+                    await self._arrival.wait()
+            is_unseen = any(self._reader.health.seen < recent.until for recent in self._recent.values())
         return bool(self._waiting)
 
     async def _send(self, command: Command) -> None:
-        self._current = command
+        self._current, before = command, self._reader.state
         outcome = await self._attempt(command)
         if self._current is not command:  # answered meanwhile, as the bridge is stopping
             return
         self._current = None
+        command.tried = command.tried or outcome is None
         if outcome is None and (outcome := self._hindrance(command)) is None:
             self._waiting = {_key(command): command, **self._waiting}
             self._backoff = self._backoff or Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
@@ -140,18 +148,19 @@ class Queue:
             return
         self._backoff, self._problem = None, ""
         if outcome.status is Status.OK:
-            self._note(command)
+            self._note(command, before)
+            self.update(self._reader.state)  # push may be faster than the answer
         self._answers.give(command, outcome)
         if outcome.status is Status.OK:
             self._reader.after_command()
 
-    def _note(self, command: Command) -> None:
-        """Note what evcc has been set to."""
-        setting = _found(command).setting
-        recent = self.recent(setting)
-        values, state = (recent.values[-_MOST_RECENT:], recent.state) if recent else ((), self._reader.state)
+    def _note(self, command: Command, before: State) -> None:
+        """Note what evcc has been set to, and its state before that."""
+        found = _found(command)
+        recent = self.recent(found.setting)
+        values, state = (recent.values[-_MOST_RECENT:], recent.state) if recent else ((), before)
         until = asyncio.get_running_loop().time() + _UNSEEN
-        self._recent[setting.path] = Recent((*values, command.value), state, until)
+        self._recent[found.setting.path] = Recent(found, (*values, command.value), state, until)
 
     def _hindrance(self, command: Command) -> Outcome | None:
         """Why a command that evcc did not answer is not tried again; None where it is."""
@@ -209,7 +218,7 @@ class Queue:
         now = asyncio.get_running_loop().time()
         for command in [one for one in self._waiting.values() if one.deadline <= now]:
             del self._waiting[_key(command)]
-            reason = self._problem or "it was not its turn"
+            reason = self._problem or "other commands were still being sent"
             seconds = command.deadline - command.arrived
             self._answers.give(command, Outcome(Status.FAILED, f"{reason}; given up after {seconds:g} s"))
 
@@ -238,6 +247,17 @@ def _strange(reply: Reply) -> str:
         return f"evcc's address redirects ({reply.status}), which is not followed"
     kind = reply.content_type.partition(";")[0] or "no content type"
     return f"no answer of evcc: HTTP {reply.status} with {kind}"
+
+
+def _is_shown(recent: Recent, state: State) -> bool:
+    """Whether a state shows the newest value, which it cannot have shown before that was set."""
+    found = recent.found
+    now, before = state.find(found.target), recent.state.find(found.target)
+    if now is None or before is None or isinstance(found.setting.kind, Item):
+        return False
+    *older, newest = (value_of(found, value) for value in recent.values)
+    known = any(is_same(newest, value) for value in (value_in(found, before), *older))
+    return not known and is_same(newest, value_in(found, now))
 
 
 def _key(command: Command) -> tuple[str, int]:

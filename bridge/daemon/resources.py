@@ -36,4 +36,4 @@ def _raise_descriptors(wanted: int) -> None:
     if soft not in {resource.RLIM_INFINITY, limit} and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
     if limit < wanted:
-        structlog.get_logger().warning("file descriptors will not suffice for all sites", wanted=wanted, limit=limit)
+        structlog.get_logger().warning("too few file descriptors for all sites", wanted=wanted, limit=limit)

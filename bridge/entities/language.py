@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bridge.entities.german import GERMAN
+from bridge.entities.german_meanings import MEANINGS
 
-_TEXTS: Mapping[str, Mapping[str, str]] = {"en": {}, "de": GERMAN}
+_TEXTS: Mapping[str, Mapping[str, str]] = {"en": {}, "de": {**GERMAN, **MEANINGS}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """REST calls to evcc. Everything that can go wrong on the way is an error of the bridge's own."""
 
+import asyncio
 import base64
 import ssl
 from asyncio import Semaphore
@@ -27,6 +28,7 @@ _PROTECTED = "/api/config/"  # evcc wants its API key there, and heeds no other 
 _KEEPALIVE = 120.0
 _CALLS_AT_ONCE = 20
 _REASON_LENGTH = 200
+_PIECES = 200  # of an answer, until all else may run
 _LONGEST_ERROR = 65_536  # bytes of an answer that are looked at for a reason
 # before the first byte of an answer: on a connection that was idle, evcc or a proxy had closed it meanwhile
 _DIED = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError, httpx.CloseError)
@@ -70,6 +72,8 @@ class Reply:
     content_type: str
     body: bytes
     date: str = ""
+    challenge: str = ""
+    """How to log in, where the answer has that (`WWW-Authenticate`)."""
 
     @property
     def verdict(self) -> Verdict:
@@ -135,19 +139,24 @@ class EvccClient:
         await self._unpooled.aclose()
 
     async def state(self) -> bytes:
-        """The body of `GET /api/state`, not parsed; NotReady, Unreachable or Invalid when there is none.
-
-        The text of an error says what is wrong and what to do; finding that out may take 1.5 s.
-        """
+        """The body of `GET /api/state`, not parsed; NotReady, Unreachable or Invalid when there is none."""
         try:
             reply = await self.call("GET", "/api/state")
         except Unreachable as error:
-            raise await self._explained(error) from None
+            cause = error.__cause__
+            known = None if cause is None else self._explainer.known(cause)
+            raise Unreachable(known or str(error)) from cause
         if not 200 <= reply.status < 300:
             raise self._no_state(reply)
         if "html" in reply.content_type.lower():
             raise Invalid(Cause.WEB_PAGE.text(self._settings, reply.content_type))
         return reply.body
+
+    async def explained(self, error: EvccError) -> EvccError:
+        """The same error with what is wrong and what to do in its text; to find that out may take 1.5 s."""
+        if not isinstance(error, Unreachable) or error.__cause__ is None:
+            return error
+        return Unreachable(await self._explainer.explain(error.__cause__))
 
     async def has_routes(self, timeout: float | None = None) -> bool:
         """Whether evcc answers for its state: while it starts it has no routes, and a proxy may answer in its place.
@@ -201,7 +210,8 @@ class EvccClient:
             if headers.get("content-encoding", "identity").strip().lower() != "identity":
                 raise Invalid("evcc's answer has a content coding, which was not asked for")
             body = await _read(response)
-            return Reply(response.status_code, headers.get("content-type", ""), body, headers.get("date", ""))
+            kind, date, challenge = (headers.get(name, "") for name in ("content-type", "date", "www-authenticate"))
+            return Reply(response.status_code, kind, body, date, challenge)
         finally:
             await response.aclose()
 
@@ -214,10 +224,6 @@ class EvccClient:
                 raise
         return await self._unpooled.handle_async_request(request)
 
-    async def _explained(self, error: Unreachable) -> Unreachable:
-        """An error with what to do in its text."""
-        return error if error.__cause__ is None else Unreachable(await self._explainer.explain(error.__cause__))
-
     def _no_state(self, reply: Reply) -> EvccError:
         answer = f"{reply.status}: {reply.reason}"
         if _wants_tls(reply):
@@ -227,7 +233,7 @@ class EvccClient:
         if reply.status >= 500:
             return Unreachable(Cause.GATEWAY.text(self._settings, answer))
         if reply.status in {401, 403}:
-            return Invalid(login(self._settings).text(self._settings))
+            return Invalid(login(self._settings, reply.challenge))
         if 300 <= reply.status < 400:
             return Invalid(Cause.REDIRECT.text(self._settings, str(reply.status)))
         return Invalid(f"evcc answers {answer}")
@@ -280,9 +286,13 @@ def _headers(settings: Evcc) -> dict[str, str]:
 async def _read(response: httpx.Response) -> bytes:
     body = bytearray()  # one block, which the system gets back; thousands of small ones leave holes in memory
     _check_size(int(response.headers.get("content-length", "0")))
+    pieces = 0
     async for chunk in response.aiter_raw():
         body += chunk
         _check_size(len(body))
+        pieces += 1
+        if not pieces % _PIECES:
+            await asyncio.sleep(0)  # one byte a piece: all that has come would be taken apart at once
     return bytes(body)
 
 
@@ -297,7 +307,12 @@ def _wants_tls(reply: Reply) -> bool:
 
 
 def _cause(error: BaseException) -> str:
-    text = str(error) or type(error).__name__
+    text = _without_number(error) or type(error).__name__
     while (below := error.__cause__ or error.__context__) is not None:
-        error, text = below, str(below) or text
+        error, text = below, _without_number(below) or text
     return text
+
+
+def _without_number(error: BaseException) -> str:
+    """The text of an error, of one of the system's without its number."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)

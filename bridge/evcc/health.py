@@ -49,6 +49,11 @@ class Health:
         if self.failures >= _FAILURES or not self.fresh:
             self.word, self.reason, self.fresh = error.word, str(error), False
 
+    def explain(self, error: EvccError, explained: EvccError) -> None:
+        """Take the explanation of a failure that was noted, unless another one has been noted since."""
+        if self.reason == str(error):
+            self.reason = str(explained)
+
     def age(self, limit: float) -> None:
         """Note that time passes: data older than `limit` seconds is stale."""
         if self.fresh and asyncio.get_running_loop().time() - self.seen > limit:

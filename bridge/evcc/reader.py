@@ -61,14 +61,15 @@ class Reader:
         self._diagnostics = diagnostics
         self.contract = contract
         self.state = State()
+        """What evcc has; clients see `view`, which differs where a release is pinned."""
         self._push = Push(settings)
         self._startup = Startup(settings.grace)
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self._wanted = asyncio.Event()  # a poll, at once
         self._changed = asyncio.Event()
         self._given = State()  # with the last update
-        self._view: tuple[Any, ...] = ()
-        self._viewed = False  # there is a view that no update has been given for
+        self._last_health: tuple[Any, ...] = ()
+        self._health_changed = False  # since the last update
         self._restarted = self._connected = self._hung = self._complete = False
         self._silence = 2 * self.state.interval + _SLACK  # seconds without a frame that end a connection to /ws
         self._log = structlog.get_logger().bind()  # bound once: a line that is not logged costs nearly nothing
@@ -78,6 +79,8 @@ class Reader:
         self._last_body: bytes | None = None
         self._last_frame = 0.0
         self._first_answer: float | None = None
+        self._failed = asyncio.Event()
+        self._failure = EvccError("")  # the last one
         self.health = Health()
         self.push_alive = False
         self.polls = self.frames = 0
@@ -127,13 +130,14 @@ class Reader:
         self._hung = hung
         if hung and self.health.fresh:
             self.health.answered(starting=self._startup.starting, hung=True)
-            self._look()
+            self._note_health()
 
     async def run(self) -> None:
         """Read for ever."""
         self.last_attempt = asyncio.get_running_loop().time()
         async with TaskGroup() as group:
             group.create_task(self._poll(), name="poll")
+            group.create_task(self._explain(), name="explanations")
             group.create_task(self._watch_age(), name="age")
             if self._settings.push != "off":
                 group.create_task(self._follow_push(), name="push")
@@ -149,19 +153,19 @@ class Reader:
     def _update(self) -> Update | None:
         view = self.view
         found = () if view is self._given else changes(self._given, view)
-        if not found and not self._restarted and not self._viewed:
+        if not found and not self._restarted and not self._health_changed:
             return None
         update = Update(view, found, self._complete, self._restarted)
         self._given = view
-        self._restarted = self._viewed = False
+        self._restarted = self._health_changed = False
         return update
 
-    def _look(self) -> None:
+    def _note_health(self) -> None:
         """Give an update when health, completeness or what counts as gone have changed."""
         health = self.health
-        view = (health.word, health.fresh, health.reason, self.complete, self.settled)
-        self._viewed = self._viewed or view != self._view
-        self._view = view
+        latest = (health.word, health.fresh, health.reason, self.complete, self.settled)
+        self._health_changed = self._health_changed or latest != self._last_health
+        self._last_health = latest
         self._complete = self.complete
         self._silence = 2 * self.state.interval + _SLACK
         self._changed.set()
@@ -183,7 +187,7 @@ class Reader:
             self._fail(error)
         self.last_attempt = asyncio.get_running_loop().time()
         self._name_problems()
-        self._look()
+        self._note_health()
         if not self.health.failures:
             self._backoff.reset()
             return min(self.interval, self._startup.left + _A_MOMENT)
@@ -223,6 +227,17 @@ class Reader:
         if self.state:
             self._startup.note_sign()
         self.health.failed(error)
+        self._failure = error
+        self._failed.set()
+
+    async def _explain(self) -> None:
+        """Find out why polls fail, beside them: it may take longer than the next one."""
+        while True:
+            await self._failed.wait()
+            self._failed.clear()
+            error = self._failure
+            self.health.explain(error, await self._client.explained(error))
+            self._note_health()
 
     async def _follow_push(self) -> None:
         while True:
@@ -243,7 +258,7 @@ class Reader:
     def _connect_push(self) -> None:
         self._connected = True
         self._push_reason = ""
-        self._wanted.set()  # what went meanwhile is in no frame
+        self._wanted.set()  # what has disappeared in the meantime is in no frame
 
     def _lose_push(self, reason: EvccError) -> None:
         if self._connected:  # else it was never there
@@ -254,7 +269,7 @@ class Reader:
         self._connected = self.push_alive = False
         self._push_reason = str(reason)
         self._name_problems()
-        self._look()
+        self._note_health()
 
     def _take_frame(self, frame: Mapping[str, Any]) -> None:
         if not self.state:
@@ -275,7 +290,7 @@ class Reader:
             await asyncio.sleep(_TICK)
             self.health.moved(self._last_frame)
             self.health.age(2 * self.interval + self._settings.timeout + _SLACK)
-            self._look()
+            self._note_health()
 
     def _name_problems(self) -> None:
         names = "; ".join(sorted(self.state.left_out))

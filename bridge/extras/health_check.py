@@ -7,7 +7,7 @@ from bridge.evcc.reader import Update
 from bridge.extras.periodic import Access, Periodic
 
 # seconds; a house at work changes a value every few
-_PATIENCE, _LONGEST_PAUSE = 300.0, 3600.0
+_UNCHANGED, _LONGEST_PAUSE = 300.0, 3600.0
 _WHILE_HUNG = 60.0
 _UNHEALTHY = 500
 
@@ -46,7 +46,7 @@ class HealthCheck(Periodic):
         super().update(update)
         if update.changes:
             self._changed = asyncio.get_running_loop().time()
-            self._due = self._changed + _PATIENCE
+            self._due = self._changed + _UNCHANGED
             if not self._healthy:
                 self._set(healthy=True)
 
@@ -57,4 +57,4 @@ class HealthCheck(Periodic):
 
 def _pause(unchanged: float) -> float:
     """Seconds until the next check after `unchanged` seconds without a change."""
-    return min(max(unchanged, _PATIENCE), _LONGEST_PAUSE)
+    return min(max(unchanged, _UNCHANGED), _LONGEST_PAUSE)

@@ -34,10 +34,10 @@ _LEAVING = frozenset({"charge_stop", "disconnected", "session_end"})
 # the values that evcc sends of one occurrence are not further apart than this, in seconds
 _MOMENT = 2.0
 # an event that evcc's other values contradict waits for them no longer than this, in seconds
-_PATIENCE = 1.0
+_LONGEST_HOLD = 1.0
 
 
-def _now() -> float:
+def _unix_time() -> float:
     return time.time()
 
 
@@ -54,7 +54,7 @@ class Event:
     vehicle: str | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     values: Part | None = None
-    time: float = field(default_factory=_now)
+    time: float = field(default_factory=_unix_time)
 
     def payload(self) -> bytes:
         """The event as JSON."""
@@ -121,7 +121,7 @@ class LoadpointEvents:
         """The held events, unless the values contradict each other and may not for long."""
         contradictory = self._known.get("charging") is True and self._known.get("connected") is False
         if self._held and contradictory:
-            self.release_at = min(self.release_at, now + _PATIENCE)
+            self.release_at = min(self.release_at, now + _LONGEST_HOLD)
             if now < self.release_at:
                 return []
         return self.rest()

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import structlog
 
-from bridge.errors import EvccError
+from bridge.errors import EvccError, Refused
 from bridge.evcc.reader import Reader, Update
 from bridge.extras.rest import Rest
 from bridge.mqtt.mirror import Mirror
@@ -70,7 +70,7 @@ class Periodic(ABC):
 
     @abstractmethod
     async def read(self) -> None:
-        """Read from evcc what is due or was asked for, and publish it; EvccError when evcc does not answer."""
+        """Read from evcc what is due or was asked for, and publish it; EvccError or Refused when that fails."""
 
     @abstractmethod
     def due_in(self) -> float:
@@ -111,7 +111,7 @@ class Periodic(ABC):
         """Read once; the seconds until the next attempt when it failed, else None."""
         try:
             await self.read()
-        except EvccError as error:
+        except (EvccError, Refused) as error:
             if not self._failures:
                 self._log.warning("reading from evcc failed", what=self.name, error=str(error))
             self._failures += 1

@@ -32,7 +32,7 @@ class Request(ABC):
 
     @abstractmethod
     async def answer(self, fields: Fields) -> Any:
-        """The answer's `data`; Refused, or another EvccError, where there is none."""
+        """The answer's `data`; Refused or EvccError where there is none."""
 
     async def _read(self, route: str, params: Mapping[str, str] | None = None) -> Any:
         """What a route of evcc answers: text where CSV is asked for, else JSON."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from asyncio import TaskGroup
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -19,6 +20,7 @@ from bridge.util.backoff import Backoff
 from bridge.util.client_id import client_id
 from bridge.util.diagnostics import Diagnostics
 from bridge.util.gate import Gate
+from bridge.util.probe import Spoken, probe
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # seconds: a broker that is back is found at once
 _LONG_PAUSE = 30.0  # where the broker refuses us, or connections end soon again and again
@@ -28,6 +30,8 @@ _MOST_SHORT = 3  # so many connections in a row that ended soon, without a faile
 _VERSIONS = {"auto": (True, False), "5": (True,), "3.1.1": (False,)}  # in the order tried; True is MQTT 5
 _PACKET_TOO_LARGE = 0x95
 _UNSPECIFIED = 0x80  # paho's code for a connection that was closed without an answer, as of a broker that is starting
+_FAILED = (ConnectionFailed, TimeoutError)
+_OTHER_REASONS = frozenset({0x89, 0x8B, 0x8D})  # why a connection ends: server busy, shutting down; keepalive
 _LOGIN_REFUSED = frozenset({0x86, 0x87, 0x8C})
 _WILLS: dict[int, dict[str, Any]] = {
     0x9A: {"retain": False},
@@ -70,22 +74,53 @@ class Connection:
         The caller is done when the link's `events` end.
         """
         while True:
-            link = await self._attempt()
-            if link is not None:
+            failure: Exception | None = None
+            try:
+                async with self._gate.place():
+                    link = await self._connect()
+            except _FAILED as error:
+                failure = error
+            else:
                 self.count += 1
                 self._began, self._explained = _now(), False
                 try:
                     yield link
                 finally:
                     await link.close()
-                self._note_end(link)
-            is_long = self._refused or self._short >= _MOST_SHORT
+                await self._note_end(link)
+            await self._pause(failure)
+
+    async def _pause(self, failure: Exception | None) -> None:
+        """Wait until the next attempt; meanwhile find out why the last one failed."""
+        if isinstance(failure, ClosedAtOnce) and self._short and not await self._is_there():
+            self._note_away()
+        is_long = self._refused or self._short >= _MOST_SHORT
+        async with TaskGroup() as group:
+            if failure is not None:
+                group.create_task(self._name(failure), name="mqtt-explanation")
             await asyncio.sleep(self._backoff.next(_LONG_PAUSE if is_long else None))
+
+    def _note_away(self) -> None:
+        """Note that there is another reason than a client that has taken our id: the broker is away, say."""
+        self._short = 0
+        self._diagnostics.set("client id", None)
+
+    async def _is_there(self) -> bool:
+        """Whether the broker answers another connection; a proxy that has no broker closes each one."""
+        address = self._settings.address
+        spoken = Spoken() if address.scheme == "unix" else await probe(address.host, address.port)
+        return spoken.mqtt or spoken.http or spoken.tls
+
+    async def _name(self, failure: Exception) -> None:
+        self._diagnostics.set("broker", await self._reason(failure))
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Link]:
         """One connection, by one attempt; BrokerError where there is none."""
-        link = await self._connect()
+        try:
+            link = await self._connect()
+        except _FAILED as error:
+            raise BrokerError(await self._reason(error)) from None
         try:
             yield link
         finally:
@@ -108,32 +143,24 @@ class Connection:
             self._backoff.reset()
             self._diagnostics.set("client id", None)
 
-    async def _attempt(self) -> Link | None:
-        self._refused = False
-        try:
-            async with self._gate.place():
-                return await self._connect()
-        except BrokerError as error:
-            self._diagnostics.set("broker", str(error))
-            return None
-
     async def _connect(self) -> Link:
+        self._refused = False
         try:
             return await self._connect_by_version()
         except ConnectionFailed as error:
-            if not isinstance(error, ClosedAtOnce):  # the broker was away, or refuses us: no client took our id
-                self._short = 0
-                self._diagnostics.set("client id", None)
+            if not isinstance(error, ClosedAtOnce):
+                self._note_away()
             self._refused = error.code not in {0, _UNSPECIFIED}
             if (will := self._options.will) is not None:
                 self._options = replace(self._options, will=replace(will, **_WILLS.get(error.code, {})))
-            raise BrokerError(await self._reason(error)) from None
-        except TimeoutError as error:
-            raise BrokerError(await self._explainer.explain(error)) from None
+            raise
 
-    async def _reason(self, error: ConnectionFailed) -> str:
+    async def _reason(self, error: Exception) -> str:
+        """What is wrong and what to do; to find that out may take 1.5 s."""
+        if not isinstance(error, ConnectionFailed):
+            return await self._explainer.explain(error)
         if error.code in _LOGIN_REFUSED:
-            return login(self._settings).text(self._settings)
+            return login(self._settings)
         if isinstance(error, VersionRefused) and error.code and self._settings.version == "5":
             return Cause.NO_MQTT5.text(self._settings)
         if error.code:
@@ -159,11 +186,17 @@ class Connection:
         self._v5_stood = v5
         return link
 
-    def _note_end(self, link: Link) -> None:
-        """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason."""
-        self._short = 0 if self._explained or _now() - self._began > _HELD else self._short + 1
+    async def _note_end(self, link: Link) -> None:
+        """Find out why a connection that stood has ended; many brokers cut off a client without giving a reason.
+
+        Where another client has taken our id, the broker answers all the same.
+        """
+        is_known = self._explained or link.code in _OTHER_REASONS or _now() - self._began > _HELD
+        if is_known or not await self._is_there():
+            self._note_away()
+        else:
+            self._short += 1
         if self._explained:
-            self._diagnostics.set("client id", None)
             return
         if self._short >= _MOST_SHORT:
             self._diagnostics.set("client id", _shared(self._options.identifier))

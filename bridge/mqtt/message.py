@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from bridge.state.names import DEEPEST_TOPIC, LONGEST_TOPIC
+from bridge.util.topics import is_topic
 
 OVERHEAD = 64
 """Bytes of a PUBLISH beside topic, payload and correlation data, at most."""
@@ -257,9 +258,9 @@ class PacketReader:
 
 def may_respond(topic: str) -> bool:
     """Whether an answer may go to a topic: a wrong one ends the connection, and a command it must not become."""
-    if not 0 < len(topic) <= LONGEST_TOPIC or topic.count("/") > DEEPEST_TOPIC:
+    if len(topic) > LONGEST_TOPIC or topic.count("/") > DEEPEST_TOPIC:
         return False
-    return not topic.endswith("/set") and not any(character in topic for character in "+#\0")
+    return is_topic(topic) and not topic.endswith("/set")
 
 
 def _length(data: bytes, start: int) -> tuple[int, int | None]:

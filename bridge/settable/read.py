@@ -93,7 +93,7 @@ def unquoted(text: str) -> str:
 
 def _filled(text: str) -> str:
     if not text:
-        raise Refused("got nothing but space")
+        raise Refused("is empty")
     return text
 
 
@@ -305,7 +305,7 @@ def read_item(kind: Item, value: Value, context: Context) -> Value:
     """A field of a list's entry, as the whole list with that field changed."""
     entries = list_in_force(kind, context)
     if not 0 < context.entry <= len(entries) or not isinstance(entries[context.entry - 1], Mapping):
-        raise Refused(f"is not there: evcc has {len(entries)} entries in {kind.key}, counted from 1")
+        raise Refused(f"does not exist: evcc has {len(entries)} entries in {kind.key}, counted from 1")
     changed = list(entries)
     changed[context.entry - 1] = {**entries[context.entry - 1], kind.field: value.shown}
     return Value(value.shown, body=_wrapped(kind.whole, changed, context.state))

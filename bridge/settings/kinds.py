@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, FilePath, SecretStr
 
 from bridge.settings.urls import checked, without_page
+from bridge.util.topics import UNFIT, is_topic
 
 _LEVELS = {"warn": "warning", "trace": "debug", "fatal": "error", "critical": "error"}  # as other programs name them
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "min": 60, "h": 3600}
@@ -91,6 +92,12 @@ def _is_utf8(text: str) -> bool:
     return not re.search(r"[\ud800-\udfff]", text)
 
 
+def _printed(text: str) -> str:
+    if re.search(f"[{UNFIT}]", text):
+        raise ValueError("it has a control character")
+    return text
+
+
 def _certificates(path: Path) -> Path:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
@@ -118,7 +125,7 @@ def _root(root: str) -> str:
     root = root.strip().rstrip("/")
     if not _is_utf8(root):
         raise ValueError("not UTF-8")
-    if not root or root.startswith("$") or re.search(r"[+#\x00-\x1f\x7f-\x9f]", root) or len(root.encode()) > 256:
+    if not is_topic(root) or root.startswith("$") or len(root.encode()) > 256:
         raise ValueError("not a topic to publish below")
     return root
 
@@ -156,7 +163,7 @@ def _zone(name: str) -> str:
 
 def _expressions(named: dict[str, str]) -> dict[str, str]:
     for name, expression in named.items():
-        if not name or re.search(r"[/+#\x00-\x1f\x7f]", name) or not expression.strip():
+        if not is_topic(name) or "/" in name or not expression.strip():
             raise ValueError(f"{name!r}: a name is one topic level, an expression is not empty")
     return named
 
@@ -213,7 +220,7 @@ BrokerUrl = Annotated[
 Root = Annotated[str, AfterValidator(_root), Takes("a topic: no + or #, no $ in front, not empty")]
 Name = Annotated[Annotated[str, Field(max_length=1024)] | None, BeforeValidator(_absent), Takes("text")]
 ClientId = Annotated[
-    Annotated[str, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]*$")] | None,
+    Annotated[str, Field(max_length=128), AfterValidator(_printed)] | None,
     BeforeValidator(_absent),
     Takes("a short text"),
 ]

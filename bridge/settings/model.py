@@ -129,7 +129,9 @@ class Commands(Section):
         description="these topics cannot be set, whichever name of a setting is used; name a loadpoint by its number",
     )
     dry_run: kinds.Switch = Field(default=False, description="check and answer commands, but do not call evcc")
-    deadline: kinds.Period = Field(default=10, description="how long evcc may take before a command has failed")
+    deadline: kinds.Period = Field(
+        default=10, description="how long a command may take from its arrival, waiting included, before it has failed"
+    )
     keep_battery_mode: kinds.Switch = Field(
         default=False, description="send `site/batteryMode` again before evcc lets it expire"
     )

@@ -12,9 +12,10 @@ from bridge.settings.model import SITE_TABLES, Fleet, Settings
 from bridge.settings.sources import checked, read, read_toml
 from bridge.util.client_id import client_id as default_client_id
 from bridge.util.redact import sanitize
+from bridge.util.topics import UNFIT
 
 _LONGEST_NAME = 128  # bytes
-_NO_NAME = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_NO_NAME = re.compile(rf"[/+#{UNFIT}]")
 
 
 @dataclass(frozen=True, slots=True)

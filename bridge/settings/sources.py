@@ -17,15 +17,19 @@ from pydantic_settings import (
 
 from bridge.errors import ConfigError
 from bridge.settings.mistakes import lines, misspelt
-from bridge.settings.model import Settings, options
+from bridge.settings.model import Settings, fields, options
 from bridge.settings.urls import Hint
+from bridge.util.redact import sanitize
 
 DEFAULT_FILE = Path("/etc/evcc-bridge.toml")
 SECRETS = Path("/run/secrets")
 SITES = ("sites", "sites_dir")
 """Options that stand beside the sections; see `bridge.settings.sites`."""
+EVCCS_OWN = ("EVCC_INTERVAL",)
+"""Variables that evcc reads too (`EVCC_` and a key of its configuration): a file may be shared with it."""
 _LARGEST_FILE = 16 * 2**20  # bytes; thousands of sites
 _LONGEST_SECRET = 65_536  # bytes
+_LONGEST_SHOWN = 60
 
 
 def load(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints: list[str]) -> Settings:
@@ -51,13 +55,15 @@ def read(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints:
     """Read what all sources have, each option from the strongest source that has it; only `checked` checks values.
 
     `overrides` are the options of the command line by name (`mqtt.root`). `CONFIG` in `environment` names the file;
-    `DEFAULT_FILE` is read where it does not. Variables that were meant for an option are named in `hints`.
+    `DEFAULT_FILE` is read where it does not. Variables that were meant for an option are named in `hints`, and those
+    of `EVCCS_OWN` with a value that only evcc can use, which are left out.
     """
     hints.extend(misspelt(environment))
+    unusable = _unusable(environment)
     secrets = _read_secrets(environment)
     sources = (  # the strongest last
         TomlFile(_Sources, _config_file(environment)),
-        Variables(_Sources, environment),
+        Variables(_Sources, {name: text for name, text in environment.items() if name not in unusable}),
         Variables(_Sources, secrets),
         InitSettingsSource(_Sources, _nested(overrides)),
     )
@@ -69,7 +75,29 @@ def read(overrides: Mapping[str, str], environment: Mapping[str, str], *, hints:
     for name in SITES:
         if text := secrets.get(name.upper()) or environment.get(name.upper()):
             tables[name] = text
+    hints.extend(
+        f"{line}; it is meant for evcc, so {_used(name, tables)} is used here" for name, line in unusable.items()
+    )
     return tables
+
+
+def _unusable(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of `EVCCS_OWN` that this program cannot use, each with the reason."""
+    found = {}
+    for name in filter(environment.get, EVCCS_OWN):
+        section, option = options()[name]
+        try:
+            Settings.model_validate({section: {option: environment[name]}})
+        except ValidationError as error:
+            found[name] = ", ".join(lines(error))
+    return found
+
+
+def _used(name: str, tables: Mapping[str, Any]) -> str:
+    """The value of the option of a variable."""
+    section, option = options()[name]
+    default = fields(Settings.model_fields[section])[option].default
+    return sanitize(str(tables.get(section, {}).get(option, default)), _LONGEST_SHOWN)
 
 
 class _Sources(Settings, BaseSettings):

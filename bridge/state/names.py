@@ -8,9 +8,10 @@ from typing import Self
 
 from bridge.settings import Settings
 from bridge.state.known import words
+from bridge.util.topics import UNFIT
 
 # a topic that ends with `set` is a command: no value is published there
-_UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f-\x9f\ufffe\uffff\ud800-\udfff]|\As(?=et\Z)")
+_UNSAFE = re.compile(rf"[/+#{UNFIT}]|\As(?=et\Z)")
 TELLTALES = "password|token|secret|private|certificate"
 _SECRET = re.compile(TELLTALES, re.IGNORECASE)
 LONGEST_NAME = 256

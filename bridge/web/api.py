@@ -17,6 +17,7 @@ from starlette.types import Send
 
 from bridge.errors import Refused
 from bridge.export.files import export
+from bridge.mqtt.message import may_respond
 from bridge.settings import Web
 from bridge.util.json import parse_json
 from bridge.web.assets import assets
@@ -208,6 +209,8 @@ def _command(body: bytes) -> tuple[str, bytes]:
         raise HTTPException(400, "takes JSON") from None
     if not isinstance(found, dict) or not isinstance(found.get("topic"), str) or "value" not in found:
         raise HTTPException(400, 'takes {"topic": …, "value": …}')
+    if not may_respond(found["topic"].removesuffix("/set")):  # its answer would end the connection to the broker
+        raise HTTPException(400, "no topic has such a name")
     payload = payload_of(found["value"])
     if not payload:
         raise HTTPException(400, "a command has a value")

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from bridge.entities.german import GERMAN
+from bridge.entities.german_meanings import MEANINGS
 
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -44,8 +45,8 @@ class Asset:
 
 
 def assets() -> dict[str, Asset]:
-    """Every file of the page by its name; `titles.js` has the German titles that entities and exports have too."""
-    titles = b"export const TITLES = " + orjson.dumps(GERMAN) + b";\n"
+    """Every file of the page by its name; `german.js` has the German texts that entities and exports have too."""
+    german = b"export const GERMAN = " + orjson.dumps({**GERMAN, **MEANINGS}) + b";\n"
     folder = files("bridge.web") / "static"
     read = {file.name: file.read_bytes() for file in folder.iterdir() if file.name.rpartition(".")[2] in _TYPES}
-    return {name: Asset.of(name, content) for name, content in {**read, "titles.js": titles}.items()}
+    return {name: Asset.of(name, content) for name, content in {**read, "german.js": german}.items()}

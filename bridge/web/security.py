@@ -135,7 +135,7 @@ class Guard:
         return None
 
     def _is_known(self, host: str) -> bool:
-        """Whether a name is none that a stranger can let point to this machine (DNS rebinding)."""
+        """Whether a host name cannot be pointed at this machine by an attacker (DNS rebinding)."""
         name = _host_name(host)
         if not name:
             return False

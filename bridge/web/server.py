@@ -60,7 +60,7 @@ class Server:
                     proxy_headers=False,
                     server_header=False,
                 )
-                self._log.info("page is there", url=f"http://{self._settings.listen}/")
+                self._log.info("page is served", url=f"http://{self._settings.listen}/")
                 await _Uvicorn(config).serve([listening])
 
     async def _listen(self) -> socket.socket:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from tests.bench import commands, delays, frames, load, memory, polls, publication, sites
+from tests.bench import commands, delays, frames, load, memory, page, polls, publication, sites
 from tests.bench.figures import Figure, table
 
 _FEW, _MANY = (1, 64), (1, 8, 64)
@@ -27,6 +27,7 @@ def _parts(quick: bool) -> Mapping[str, Callable[[], list[Figure]]]:
         "commands": lambda: commands.delay_figures(changes) + commands.rate_figures(1_000 if quick else 10_000),
         "load": lambda: load.figures(changes),
         "sites": lambda: sites.figures((1, 50) if quick else (1, 10, 50, 200), changes),
+        "page": lambda: page.figures(changes // 2),
     }
 
 

@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from random import Random
 
-from tests.broker.client import retained
+from tests.broker.client import Record, retained
 from tests.broker.recorder import Recorder
 from tests.chaos import broken, verdict
 from tests.chaos.broken import Broken, patient
@@ -28,6 +28,7 @@ _OF_PUSH = "Connection.keepalive"  # the task that a connection to `/ws` has
 _AWAKE = 2.0  # seconds in which a bridge that was frozen finds out how its connection is
 _LONGEST_BURST = 60.0  # seconds that no burst needs, however slow the machine
 _SHOWN = 60  # messages shown when something is broken
+_LOANS = ("evcc/bridge/leases", *(f"evcc/{topic}" for topic in BORROWED))
 Say = Callable[[str], None]
 
 
@@ -91,16 +92,18 @@ class Run:
             await self._burst(tuple(one for one in burst if one.fault is not DISK or not world.disk.reason))
 
     def story(self) -> str:
-        """What led here: the schedule so far, the last messages, the ends of the logs."""
+        """What led here: the schedule so far, the last messages, those about loans, the ends of the logs."""
         world = self._world
-        last = "\n".join(
-            f"  {one.time:.2f} {one.topic} {one.payload[:120]!r}{' (stored)' * one.stored}"
-            for one in [one for one in world.recorder.records if not one.topic.startswith(ANSWERS)][-_SHOWN:]
-        )
+        records = [one for one in world.recorder.records if not one.topic.startswith(ANSWERS)]
+        last = _shown(records[-_SHOWN:])
+        loans = _shown([one for one in records if one.topic.startswith(_LOANS)][-3 * _SHOWN :])
         calls = "\n".join(f"  {call.at:.2f} {call.method} {call.path}" for call in world.evcc_link.calls[-20:])
         schedule = "\n".join(self._told)
         now = f"now {time.monotonic():.2f}"
-        return f"{schedule}\n{now}\nlast messages:\n{last}\nlast calls:\n{calls}\nbridge:\n{world.bridge.tail()}"
+        return (
+            f"{schedule}\n{now}\nlast messages:\n{last}\nabout loans:\n{loans}\nlast calls:\n{calls}\n"
+            f"bridge:\n{world.bridge.tail()}"
+        )
 
     async def _burst(self, burst: Burst) -> None:
         began = time.monotonic()
@@ -329,6 +332,10 @@ class Run:
     def _tell(self, text: str) -> None:
         self._told.append(text)
         self._say(text)
+
+
+def _shown(records: Sequence[Record]) -> str:
+    return "\n".join(f"  {one.time:.2f} {one.topic} {one.payload[:120]!r}{' (stored)' * one.stored}" for one in records)
 
 
 def _more(tasks: list[str], rest: tuple[list[str], int]) -> str:

@@ -20,6 +20,7 @@ from evcc_simulator import Evcc
 from tests.broker.client import plant, publish
 from tests.broker.mosquitto import Config, Mosquitto
 from tests.broker.recorder import Recorder
+from tests.patience import PATIENCE
 from tests.site.running import running, settings
 
 NOBODY = Settings.model_validate({"mqtt": {"url": "mqtt://127.0.0.1:1"}})
@@ -51,13 +52,13 @@ async def printed(capsys: pytest.CaptureFixture[str], run: Callable[..., int], *
 
 @asynccontextmanager
 async def watching(
-    capsys: pytest.CaptureFixture[str], options: Settings, *args: Any
+    capsys: pytest.CaptureFixture[str], options: Settings, pattern: str
 ) -> AsyncIterator[Callable[..., Any]]:
-    """A running watch, and a way to wait for a line of it."""
+    """A watch of values and one of commands that run, and a way to wait for a line of theirs."""
     lines: list[str] = []
 
     async def until(found: str) -> str:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 lines.extend(capsys.readouterr().out.splitlines())
                 for line in lines:
@@ -65,13 +66,11 @@ async def watching(
                         return line
                 await asyncio.sleep(0.02)
 
-    task = asyncio.create_task(
-        watch._watch_commands(options) if args == ("commands",) else watch._watch(options, *args)
-    )
-    try:
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(watch._watch(options, pattern)), group.create_task(watch._watch_commands(options))]
         yield until
-    finally:
-        task.cancel()
+        for task in tasks:
+            task.cancel()
 
 
 @pytest.mark.broker
@@ -82,12 +81,11 @@ async def test_a_bridge_that_runs(
     async with Evcc(interval=0.5, still=True) as evcc, running(settings(evcc, broker)):
         await recorder.value("evcc/status", "online")
         mine = at(broker, mqtt={"version": version})
-        async with watching(capsys, mine, f"evcc/{MODE}") as until, watching(capsys, mine, "commands") as answered:
+        async with watching(capsys, mine, f"evcc/{MODE}") as until:
             assert await until(f"{MODE} = pv") == f"         {MODE} = pv"
             await publish(broker, f"evcc/{MODE}/set", "now")
-            line = await until(f"{MODE} = now")
-            assert line.endswith("(was pv)")
-            assert " ok loadpoints/1/mode = now  POST /api/loadpoints/1/mode/now (200)  " in await answered("= now  ")
+            assert (await until("(was pv)")).endswith(f" {MODE} = now  (was pv)")
+            assert " ok loadpoints/1/mode = now  " in await until("POST /api/loadpoints/1/mode/now (200)")
         code, out, _ = await printed(capsys, setting.run, mine, f"evcc/{MODE}/set", "PV")
         answer = json.loads(last(out))
         assert (code, answer["status"], answer["value"]) == (0, "ok", "pv")

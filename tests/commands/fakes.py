@@ -13,6 +13,7 @@ import orjson
 from bridge.commands.dispatcher import Dispatcher
 from bridge.errors import BridgeError, Unreachable
 from bridge.evcc.client import EvccClient, Reply
+from bridge.evcc.health import Health
 from bridge.mqtt.message import Inbound, MessageQueue
 from bridge.settings import Commands
 from bridge.state.contract import Contract
@@ -103,6 +104,17 @@ class FakeReader:
     settled: bool = True
     polls: int = 0
     reads: list[float] = field(default_factory=list)
+    unread: bool = False
+
+    def __post_init__(self) -> None:
+        self._health = Health()
+
+    @property
+    def health(self) -> Health:
+        """The state is read all the time, unless it is `unread`."""
+        if not self.unread:
+            self._health.seen = monotonic()
+        return self._health
 
     def after_command(self) -> None:
         self.reads.append(monotonic())

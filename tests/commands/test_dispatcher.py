@@ -513,8 +513,8 @@ async def test_fields_that_are_set_right_after_each_other_all_arrive() -> None:
 async def test_an_entry_that_is_not_there_is_refused() -> None:
     async with running() as house:
         for topic, error in (
-            (f"{REPEATING}/3/soc", "repeatingPlans/3/soc is not there: evcc has 2 entries in repeatingPlans"),
-            ("vehicles/bike/repeatingPlans/1/soc", "repeatingPlans/1/soc is not there: evcc has 0 entries in"),
+            (f"{REPEATING}/3/soc", "repeatingPlans/3/soc does not exist: evcc has 2 entries in repeatingPlans"),
+            ("vehicles/bike/repeatingPlans/1/soc", "repeatingPlans/1/soc does not exist: evcc has 0 entries in"),
         ):
             answer = await house.answered(topic, "50")
             assert answer["status"] == "refused"

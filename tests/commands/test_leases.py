@@ -15,7 +15,7 @@ from bridge.settable.loan import LONGEST
 from bridge.state.document import from_document
 from tests.commands.fakes import AWAY, World, reply, running, settle, virtual
 from tests.settable.house import today
-from tests.virtual import jump, now
+from tests.virtual import jump, monotonic, now
 
 CURRENT = "loadpoints/1/maxCurrent"
 MODE = "loadpoints/1/mode"
@@ -452,6 +452,74 @@ async def test_a_change_while_a_loan_waits_for_evcc_is_what_goes_back() -> None:
         show(house, maxCurrent=16)
         await asyncio.sleep(1000)
         assert house.evcc.calls[-1] == "POST loadpoints/1/maxcurrent/13"
+
+
+@virtual
+async def test_a_loan_that_evcc_may_have_taken_before_it_was_superseded_is_not_what_goes_back() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        house.evcc.otherwise = AWAY  # but it does what it is asked
+        house.set(CURRENT, SIXTEEN)
+        await asyncio.sleep(0.05)
+        house.set(CURRENT, "12")
+        house.set(CURRENT, '{"value":14,"for":"15m"}')
+        await asyncio.sleep(0.02)
+        assert house.evcc.calls == ["POST loadpoints/1/maxcurrent/16"]
+        assert house.statuses == ["superseded", "superseded"]
+        show(house, maxCurrent=16)
+        house.evcc.otherwise = reply()
+        await asyncio.sleep(3)
+        show(house, maxCurrent=14)
+        await asyncio.sleep(1000)
+        assert house.evcc.calls[-2:] == ["POST loadpoints/1/maxcurrent/14", "POST loadpoints/1/maxcurrent/10"]
+
+
+@virtual
+async def test_a_value_that_evcc_may_have_taken_before_a_loan_superseded_it_is_what_goes_back() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        house.evcc.otherwise = AWAY
+        house.set(CURRENT, "12")
+        await asyncio.sleep(0.05)
+        house.set(CURRENT, SIXTEEN)
+        await settle()
+        house.evcc.otherwise = reply()
+        await asyncio.sleep(3)
+        assert house.statuses == ["superseded", "ok"]
+        show(house, maxCurrent=16)
+        await asyncio.sleep(1000)
+        assert house.evcc.calls[-2:] == ["POST loadpoints/1/maxcurrent/16", "POST loadpoints/1/maxcurrent/12"]
+
+
+@virtual
+async def test_a_loan_that_is_refused_after_an_attempt_without_an_answer_may_be_in_force() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        house.evcc.replies = [AWAY, reply(401, {"error": "not logged in"})]
+        house.set(CURRENT, SIXTEEN)
+        await asyncio.sleep(3)
+        assert house.statuses == ["refused"]
+        show(house, maxCurrent=16)
+        await asyncio.sleep(1000)
+        assert house.evcc.calls[-1] == "POST loadpoints/1/maxcurrent/10"
+
+
+@virtual
+async def test_a_value_that_was_set_while_evccs_state_could_not_be_read_is_what_goes_back() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        await settle()
+        assert house.reader.health.seen == monotonic()
+        house.reader.unread = True
+        await house.answered(CURRENT, "12")
+        await asyncio.sleep(30)
+        await house.answered(CURRENT, SIXTEEN)
+        house.reader.unread = False
+        show(house, maxCurrent=16)
+        await asyncio.sleep(1000)
+        assert house.evcc.calls[1:] == ["POST loadpoints/1/maxcurrent/16", "POST loadpoints/1/maxcurrent/12"]
+        await asyncio.sleep(10)
+        assert not house.dispatcher._queues
 
 
 @pytest.mark.parametrize(("shown", "before"), [(10, 12), (11, 12), (12, 12), (13, 13)])

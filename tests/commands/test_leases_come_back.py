@@ -5,10 +5,12 @@ from contextlib import suppress
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from bridge.evcc.client import Reply
+from bridge.evcc.reader import Update
 from bridge.state.document import from_document
 from bridge.state.state import State
 from tests.commands.fakes import FakeEvcc, World, reply, settle
@@ -53,7 +55,8 @@ class Evcc(FakeEvcc):
 
     def _show(self, value: int) -> None:
         if self.world is not None and self.world.reader.complete:
-            self.world.reader.state = house_with(value)
+            state = self.world.reader.state = house_with(value)
+            self.world.dispatcher.update(Update(state, (), complete=True, restarted=False))
 
     async def call(self, method: str, path: str, **options: Any) -> Reply:  # noqa: ARG002 - evcc's
         self.change(int(path.rpartition("/")[2]))
@@ -145,6 +148,11 @@ async def follow(steps: list[tuple[Any, ...]]) -> None:
     assert run.evcc.value == run.base
     assert LEASES not in run.world.mirror.retained
     await run.stop()
+
+
+@pytest.mark.parametrize("lag", [0, 0.5])
+def test_a_value_that_somebody_sets_back_at_once_is_what_comes_back(lag: float) -> None:
+    in_virtual_time(follow([("lag", lag), ("set", 5), ("set", 4), ("somebody", 5), ("borrow", 1, 30)]))
 
 
 @settings(max_examples=40, deadline=None)

@@ -182,4 +182,4 @@ class TestDescriptors:
     def test_a_limit_that_is_lower_is_named(self) -> None:
         with structlog.testing.capture_logs() as lines:
             resources.prepare(10**9)
-        assert lines[0]["event"] == "file descriptors will not suffice for all sites"
+        assert lines[0]["event"] == "too few file descriptors for all sites"

@@ -7,6 +7,7 @@ import pytest
 from bridge.entities.entities import entities
 from bridge.entities.entity import Options
 from bridge.entities.german import GERMAN
+from bridge.entities.german_meanings import MEANINGS
 from bridge.entities.language import Language
 from bridge.export.homeassistant import HomeAssistant
 from bridge.settable.table import SETTINGS
@@ -22,6 +23,11 @@ def test_every_title_has_a_german_one() -> None:
     titles |= {setting.title for setting in SETTINGS}
     assert sorted(titles - GERMAN.keys()) == []
     assert [english for english, german in GERMAN.items() if english.count("{}") != german.count("{}")] == []
+
+
+def test_every_meaning_has_a_german_one_and_none_is_left_over() -> None:
+    meanings = {row.meaning for rows in (SITE, LOADPOINT, VEHICLE, EXTRAS) for row in rows.values() if row.meaning}
+    assert meanings | {setting.meaning for setting in SETTINGS} == MEANINGS.keys()
 
 
 @pytest.mark.parametrize("name", HOUSES)

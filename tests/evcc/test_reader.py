@@ -29,6 +29,7 @@ class _Client:
         self.body: bytes | EvccError = _body()
         self.asked: list[float] = []
         self.held: asyncio.Event | None = None
+        self.explaining = 0.0  # seconds
 
     async def state(self) -> bytes:
         self.asked.append(asyncio.get_running_loop().time())
@@ -38,6 +39,13 @@ class _Client:
         if isinstance(body, EvccError):
             raise body
         return body
+
+    async def explained(self, error: EvccError) -> EvccError:
+        if isinstance(error, Unreachable):
+            await asyncio.sleep(self.explaining)
+            self.body = Unreachable(f"{error}, explained")  # known from now on
+            return self.body
+        return error
 
 
 class _World:
@@ -202,6 +210,18 @@ def test_one_failed_poll_is_a_sign_of_a_restart_and_the_second_makes_evcc_unreac
         assert world.reader.health.word == "starting"
         assert world.restarts == 1
         assert world.reader.state.document() == _STATE
+
+    _run(test)
+
+
+def test_a_failure_counts_before_it_is_explained() -> None:
+    async def test(world: _World) -> None:
+        world.client.explaining = 5
+        await world.poll(Unreachable("x"))
+        await asyncio.sleep(2)
+        assert (world.reader.health.fresh, world.reader.health.reason) == (False, "x")
+        await asyncio.sleep(5)
+        assert world.reader.health.reason == "x, explained"
 
     _run(test)
 

@@ -88,5 +88,5 @@ async def test_a_refused_login_is_reported(authority: Authority, options: dict[s
         running.cancel()
         assert reader.health.word == "invalid"
         words = "refuses the login; check" if "user" in options else "requires a login; set"
-        assert f"it {words} evcc.user (EVCC_USER) and evcc.password (EVCC_PASSWORD)" in reader.health.reason
+        assert reader.health.reason.endswith(f"it {words} evcc.user (EVCC_USER) and evcc.password (EVCC_PASSWORD)")
         assert not evcc.requests

@@ -1,13 +1,15 @@
 """The extras of a house: a fake evcc behind them, a fake reader and a fake mirror beside them."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from bridge.evcc.reader import Update
+from bridge.extras import Extras
 from bridge.extras.periodic import Access
 from bridge.extras.rest import Rest
 from bridge.mqtt.message import Inbound, Message, MessageQueue, may_respond
@@ -16,7 +18,7 @@ from bridge.state.document import from_document
 from bridge.state.flatten import Topics
 from bridge.state.state import State, changes
 from bridge.util.diagnostics import Diagnostics
-from tests.extras.recorded import FakeEvcc
+from tests.extras.recorded import FakeEvcc, evcc_of, state
 
 
 @dataclass
@@ -153,3 +155,25 @@ class House:
         """A message on `bridge/request/<name>`."""
         arrived = asyncio.get_running_loop().time()
         self.mirror.requests.put(Inbound(f"bridge/request/{name}", payload, arrived=arrived, **fields))
+
+
+class Recorded(House):
+    """All extras of a recorded house."""
+
+    def __init__(self, era: str = "0.313.2", **settings: Any) -> None:
+        super().__init__(evcc_of(era), state(era), **settings)
+        client: Any = self.evcc
+        access = self.access
+        self.extras = Extras(client, access.reader, access.mirror, self.settings, self.diagnostics)
+
+    def change(self, number: int = 1, *, complete: bool = True, **values: Any) -> None:
+        """Values of a loadpoint change."""
+        self.extras.update(self.loadpoint(number, values, complete=complete))
+
+    @asynccontextmanager
+    async def running(self, *, complete: bool = True) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.extras.run())
+        self.extras.update(self.first(complete=complete))
+        await asyncio.sleep(1)
+        yield
+        task.cancel()

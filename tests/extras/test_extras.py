@@ -1,37 +1,11 @@
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 
-from bridge.extras import Extras
 from bridge.state.state import Scope, Target
-from tests.extras.house import House
-from tests.extras.recorded import ERAS, evcc_of, reply, state
+from tests.extras.house import Recorded
+from tests.extras.recorded import ERAS, reply
 from tests.virtual import START, in_virtual_time
-
-
-class Recorded(House):
-    """All extras of a recorded house."""
-
-    def __init__(self, era: str = "0.313.2", **settings: Any) -> None:
-        super().__init__(evcc_of(era), state(era), **settings)
-        client: Any = self.evcc
-        access = self.access
-        self.extras = Extras(client, access.reader, access.mirror, self.settings, self.diagnostics)
-
-    def change(self, number: int = 1, *, complete: bool = True, **values: Any) -> None:
-        """Values of a loadpoint change."""
-        self.extras.update(self.loadpoint(number, values, complete=complete))
-
-    @asynccontextmanager
-    async def running(self, *, complete: bool = True) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.extras.run())
-        self.extras.update(self.first(complete=complete))
-        await asyncio.sleep(1)
-        yield
-        task.cancel()
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -695,6 +695,30 @@ async def test_a_connection_closed_in_place_of_an_answer_keeps_pauses_long_and_i
         assert client_id("evcc") in coming.diagnostics.text
 
 
+async def test_a_proxy_without_a_broker_is_not_another_client_with_our_id(
+    proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    coming = _Coming(monkeypatch, f"mqtt://{HOST}:{proxy.port}")
+    async with asyncio.timeout(2 * _LIMIT), aclosing(coming.connection.links()) as links:
+        for _ in range(3):
+            link = await anext(links)
+            coming.connection.confirm()
+            proxy.cut()
+            await _ended(link)
+        link = await anext(links)
+        assert client_id("evcc") in coming.diagnostics.text
+        with monkeypatch.context() as patch:
+            patch.setattr(proxy, "_target", free_port())
+            proxy.cut()
+            await _ended(link)
+            following = asyncio.ensure_future(anext(links))
+            while client_id("evcc") in coming.diagnostics.text:
+                coming.diagnostics.changed.clear()
+                await coming.diagnostics.changed.wait()
+        await following
+        assert coming.longest[-1] is None
+
+
 def _cancel(task: asyncio.Future[Any], _: asyncio.Future[None]) -> None:
     task.cancel()
 

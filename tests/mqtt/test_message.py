@@ -50,6 +50,9 @@ def test_one_message_a_second_is_passed_on_to_be_refused() -> None:
         ("a/#", False),
         ("+", False),
         ("a\0", False),
+        ("a\x1f", False),
+        ("a\ufdd0", False),  # mosquitto ends the connection for what is no character
+        ("\U0001ffff", False),
         ("x" * 1025, False),
         ("a/" * 300, False),  # mosquitto ends the connection for more than 200 levels
         ("zigbee2mqtt/lamp/set", False),

@@ -20,7 +20,7 @@ PROGRAMS = (
     ".venv-lowest/bin/python",
     "scripts/lock",
 )
-AUDITED = ["run", "demo", "dev", "audit"]
+AUDITED = ("run", "demo", "find", "dev", "audit")
 BUILT_FOR = ["x86_64", "aarch64", "armv7l"]
 
 # answers for the indexes that can be reached, and fails at calls in which a certain word is

@@ -238,6 +238,7 @@ async def test_it_is_ready_when_all_is_there(service: Service, evcc: Evcc) -> No
 
 async def test_check_uses_the_passwords_of_the_service(service: Service) -> None:
     machine, _ = service
+    assert f"sudo {CHECK}\n" in (ROOT / "packaging/README.md").read_text()
     await inside(machine, *CHECK.split())
     without = await asyncio.to_thread(machine.run, "evcc-bridge", "check", "--quick", check=False)
     assert "mqtt.password" in without

@@ -44,9 +44,11 @@ def sources(*folders: str) -> set[str]:
     return {str(file.relative_to(ROOT)) for file in files if "__pycache__" not in file.parts}
 
 
-def test_the_wheel_is_the_two_packages_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_is_the_two_packages_and_the_manual_page(wheel: zipfile.ZipFile) -> None:
     names = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert names == sources("bridge", "evcc_simulator")
+    [page] = (name for name in names if name.endswith(".data/data/share/man/man1/evcc-bridge.1"))
+    assert names - {page} == sources("bridge", "evcc_simulator")
+    assert wheel.read(page) == (ROOT / "packaging/evcc-bridge.1").read_bytes()
 
 
 def test_the_wheel_is_pure_and_typed(dist: Path, wheel: zipfile.ZipFile) -> None:

@@ -261,5 +261,5 @@ def test_what_is_no_entry_cannot_be_changed() -> None:
     item = kinds.Item("repeatingPlans", "active", kinds.Switch(), table.REPEATING)
     broken: list[dict[str, Any]] = [{}, {"repeatingPlans": None}, {"repeatingPlans": {}}, {"repeatingPlans": [5]}]
     for values in broken:
-        with pytest.raises(Refused, match="is not there"):
+        with pytest.raises(Refused, match="does not exist"):
             read_item(item, Value(True), replace(CONTEXT, state=having(values), entry=1))

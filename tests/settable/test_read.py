@@ -60,7 +60,7 @@ def test_a_word_is_evccs_to_judge(payload: str, word: str) -> None:
     ["../mode", "..", "%2e%2e", "a/b", "p v", "pv1", "p\nv", "ｐｖ", "pv\0", "charge_before_export", "x" * 61, '""'],
 )
 def test_a_word_that_evccs_route_would_not_take_is_refused(payload: str) -> None:
-    with pytest.raises(Refused, match=r"mode (takes|got)"):
+    with pytest.raises(Refused, match=r"mode (takes|is)"):
         fields("loadpoints/mode", payload)
 
 
@@ -142,7 +142,7 @@ def test_space_around_a_value_does_not_count(payload: bytes) -> None:
         (b"\xff\xfe", "takes text in UTF-8"),
         (b"\xed\xa0\x80", "takes text in UTF-8"),
         (b"8\x000", "takes text without NUL characters"),
-        (b"  \n", "got nothing but space"),
+        (b"  \n", "is empty"),
     ],
 )
 def test_what_is_no_text_is_refused(payload: bytes, reason: str) -> None:
@@ -168,7 +168,7 @@ def test_quotes_of_json_are_taken_off(text: str, inside: str) -> None:
 
 @pytest.mark.parametrize("text", ['""', '" "', '"\\n"'])
 def test_nothing_in_quotes_is_nothing(text: str) -> None:
-    with pytest.raises(Refused, match="got nothing but space"):
+    with pytest.raises(Refused, match="is empty"):
         unquoted(text)
 
 

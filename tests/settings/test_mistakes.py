@@ -202,3 +202,10 @@ def test_any_file_is_taken_or_explained(document: dict[str, Any]) -> None:
         found = lines(error)
         assert found
         assert all(line.isprintable() and ": " in line for line in found)
+
+
+@pytest.mark.parametrize("text", ["a\x85b", "a\ufdd0", "\U0010fffe"])
+@pytest.mark.parametrize("option", ["mqtt.root", "mqtt.client_id", "discovery.prefix"])
+def test_a_broker_is_given_no_character_that_it_ends_the_connection_for(option: str, text: str) -> None:
+    with pytest.raises(ConfigError, match=option):
+        load({option: text}, {}, hints=[])

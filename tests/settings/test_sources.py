@@ -189,7 +189,33 @@ def test_a_time_may_have_units(tmp_path: Path, text: str, seconds: float) -> Non
 @pytest.mark.parametrize("text", ["10x", "s", "1m-3s", "1..5s", "10s fast", "9" * 5000 + "s"])
 def test_a_time_with_other_units_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError, match="or a time such as 10s"):
-        read(tmp_path, env={"EVCC_INTERVAL": text})
+        read(tmp_path, env={"EVCC_TIMEOUT": text})
+
+
+@pytest.mark.parametrize(
+    "text", ["100us", "30000000000", "-1s", "+30s", "0s", "99h", ".5s", "thirty", "\n", "x" * 5000]
+)
+def test_an_interval_that_only_evcc_can_use_is_ignored(tmp_path: Path, text: str) -> None:
+    hints: list[str] = []
+    (tmp_path / "bridge.toml").write_text("[evcc]\ninterval = 20")
+    assert load({}, {"EVCC_INTERVAL": text}, hints=hints).evcc.interval == 20
+    assert load({"evcc.interval": "3"}, {"EVCC_INTERVAL": text}, hints=[]).evcc.interval == 3
+    assert len(hints) == 1
+    assert hints[0].startswith("evcc.interval (EVCC_INTERVAL): got ")
+    assert hints[0].endswith(
+        "takes seconds, from 0.01 to 86400, or a time such as 10s; it is meant for evcc, so 20 is used here"
+    )
+    assert len(hints[0]) < 250
+
+
+def test_the_default_is_used_for_a_variable_of_evcc() -> None:
+    assert hinted({"EVCC_INTERVAL": "fast"})[0].endswith("so 10 is used here")
+
+
+def test_a_wrong_interval_of_the_own_file_ends_the_start(tmp_path: Path) -> None:
+    for source in ({"toml": '[evcc]\ninterval = "fast"'}, {"overrides": {"evcc.interval": "fast"}}):
+        with pytest.raises(ConfigError, match="or a time such as 10s"):
+            read(tmp_path, env={"EVCC_INTERVAL": "also wrong"}, **source)
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,9 @@ _TELLING = sorted(
 # keys that mean something to the code beside ones that no topic level can hold
 KEYS = st.one_of(
     st.sampled_from(_TELLING),
-    st.sampled_from(["", "a/b", "a+b", "#", "\0", "\x1f", "\x7f", "1", "Süd", "\ufffe", "/", "%"]),
+    st.sampled_from(
+        ["", "a/b", "a+b", "#", "\0", "\x1f", "\x7f", "1", "Süd", "\ufffe", "\U0001fffe", "\ufdd0", "/", "%"]
+    ),
     st.text(st.characters(exclude_categories=["Cs"]), max_size=4),
 )
 SCALARS = st.one_of(

@@ -23,6 +23,8 @@ def test_names_that_a_level_can_hold_stay(name: str) -> None:
         ("a\nb\tc", "a%0Ab%09c"),
         ("\x7f", "%7F"),
         ("\x85", "%C2%85"),
+        ("\ufdd0", "%EF%B7%90"),
+        ("\U0001fffe\U0010ffff", "%F0%9F%BF%BE%F4%8F%BF%BF"),
         ("/+#", "%2F%2B%23"),
         ("set", "%73et"),  # a command otherwise
     ],

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+from bridge.settings import Web
 from bridge.site import Site
 from bridge.util.recent_lines import RecentLines
 from bridge.web.server import Server
@@ -26,11 +27,12 @@ async def serving(release: str | None = TODAY, port: int | None = None, **web: A
 
 
 @asynccontextmanager
-async def serving_site(site: Site, port: int) -> AsyncIterator[str]:
-    """The page of a site that runs; its address."""
-    lines = RecentLines()
-    async with _running(Server(site.settings.web, {"evcc": site}, lines), port):
-        yield f"http://127.0.0.1:{port}"
+async def serving_sites(
+    web: Web, sites: Mapping[str, Site], wrong: Mapping[str, str] | None = None
+) -> AsyncIterator[str]:
+    """The page of sites that run, and of those that do not for what is `wrong`; its address."""
+    async with _running(Server(web, sites, RecentLines(), wrong or {}), int(str(web.listen).rpartition(":")[2])):
+        yield f"http://{web.listen}"
 
 
 @asynccontextmanager

@@ -148,6 +148,11 @@ class TestSet:
             (b'{"topic": 1, "value": 1}', 400),
             (b'{"topic": "a"}', 400),
             (b'{"topic": "a", "value": ""}', 400),
+            (b'{"topic": "", "value": 1}', 400),
+            (b'{"topic": "evcc/\\u0000/x", "value": 1}', 400),
+            (b'{"topic": "evcc/\\ufdd0/set", "value": 1}', 400),
+            (b'{"topic": "evcc/loadpoints/+/mode/set", "value": 1}', 400),
+            (b'{"topic": "evcc' + b"/a" * 300 + b'", "value": 1}', 400),
             (b'{"topic": "a", "value": "' + b"x" * 200_000 + b'"}', 413),
         ],
     )

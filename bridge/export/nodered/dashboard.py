@@ -101,7 +101,7 @@ def _row(flow: Flow, group: str, entity: Entity, control: Control, *, order: int
     kind, properties = of_control(control, entity.title, entity.quantity.unit)
     made = control.payload != VALUE and not isinstance(control.widget, Press)
     after = f"{key} made" if made else f"{key} set"
-    tooltip = {"tooltip": entity.reading.meaning} if kind in {"ui-number-input", "ui-text-input"} else {}
+    tooltip = {"tooltip": flow.text(entity.reading.meaning)} if kind in {"ui-number-input", "ui-text-input"} else {}
     row = [widget(flow, kind, key, group, [after], order=order, **properties, **tooltip)]
     if entity.topic:
         row = [*state(flow, entity, key, kind), *row]

@@ -38,7 +38,7 @@ function setTheme(theme) {
 }
 
 function route() {
-  const [, wanted, rest] = /^([^:]*):?(.*)$/s.exec(decodeURIComponent(location.hash.slice(1)));
+  const [, wanted, rest] = /^([^:]*):?(.*)$/s.exec(decoded(location.hash.slice(1)));
   const chosen = wanted in VIEWS ? wanted : "overview";
   if (chosen !== name) {
     name = chosen;
@@ -52,6 +52,15 @@ function route() {
     document.title = `${t(chosen)} · evcc-bridge`;
   }
   view.open?.(rest);
+}
+
+// a link that somebody typed may have a % that encodes nothing
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 function banner() {

@@ -1,7 +1,7 @@
 // A form for one setting, made of its entry in bridge/commands, with the answer below it.
 
 import { h, update } from "./dom.js";
-import { t } from "./i18n.js";
+import { takes, t } from "./i18n.js";
 import { send } from "./store.js";
 
 const LONG = new Set(["plan", "json"]);
@@ -19,7 +19,7 @@ export function control(topic, entry, current = "", label = t("newValue")) {
     field && h("label", {}, h("span", { class: "small faint" }, `${label}${unit}`), field),
     h("button", { class: "primary" }, t(field ? "set" : "run")),
     "clear" in entry && h("button", { type: "button", onclick: () => submit(entry.clear) }, t("clear")),
-    field && field.tagName !== "SELECT" && h("span", { class: "small faint" }, entry.takes), output);
+    field && field.tagName !== "SELECT" && h("span", { class: "small faint" }, takes(entry.takes)), output);
   return form;
 }
 

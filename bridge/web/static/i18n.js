@@ -1,6 +1,6 @@
-// Texts in English and German; titles.js, with the German titles of values, is made from bridge/entities/german.py.
+// Texts in English and German; german.js, with titles and meanings, is made from bridge/entities/german*.py.
 
-import { TITLES } from "./titles.js";
+import { GERMAN } from "./german.js";
 
 const TEXTS = {
   overview: ["Overview", "Übersicht"], topics: ["Topics", "Topics"], commands: ["Commands", "Befehle"], log: ["Log", "Protokoll"],
@@ -44,15 +44,26 @@ export function t(key, ...values) {
   return text.replace(/{}/g, () => values[position++]);
 }
 
-export function title(english) {
+// a title or a meaning
+export function inLanguage(english) {
   if (language === "en" || !english) return english;
-  if (TITLES[english]) return TITLES[english];
-  for (const [pattern, german] of PATTERNS) {
+  if (GERMAN[english]) return GERMAN[english];
+  for (const [pattern, text] of PATTERNS) {
     const found = pattern.exec(english);
-    if (found) return german.replace("{}", () => TITLES[found[1]] ?? found[1]);
+    if (found) return text.replace("{}", () => GERMAN[found[1]] ?? found[1]);
   }
   return english;
 }
 
-const PATTERNS = Object.entries(TITLES).filter(([english]) => english.includes("{}"))
+// what a setting takes
+export function takes(english) {
+  return language === "en" ? english : TAKES.reduce((text, [one, other]) => text.replace(one, other), english);
+}
+
+const TAKES = [
+  [/^on or off$/, "an oder aus"], [/^seconds, or like /, "Sekunden, oder wie "], [/^a time like /, "eine Zeit wie "], [/^anything$/, "irgendetwas"],
+  [/^name or title of a vehicle$/, "Name oder Titel eines Fahrzeugs"], [/^a word/, "ein Wort"], [/^JSON like /, "JSON wie "], [/^number in /, "Zahl in "],
+  [/^any number/, "jede Zahl"], [/^([-.\d]+) to /, "$1 bis "], [/^([-.\d]+) or more/, "$1 oder mehr"], [/, whole$/, ", ganz"], [/ or (?=\S+$)/, " oder "],
+];
+const PATTERNS = Object.entries(GERMAN).filter(([english]) => english.includes("{}"))
   .map(([english, german]) => [new RegExp(`^${english.replace(/[.*+?^$()|[\]\\]/g, "\\$&").replace("{}", "(.+)")}$`), german]);

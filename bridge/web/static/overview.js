@@ -4,7 +4,7 @@ import { control } from "./controls.js";
 import { h, replace, svg, update } from "./dom.js";
 import { amount, clock, lease, moment, watts } from "./format.js";
 import { t } from "./i18n.js";
-import { leases, number, store, value } from "./store.js";
+import { leases, link, number, store, value } from "./store.js";
 
 // where each node is, its icon on a field of 24 x 24, and which way its power flows when it is positive
 const NODES = {
@@ -132,7 +132,7 @@ class House {
     const text = value(`${this.root}/bridge/leases`) ?? "";
     if (text === this.leases) return;
     this.leases = text;
-    const rows = leases(this.root).map((each) => h("li", {}, h("a", { href: `#topics:${this.root}/${each.topic}` }, h("code", {}, each.topic)), ` ${lease(each)}`));
+    const rows = leases(this.root).map((each) => h("li", {}, h("a", { href: link(`${this.root}/${each.topic}`) }, h("code", {}, each.topic)), ` ${lease(each)}`));
     this.borrowed.hidden = rows.length === 0;
     replace(this.borrowed, h("h3", {}, t("borrowed")), h("ul", {}, rows));
   }

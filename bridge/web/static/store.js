@@ -122,6 +122,17 @@ export function number(topic) {
   return text === undefined || text === "" || Number.isNaN(Number(text)) ? null : Number(text);
 }
 
+// the condition of the site that a topic is of; one root may be below another
+export function siteOf(topic) {
+  const sites = Object.values(store.health).filter(({ root }) => topic.startsWith(`${root}/`));
+  return sites.sort((one, other) => other.root.length - one.root.length)[0];
+}
+
+// the address of a topic in the list; a topic may have a % in it
+export function link(topic) {
+  return `#topics:${encodeURIComponent(topic)}`;
+}
+
 // the borrowed settings of a site: the entries of bridge/leases
 export function leases(root) {
   try {

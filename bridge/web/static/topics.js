@@ -3,9 +3,9 @@
 import { control } from "./controls.js";
 import { copy, h, replace, update } from "./dom.js";
 import { age, lease, moment, shown } from "./format.js";
-import { t, title } from "./i18n.js";
+import { inLanguage, t } from "./i18n.js";
 import { PROGRAMS, snippet } from "./snippets.js";
-import { leases, setting, store } from "./store.js";
+import { leases, link, setting, siteOf, store } from "./store.js";
 
 const HEIGHT = 52; // of a row, as in the style sheet
 const MARGIN = 8; // rows beyond the visible ones
@@ -69,7 +69,7 @@ export class Topics {
       const row = store.topics.get(topic);
       if (this.settable.checked && !row.set) return false;
       if (this.originals.checked && row.alias_of) return false;
-      return words.every((word) => row.text.includes(word) || title(row.title).toLowerCase().includes(word));
+      return words.every((word) => row.text.includes(word) || inLanguage(row.title).toLowerCase().includes(word));
     });
     update(this.count, t("count", this.topics.length, this.sorted.length));
     this.space.style.height = `${Math.max(this.topics.length * HEIGHT, 1)}px`;
@@ -105,7 +105,7 @@ export class Topics {
     const row = store.topics.get(topic);
     const { element, name, value, age: since } = this.rows.get(topic);
     const tags = [row.set && "settable", row.alias_of && "alias"].filter(Boolean);
-    const heading = `${title(row.title) || topic.split("/").at(-1)}|${tags}`;
+    const heading = `${inLanguage(row.title) || topic.split("/").at(-1)}|${tags}`;
     if (name.dataset.key !== heading) {
       name.dataset.key = heading;
       replace(name, heading.split("|")[0], tags.map((tag) => h("span", { class: "tag" }, t(tag))));
@@ -180,12 +180,12 @@ export class Topics {
     this.leaseText = h("p", { class: "warn small" });
     this.detail.className = "detail card";
     replace(this.detail,
-      h("div", { class: "head" }, h("h2", {}, title(row.title) || topic.split("/").at(-1)), h("button", { onclick: () => this.close() }, t("close"))),
+      h("div", { class: "head" }, h("h2", {}, inLanguage(row.title) || topic.split("/").at(-1)), h("button", { onclick: () => this.close() }, t("close"))),
       h("div", { class: "head" }, h("code", {}, topic), copyButton("copyTopic", () => topic)),
-      row.meaning && h("p", {}, row.meaning),
-      row.alias_of && h("p", {}, `${t("aliasOf")} `, h("a", { href: `#topics:${row.alias_of}` }, h("code", {}, row.alias_of))),
+      row.meaning && h("p", {}, inLanguage(row.meaning)),
+      row.alias_of && h("p", {}, `${t("aliasOf")} `, h("a", { href: link(row.alias_of) }, h("code", {}, row.alias_of))),
       this.valueText, this.leaseText, this.changedText,
-      entry && h("p", { class: "small" }, `${t("setBy")} `, h("code", {}, row.set), ` · ${entry.meaning}`),
+      entry && h("p", { class: "small" }, `${t("setBy")} `, h("code", {}, row.set), ` · ${inLanguage(entry.meaning)}`),
       entry && (store.hello.write ? control(row.set, entry, row.value) : h("p", { class: "faint small" }, t("readOnly"))),
       h("div", { class: "head" }, h("label", {}, `${t("snippet")} `, program), copyButton("copy", () => this.code.textContent)), this.code);
     this.detail.onkeydown = (event) => { if (event.key === "Escape") this.close(); };
@@ -197,7 +197,7 @@ export class Topics {
     const row = store.topics.get(this.selected);
     if (!row || !this.valueText) return;
     update(this.valueText, shown(row, 20000));
-    const site = Object.values(store.health).find(({ root }) => this.selected.startsWith(`${root}/`));
+    const site = siteOf(this.selected);
     const found = site && leases(site.root).find(({ topic }) => `${site.root}/${topic}` === this.selected);
     update(this.leaseText, found ? `${t("borrowed")}: ${lease(found)}` : "");
     update(this.changedText, `${t("changed")}: ${moment(row.changed)}`);
@@ -206,7 +206,7 @@ export class Topics {
   drawSnippet() {
     localStorage.setItem("program", this.program.value);
     const row = store.topics.get(this.selected);
-    const site = Object.values(store.health).find(({ root }) => this.selected.startsWith(`${root}/`));
+    const site = siteOf(this.selected);
     update(this.code, snippet(this.program.value, this.selected, row, site?.addresses.broker ?? "broker:1883", row.set && setting(row.set)));
   }
 }
