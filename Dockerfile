@@ -1,6 +1,6 @@
 # For amd64, arm64 and armv7: all libraries are pure Python but orjson, pydantic-core and websockets, which have wheels
 # for these three. Should one have none, the build ends here instead of looking for a compiler.
-FROM python:3.13-slim AS build
+FROM python:3.13-slim@sha256:881d80734ee05dca6f7f42dcb080975652a53c7eda9ba1f03bb8da31aa6a6ec2 AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /build
 RUN python -m venv /opt/bridge
@@ -12,7 +12,7 @@ COPY bridge bridge
 COPY evcc_simulator evcc_simulator
 RUN /opt/bridge/bin/pip install --no-deps . && /opt/bridge/bin/pip uninstall --yes pip
 
-FROM python:3.13-slim
+FROM python:3.13-slim@sha256:881d80734ee05dca6f7f42dcb080975652a53c7eda9ba1f03bb8da31aa6a6ec2
 LABEL org.opencontainers.image.title="evcc-mqtt-bridge" \
       org.opencontainers.image.description="evcc's REST API as a live, exact MQTT tree" \
       org.opencontainers.image.licenses="MIT"

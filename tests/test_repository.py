@@ -273,6 +273,11 @@ class TestContainers:
         assert parse(json.loads(re.search(r"HEALTHCHECK .* CMD (\[.*\])", last)[1])[1:]).quick  # type: ignore[index]
         assert 'ENTRYPOINT ["evcc-bridge"]' in last
 
+    def test_the_base_image_is_pinned(self) -> None:
+        bases = {stage.split()[0] for stage in self.stages}
+        assert len(bases) == 1
+        assert re.fullmatch(r"python:3\.\d+-slim@sha256:[0-9a-f]{64}", bases.pop())
+
     def test_the_image_holds_what_is_locked_and_no_tools(self) -> None:
         assert len(self.stages) == 2
         assert "--only-binary :all: --no-deps --require-hashes -r requirements/run.txt" in self.stages[0]

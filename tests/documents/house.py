@@ -129,6 +129,8 @@ class House:
         watching = self.begin(Command("", "mosquitto_sub -t evcc/status"))
         watching.until("online")
         watching.end()
+        self.run(Command("", "mosquitto_pub -q 1 -t evcc/loadpoints/1/mode/set -m pv"))
+        self.retained("evcc/bridge/journal")  # which `watch --commands` prints
 
 
 class Running:

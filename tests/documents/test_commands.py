@@ -26,7 +26,7 @@ PROJECT = re.findall(r'^name = "(\S+)"', (ROOT / "pyproject.toml").read_text(), 
 LOCKED = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements/dev.txt").read_text(), re.MULTILINE)
 VALUES: dict[str, Any] = yaml.safe_load((ROOT / "packaging/helm/values.yaml").read_text())
 PAGE = "localhost:7071"
-MADE = ("dist/", "./dist/", "north/", "fleet.yaml", "--from-file=", "/")
+MADE = ("dist/", "./dist/", "./evcc-bridge_", "~/", "north/", "fleet.yaml", "--from-file=", "/")
 """Paths that a command makes, that the reader has, or that are not of this repository."""
 
 
@@ -60,7 +60,7 @@ def docker(command: Command) -> None:
             name for name in command.assigned if f"${{{name}" not in (ROOT / "docker-compose.yml").read_text()
         ] == []
     else:
-        assert words[0] in {"build", "run", "pull"}
+        assert words[0] in {"build", "run", "pull", "rm", "rmi"}
         given = [word.partition("=")[0] for flag, word in itertools.pairwise(words) if flag == "-e"]
         assert [name for name in given if name not in OPTIONS] == []
         mounted = [word.partition(":")[0] for flag, word in itertools.pairwise(words) if flag == "-v"]
@@ -86,11 +86,21 @@ def package(command: Command) -> None:
 
 def helm(command: Command) -> None:
     """The chart is there; the values that the document shows are some of the chart's."""
+    if len(command.arguments) <= 3:
+        assert command.arguments[1] in {"install", "upgrade", "uninstall"}
+        return
     assert (ROOT / command.arguments[3] / "Chart.yaml").exists()
     text = (ROOT / command.document).read_text()
     shown = re.findall(r"^```yaml\n# fleet\.yaml\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
     assert shown
     assert [key for one in shown for key in yaml.safe_load(one) if key not in VALUES] == []
+
+
+def bridge(command: Command) -> None:
+    """The bridge's own, with variables."""
+    program = command.arguments.index("evcc-bridge")
+    assert all("=" in word for word in command.arguments[1:program])
+    parse(command.arguments[program + 1 :])
 
 
 def assigns(command: Command) -> None:
@@ -116,9 +126,10 @@ CHECKED: Mapping[str, Callable[[Command], None]] = {
     **dict.fromkeys(("systemctl", "journalctl", "systemd-analyze"), unit),
     **dict.fromkeys(("apt", "pipx"), package),
     "helm": helm,
+    "env": bridge,
     "export": assigns,
     "python": python,
-    **dict.fromkeys(("git", "pip", "nano", "kubectl", "ssh"), nothing),
+    **dict.fromkeys(("git", "gh", "install", "loginctl", "pip", "nano", "kubectl", "sha256sum", "ssh"), nothing),
 }
 """Programs that cannot run here, each with what is checked instead."""
 KNOWN = RUN | CHECKED.keys()

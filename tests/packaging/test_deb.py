@@ -3,13 +3,15 @@
 import asyncio
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import pytest
+import yaml
 
 from evcc_simulator import Evcc
 from tests.broker.client import retained
@@ -27,6 +29,10 @@ SHELL_FILES = (
     "/usr/share/zsh/vendor-completions/_evcc-bridge",
     "/usr/share/fish/vendor_completions.d/evcc-bridge.fish",
 )
+# what is printed at the installation and what packaging/README.md shows
+CHECK = "env CREDENTIALS_DIRECTORY=/run/credentials/evcc-bridge.service evcc-bridge check"
+USER_UNIT = ROOT / "packaging/pipx/evcc-bridge.service"
+RUNTIME = "XDG_RUNTIME_DIR=/run/user/1000"  # what pam_systemd sets, which the machine does not have
 NEW_DEFAULT = "\n[topics]\n#aliases = true\n"
 # as unattended upgrades do it: nobody is there to be asked
 UPGRADE = ("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--force-confdef", "--force-confold", "--install")
@@ -178,6 +184,13 @@ def test_removing_keeps_the_configuration_and_purging_leaves_nothing(machine: Ma
     assert state(machine, "LoadState") == ["not-found"]
 
 
+def test_the_release_takes_it(package: Path) -> None:
+    workflow = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text())
+    uploaded = workflow["jobs"]["deb"]["steps"][-1]["with"]["path"]
+    assert PurePath("dist", package.name).match(uploaded)
+    assert re.fullmatch(r"evcc-bridge_[\d.]+-1~[a-z]+[\d.]*_\w+\.deb", package.name)  # test_workflows.py names some
+
+
 def test_the_same_input_gives_the_same_package(source: Path, package: Path, tmp_path: Path) -> None:
     assert build(source, tmp_path).read_bytes() == package.read_bytes()
 
@@ -223,6 +236,14 @@ async def test_it_is_ready_when_all_is_there(service: Service, evcc: Evcc) -> No
     assert "topics" in status
 
 
+async def test_check_uses_the_passwords_of_the_service(service: Service) -> None:
+    machine, _ = service
+    assert f"sudo {CHECK}\n" in (ROOT / "packaging/README.md").read_text()
+    await inside(machine, *CHECK.split())
+    without = await asyncio.to_thread(machine.run, "evcc-bridge", "check", "--quick", check=False)
+    assert "mqtt.password" in without
+
+
 async def test_it_is_nobody(service: Service) -> None:
     machine, _ = service
     pid = int(state(machine, "MainPID")[0])
@@ -257,7 +278,9 @@ async def test_an_upgrade_restarts_what_runs_with_its_configuration(
     config = machine.path(CONFIG)
     before, own = state(machine, "MainPID"), config.read_text()
     recorder = await record(broker, "evcc/#")
-    await inside(machine, *UPGRADE, machine.copy(next_package))  # returns once the bridge says that it is ready
+    # returns once the bridge is ready
+    printed = await inside(machine, *UPGRADE, machine.copy(next_package))
+    assert CHECK not in printed
     await recorder.until(lambda: recorder.payloads("evcc/status")[-2:] == [b"offline", b"online"])
     assert state(machine, "MainPID") != before
     assert state(machine, "ActiveState", "NRestarts") == ["active", "0"]  # ended by the package, not by a fault
@@ -270,7 +293,9 @@ async def test_it_is_started_by_its_installation_and_stopped_by_its_removal(
 ) -> None:
     addresses = f"Environment=EVCC_URL={evcc.url} MQTT_URL={broker.url}"
     machine.write("/etc/systemd/system/evcc-bridge.service.d/local.conf", f"[Service]\n{addresses}\n")
-    await inside(machine, "dpkg", "--install", machine.copy(package))
+    printed = await inside(machine, "dpkg", "--install", machine.copy(package))
+    assert CONFIG in printed
+    assert CHECK in printed
     assert state(machine, "ActiveState", "UnitFileState") == ["active", "enabled"]
     assert (await retained(broker, "evcc/status"))["evcc/status"] == b"online"
     await inside(machine, "dpkg", "--remove", "evcc-bridge")
@@ -298,3 +323,27 @@ async def test_a_killed_or_frozen_one_is_replaced(
     await recorder.until(lambda: recorder.payloads("evcc/status")[-2:] == [b"offline", b"online"])
     assert state(machine, "MainPID") != before
     assert reason in await inside(machine, "journalctl", "--unit=evcc-bridge")
+
+
+async def test_a_user_runs_it_without_root(installed: Machine, evcc: Evcc, start_broker: StartBroker) -> None:
+    """The unit for pipx in the systemd of a user, with the package's program in the place of that of pipx."""
+    broker = await start_broker(Config(users={"bridge": "s3cret"}))
+    unit = USER_UNIT.read_text().replace("#LoadCredential=mqtt", "LoadCredential=mqtt")
+    installed.write("/home/someone/.config/systemd/user/evcc-bridge.service", unit)
+    config = f'[evcc]\nurl = "{evcc.url}"\n[mqtt]\nurl = "{broker.url}"\nuser = "bridge"\n'
+    installed.write("/home/someone/.config/evcc-bridge.toml", config)
+    installed.write("/home/someone/.config/evcc-bridge.mqtt-password", "s3cret\n")
+    installed.write("/etc/systemd/system/user@.service.d/local.conf", f"[Service]\nEnvironment={RUNTIME}\n")
+    for command in (
+        "install -d /home/someone/.local/bin",
+        "ln -s /opt/evcc-bridge/bin/evcc-bridge /home/someone/.local/bin/",
+        "useradd --uid 1000 someone",
+        "chown -R someone: /home/someone",
+        "systemctl daemon-reload",
+        "systemctl start user@1000",
+        f"runuser -u someone -- env {RUNTIME} systemctl --user start evcc-bridge",  # returns once it is ready
+    ):
+        await inside(installed, *command.split())
+    assert (await retained(broker, "evcc/status"))["evcc/status"] == b"online"
+    await inside(installed, "systemctl", "stop", "user@1000")
+    assert (await retained(broker, "evcc/status"))["evcc/status"] == b"offline"

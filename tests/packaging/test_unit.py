@@ -1,5 +1,6 @@
-"""The systemd unit is hardened, and says nothing that systemd does not understand."""
+"""The systemd units are hardened, and say nothing that systemd does not understand."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,9 @@ import pytest
 
 from bridge.settings.model import options
 
-UNIT = Path(__file__).parents[2] / "packaging/evcc-bridge.service"
+PACKAGING = Path(__file__).parents[2] / "packaging"
+UNIT = PACKAGING / "evcc-bridge.service"
+USER_UNIT = PACKAGING / "pipx/evcc-bridge.service"
 WORST_EXPOSURE = 1.5  # of 10; what systemd calls OK begins at 5
 
 pytestmark = pytest.mark.skipif(
@@ -18,8 +21,25 @@ pytestmark = pytest.mark.skipif(
 
 
 def analyze(*arguments: str | Path) -> str:
-    done = subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True, check=False)
+    environment = {**os.environ, "XDG_RUNTIME_DIR": "/tmp"}  # without one it reads no user's units
+    command = ["systemd-analyze", *arguments]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
+
+
+def verified(unit: Path, directory: Path, change: tuple[str, str] = ("", "")) -> list[str]:
+    """What systemd finds wrong with a unit, whose program need not be there; with a change to its text."""
+    text = re.sub("^ExecStart=.*", "ExecStart=/bin/true", unit.read_text(), flags=re.MULTILINE).replace(*change)
+    copy = directory / unit.name
+    copy.write_text(text)
+    manager = "--user" if unit == USER_UNIT else "--system"
+    said = analyze("verify", "--man=no", manager, copy).splitlines()
+    return [line for line in said if unit.name in line or line.startswith("Failed")]
+
+
+def lines(unit: Path) -> set[str]:
+    """What a unit has beside comments."""
+    return {line for line in unit.read_text().splitlines() if line and not line.startswith("#")}
 
 
 def test_the_exposure_is_low() -> None:
@@ -28,14 +48,9 @@ def test_the_exposure_is_low() -> None:
     assert exposure <= WORST_EXPOSURE, last
 
 
-def test_systemd_understands_every_line(tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    installed = "/opt/evcc-bridge/bin/evcc-bridge"
-    text = UNIT.read_text().replace(installed, "/bin/true")
-    assert text != UNIT.read_text()
-    unit.write_text(text)
-    ours = [line for line in analyze("verify", "--man=no", unit).splitlines() if UNIT.name in line]
-    assert ours == []
+@pytest.mark.parametrize("unit", [UNIT, USER_UNIT], ids=["system", "user"])
+def test_systemd_understands_every_line(unit: Path, tmp_path: Path) -> None:
+    assert verified(unit, tmp_path) == []
 
 
 @pytest.mark.parametrize("line", ["Wants", "After"])
@@ -46,14 +61,23 @@ def test_it_starts_once_there_is_a_network_and_the_time_is_known(line: str, targ
     assert target in units.split()
 
 
-def test_a_mistyped_line_would_be_seen(tmp_path: Path) -> None:
-    unit = tmp_path / UNIT.name
-    unit.write_text(UNIT.read_text().replace("Restart=always", "Restrat=always"))
-    assert "Restrat" in analyze("verify", "--man=no", unit)
+@pytest.mark.parametrize("unit", [UNIT, USER_UNIT], ids=["system", "user"])
+def test_a_mistyped_line_would_be_seen(unit: Path, tmp_path: Path) -> None:
+    [line] = verified(unit, tmp_path, ("Restart=always", "Restrat=always"))
+    assert "Restrat" in line
 
 
-def test_the_credentials_it_names_are_options() -> None:
-    lines = [line.partition("LoadCredential=")[2] for line in UNIT.read_text().splitlines()]
-    named = [line.partition(":")[0] for line in lines if line]
+def test_the_users_unit_has_what_the_systems_has_but_for_places() -> None:
+    own = lines(USER_UNIT) - lines(UNIT)
+    assert own == {
+        "ExecStart=%h/.local/bin/evcc-bridge run",
+        "Environment=CONFIG=%E/evcc-bridge.toml",
+        "WantedBy=default.target",
+    }
+
+
+@pytest.mark.parametrize("unit", [UNIT, USER_UNIT], ids=["system", "user"])
+def test_the_credentials_it_names_are_options(unit: Path) -> None:
+    named = re.findall(r"^#LoadCredential=(\w+):", unit.read_text(), re.MULTILINE)
     assert named
     assert {name.replace("__", "_").upper() for name in named} <= options().keys()

@@ -75,7 +75,8 @@ def test_the_source_distribution_is_all_it_is_made_of_and_nothing_else(dist: Pat
     with tarfile.open(next(dist.glob("*.tar.gz"))) as tar:
         names = {member.name.partition("/")[2] for member in tar.getmembers() if not member.isdir()}
         tar.extractall(tmp_path, filter="data")
-    folders = (".ci", "bridge", "docs", "evcc_simulator", "mosquitto", "packaging", "requirements", "scripts", "tests")
+    project = ("bridge", "docs", "evcc_simulator", "mosquitto", "packaging", "requirements", "scripts", "tests")
+    folders = (".ci", ".github", *project)
     single = {"CHANGELOG.md", "CONTRIBUTING.md", "Dockerfile", "LICENSE", "README.md", "docker-compose.yml"}
     assert names == sources(*folders) | single | {".dockerignore", "pyproject.toml"} | GENERATED
     again = tmp_path / "again"
