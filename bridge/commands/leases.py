@@ -19,6 +19,8 @@ MOST = 200
 """How many settings can be borrowed at once."""
 MOST_OLDER = 100
 """How many values are kept that a setting may have had before evcc's state shows the newest one."""
+MOST_EARLIER = 3
+"""How many leases are kept that one has replaced: one that waits, one that evcc was asked for, one in force."""
 REPEATED = 29.0
 """Seconds from one repetition of a value that lapses to the next; evcc drops it after 60 s."""
 
@@ -87,9 +89,13 @@ class Leases:
         old = self.by_topic.get(lease.topic)
         if old is None and len(self.by_topic) >= MOST:
             raise Refused(f"{MOST} settings are borrowed already")
-        if old is not None:
-            lease.earlier = old if old.granted is not None else old.earlier
         self.by_topic[lease.topic] = lease
+        lease.earlier = old  # evcc may have been asked for it already
+        for _ in range(MOST_EARLIER):
+            if lease.earlier is None:
+                return
+            lease = lease.earlier
+        lease.earlier = None
 
     def grant(self, lease: Lease, now: float, *, sure: bool) -> None:
         """Note that evcc has taken a value; not `sure`: it may have, and its state will show."""
@@ -99,9 +105,13 @@ class Leases:
 
     def withdraw(self, lease: Lease) -> None:
         """Note that a lease is not in force: the one before it is again."""
-        if self.by_topic.get(lease.topic) is not lease:
-            return
-        if lease.earlier is None:
+        later = self.by_topic.get(lease.topic)
+        if later is not lease:
+            while later is not None and later.earlier is not lease:
+                later = later.earlier
+            if later is not None:
+                later.earlier = lease.earlier
+        elif lease.earlier is None:
             del self.by_topic[lease.topic]
         else:
             self.by_topic[lease.topic] = lease.earlier

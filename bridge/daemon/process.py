@@ -60,6 +60,7 @@ class Daemon:
             tasks = (
                 group.create_task(self._follow_configuration(sites), name="configuration"),
                 group.create_task(self._notify(sites), name="systemd"),
+                group.create_task(resources.trim(), name="memory"),
             )
             await self._stops.wait()
             self._notifier.stopping()

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from bridge.commands.leases import MOST, Lease, Leases
+from bridge.commands.leases import MOST, MOST_EARLIER, Lease, Leases
 from bridge.errors import Refused
 from bridge.settable.loan import LONGEST
 from bridge.state.document import from_document
@@ -475,6 +475,24 @@ async def test_a_loan_that_evcc_may_have_taken_before_it_was_superseded_is_not_w
 
 
 @virtual
+async def test_a_loan_whose_answer_is_waited_for_while_later_ones_supersede_each_other_is_not_what_goes_back() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        house.evcc.gate.clear()
+        for payload in (SIXTEEN, '{"value":14,"for":"15m"}', "12", '{"value":13,"for":"15m"}'):
+            house.set(CURRENT, payload)
+            await settle()
+        assert house.statuses == ["superseded", "superseded"]
+        show(house, maxCurrent=16)
+        await asyncio.sleep(2)
+        house.evcc.gate.set()
+        await asyncio.sleep(2)
+        show(house, maxCurrent=13)
+        await asyncio.sleep(1000)
+        assert [call[-2:] for call in house.evcc.calls] == ["16", "13", "10"]
+
+
+@virtual
 async def test_a_value_that_evcc_may_have_taken_before_a_loan_superseded_it_is_what_goes_back() -> None:
     async with running() as house:
         show(house, maxCurrent=10)
@@ -584,13 +602,14 @@ async def test_there_is_a_limit_to_leases() -> None:
 
 
 @virtual
-async def test_a_flood_of_renewals_keeps_no_more_than_the_lease_before() -> None:
-    found = Leases()
+async def test_a_flood_of_renewals_keeps_few_leases() -> None:
+    found, kept = Leases(), 0
     for number in range(1000):
         found.begin(Lease(CURRENT, number, 2, 5, 5))
     lease = found.get(CURRENT)
-    assert lease is not None
-    assert lease.earlier is None
+    while lease is not None:
+        lease, kept = lease.earlier, kept + 1
+    assert kept == MOST_EARLIER + 1
 
 
 @virtual
