@@ -149,7 +149,8 @@ class Queue:
         self._backoff, self._problem = None, ""
         if outcome.status is Status.OK:
             self._note(command, before)
-            self.update(self._reader.state)  # push may be faster than the answer
+            if self._reader.state is not before:  # push may be faster than the answer
+                self.update(self._reader.state)
         self._answers.give(command, outcome)
         if outcome.status is Status.OK:
             self._reader.after_command()

@@ -191,11 +191,10 @@ class Connection:
 
         Where another client has taken our id, the broker answers all the same.
         """
+        self._short += 1
         is_known = self._explained or link.code in _OTHER_REASONS or _now() - self._began > _HELD
-        if is_known or not await self._is_there():
+        if is_known or (self._short >= _MOST_SHORT and not await self._is_there()):
             self._note_away()
-        else:
-            self._short += 1
         if self._explained:
             return
         if self._short >= _MOST_SHORT:

@@ -121,7 +121,14 @@ class House:
     def _start(self, log: str, *command: str, **variables: str) -> subprocess.Popen[bytes]:
         environment = {name: value for name, value in (self.environment | variables).items() if value}
         with (self.directory / log).open("ab") as sink:
-            process = subprocess.Popen(command, env=environment, cwd=self.directory, stdout=sink, stderr=sink)
+            process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd=self.directory,
+                stdout=sink,
+                stderr=sink,
+                preexec_fn=_heed_interrupts,  # noqa: PLW1509 - these tests have no threads
+            )
         self._processes.append(process)
         return process
 
@@ -131,6 +138,11 @@ class House:
         watching.end()
         self.run(Command("", "mosquitto_pub -q 1 -t evcc/loadpoints/1/mode/set -m pv"))
         self.retained("evcc/bridge/journal")  # which `watch --commands` prints
+
+
+def _heed_interrupts() -> None:
+    """Let Ctrl-C end a program although these tests run in the background, where a shell has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 class Running:
