@@ -230,6 +230,8 @@ class Dispatcher:
             return DRY_RUN
         if command.lease is not None:
             self._lender.begin(command.lease)
+        elif self._lender.leases:
+            self._lender.asked(command)
         self._add(command)
         return None
 

@@ -21,6 +21,8 @@ MOST_OLDER = 100
 """How many values are kept that a setting may have had before evcc's state shows the newest one."""
 MOST_EARLIER = 3
 """How many leases are kept that one has replaced: one that waits, one that evcc was asked for, one in force."""
+MOST_NEWER = 10
+"""How many values that clients have asked for since are known of a lease."""
 REPEATED = 29.0
 """Seconds from one repetition of a value that lapses to the next; evcc drops it after 60 s."""
 
@@ -42,6 +44,7 @@ class Lease:
     `polls` is the number of polls after which evcc's state is newer than the end.
     `blocked`: evcc does not let anybody set the setting now (409), so that it could not be given back yet.
     `earlier` is the lease that is in force again if evcc refuses this one.
+    `newer` are values that clients have asked for since without a lease: it is over when evcc's state shows one.
     """
 
     topic: str
@@ -59,6 +62,7 @@ class Lease:
     older: tuple[Any, ...] = ()
     clears: bool = False
     blocked: bool = False
+    newer: tuple[Any, ...] = ()
 
     def may_go_back(self, value: Any) -> bool:
         """Whether a value is one that its setting can have, `clears`: also None."""
@@ -137,6 +141,12 @@ class Leases:
             lease.before, lease.earlier = value, None
             lease.older = (*lease.older, value)
 
+    def asked(self, topic: str, value: Any) -> None:
+        """Note that a client asks for a value without a lease."""
+        lease = self.by_topic.get(topic)
+        if lease is not None and not is_same(value, lease.value):
+            lease.newer = (*lease.newer, value)[-MOST_NEWER:]
+
     def observe(self, lease: Lease, value: Any, now: float, *, settled: bool) -> bool:
         """Note what evcc's state shows of a lease; False when somebody else has changed it since it was granted.
 
@@ -147,6 +157,10 @@ class Leases:
         if is_same(value, lease.value):
             lease.seen = lease.granted is not None
             return True
+        is_older = not lease.seen and any(is_same(value, older) for older in lease.older)
+        if lease.granted is not None and not is_older and any(is_same(value, newer) for newer in lease.newer):
+            self.end(lease)
+            return False
         late = lease.granted is not None and now - lease.granted > _UNSEEN and not lease.lapses
         if not settled or (lease.lapses and value in (None, ABSENT)):
             return True

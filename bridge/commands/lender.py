@@ -92,6 +92,11 @@ class Lender:
         self._leases.begin(lease)
         self._publish()
 
+    def asked(self, command: Command) -> None:
+        """Note a command without a lease before it is queued: evcc may do it and not answer."""
+        if command.found is not None and command.value is not None:
+            self._leases.asked(command.found.topic, value_of(command.found, command.value))
+
     def answered(self, command: Command, outcome: Outcome) -> None:
         """Note what became of a command."""
         if command.found is None:

@@ -475,6 +475,28 @@ async def test_a_loan_that_evcc_may_have_taken_before_it_was_superseded_is_not_w
 
 
 @virtual
+async def test_a_value_that_evccs_state_shows_before_the_answer_comes_ends_a_lease() -> None:
+    async with running() as house:
+        show(house, maxCurrent=10)
+        await borrow(house)
+        house.reader.settled = False  # evcc does not answer everything
+        house.evcc.gate.clear()
+        house.set(CURRENT, "12")
+        await settle()
+        show(house, maxCurrent=12)
+        await asyncio.sleep(2)
+        house.set(CURRENT, '{"value":14,"for":"15m"}')
+        await settle()
+        assert [lease["before"] for lease in leases(house)] == [12]
+        house.evcc.gate.set()
+        await asyncio.sleep(3)
+        show(house, maxCurrent=14)
+        house.reader.settled = True
+        await asyncio.sleep(1000)
+        assert house.evcc.calls[-2:] == ["POST loadpoints/1/maxcurrent/14", "POST loadpoints/1/maxcurrent/12"]
+
+
+@virtual
 async def test_a_loan_whose_answer_is_waited_for_while_later_ones_supersede_each_other_is_not_what_goes_back() -> None:
     async with running() as house:
         show(house, maxCurrent=10)
