@@ -21,11 +21,10 @@ MOST_OLDER = 100
 """How many values are kept that a setting may have had before evcc's state shows the newest one."""
 MOST_EARLIER = 3
 """How many leases are kept that one has replaced: one that waits, one that evcc was asked for, one in force."""
-MOST_NEWER = 10
-"""How many values that clients have asked for since are known of a lease."""
 REPEATED = 29.0
 """Seconds from one repetition of a value that lapses to the next; evcc drops it after 60 s."""
 
+_MOST_NEWER = 10  # values that clients have asked for since, of one lease
 # seconds after which evcc's state shows what evcc has been set to, however slowly it is read
 _UNSEEN = 60.0
 _LONGEST_TOPIC = 1024
@@ -95,11 +94,10 @@ class Leases:
             raise Refused(f"{MOST} settings are borrowed already")
         self.by_topic[lease.topic] = lease
         lease.earlier = old  # evcc may have been asked for it already
+        oldest = lease
         for _ in range(MOST_EARLIER):
-            if lease.earlier is None:
-                return
-            lease = lease.earlier
-        lease.earlier = None
+            oldest = oldest.earlier or oldest
+        oldest.earlier = None
 
     def grant(self, lease: Lease, now: float, *, sure: bool) -> None:
         """Note that evcc has taken a value; not `sure`: it may have, and its state will show."""
@@ -145,7 +143,7 @@ class Leases:
         """Note that a client asks for a value without a lease."""
         lease = self.by_topic.get(topic)
         if lease is not None and not is_same(value, lease.value):
-            lease.newer = (*lease.newer, value)[-MOST_NEWER:]
+            lease.newer = (*lease.newer, value)[-_MOST_NEWER:]
 
     def observe(self, lease: Lease, value: Any, now: float, *, settled: bool) -> bool:
         """Note what evcc's state shows of a lease; False when somebody else has changed it since it was granted.

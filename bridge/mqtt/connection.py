@@ -20,7 +20,7 @@ from bridge.util.backoff import Backoff
 from bridge.util.client_id import client_id
 from bridge.util.diagnostics import Diagnostics
 from bridge.util.gate import Gate
-from bridge.util.probe import Spoken, probe
+from bridge.util.probe import probe
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 3.0  # seconds: a broker that is back is found at once
 _LONG_PAUSE = 30.0  # where the broker refuses us, or connections end soon again and again
@@ -92,26 +92,28 @@ class Connection:
 
     async def _pause(self, failure: Exception | None) -> None:
         """Wait until the next attempt; meanwhile find out why the last one failed."""
-        if isinstance(failure, ClosedAtOnce) and self._short and not await self._is_there():
-            self._note_away()
+        if isinstance(failure, ClosedAtOnce) and self._short and not await self._answers_others():
+            self._note_other_reason()
         is_long = self._refused or self._short >= _MOST_SHORT
         async with TaskGroup() as group:
             if failure is not None:
-                group.create_task(self._name(failure), name="mqtt-explanation")
+                group.create_task(self._report(failure), name="mqtt-explanation")
             await asyncio.sleep(self._backoff.next(_LONG_PAUSE if is_long else None))
 
-    def _note_away(self) -> None:
-        """Note that there is another reason than a client that has taken our id: the broker is away, say."""
+    def _note_other_reason(self) -> None:
+        """Note that connections end for another reason than a client with our id: the broker is away, for example."""
         self._short = 0
         self._diagnostics.set("client id", None)
 
-    async def _is_there(self) -> bool:
+    async def _answers_others(self) -> bool:
         """Whether the broker answers another connection; a proxy that has no broker closes each one."""
         address = self._settings.address
-        spoken = Spoken() if address.scheme == "unix" else await probe(address.host, address.port)
+        if address.scheme == "unix":  # no proxy is before it
+            return True
+        spoken = await probe(address.host, address.port)
         return spoken.mqtt or spoken.http or spoken.tls
 
-    async def _name(self, failure: Exception) -> None:
+    async def _report(self, failure: Exception) -> None:
         self._diagnostics.set("broker", await self._reason(failure))
 
     @asynccontextmanager
@@ -149,7 +151,7 @@ class Connection:
             return await self._connect_by_version()
         except ConnectionFailed as error:
             if not isinstance(error, ClosedAtOnce):
-                self._note_away()
+                self._note_other_reason()
             self._refused = error.code not in {0, _UNSPECIFIED}
             if (will := self._options.will) is not None:
                 self._options = replace(self._options, will=replace(will, **_WILLS.get(error.code, {})))
@@ -193,8 +195,8 @@ class Connection:
         """
         self._short += 1
         is_known = self._explained or link.code in _OTHER_REASONS or _now() - self._began > _HELD
-        if is_known or (self._short >= _MOST_SHORT and not await self._is_there()):
-            self._note_away()
+        if is_known or (self._short >= _MOST_SHORT and not await self._answers_others()):
+            self._note_other_reason()
         if self._explained:
             return
         if self._short >= _MOST_SHORT:

@@ -42,6 +42,7 @@ class House:
             self._start("log", sys.executable, "-m", *evcc)
             self._start("log", "evcc-bridge", "run")
             self._wait_until_online()
+            self._send_a_command()
         except BaseException:
             self.__exit__()
             raise
@@ -136,6 +137,8 @@ class House:
         watching = self.begin(Command("", "mosquitto_sub -t evcc/status"))
         watching.until("online")
         watching.end()
+
+    def _send_a_command(self) -> None:
         self.run(Command("", "mosquitto_pub -q 1 -t evcc/loadpoints/1/mode/set -m pv"))
         self.retained("evcc/bridge/journal")  # which `watch --commands` prints
 

@@ -22,7 +22,7 @@ from bridge.settings import Mqtt
 from bridge.util.client_id import client_id
 from bridge.util.diagnostics import Diagnostics
 from tests.broker.authority import Authority
-from tests.broker.client import publish, retained
+from tests.broker.client import client, publish, retained
 from tests.broker.mosquitto import HOST, Config, Mosquitto
 from tests.broker.ports import free_port
 from tests.broker.proxy import Faults, Proxy
@@ -692,6 +692,21 @@ async def test_a_connection_closed_in_place_of_an_answer_keeps_pauses_long_and_i
         link = await anext(links)
         assert not link.v5
         assert coming.longest == [None, None, 30.0, 30.0]
+        assert client_id("evcc") in coming.diagnostics.text
+
+
+async def test_another_client_with_our_id_beside_a_unix_socket(
+    start_broker: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = await start_broker(Config(unix=True))
+    coming = _Coming(monkeypatch, f"unix://{broker.unix_socket}", version="3.1.1")
+    async with asyncio.timeout(2 * _LIMIT), aclosing(coming.connection.links()) as links:
+        for _ in range(3):
+            link = await anext(links)
+            async with client(broker, identifier=client_id("evcc")):
+                await _ended(link)
+        await anext(links)
+        assert coming.longest == [None, None, 30.0]
         assert client_id("evcc") in coming.diagnostics.text
 
 

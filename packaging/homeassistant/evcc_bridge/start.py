@@ -1,6 +1,6 @@
 """Starts the bridge as an add-on: options from Home Assistant, broker and evcc from its Supervisor, then `evcc-bridge`.
 
-start.py OPTIONS SUPERVISOR PATIENCE USER: the file with the options, the Supervisor's address, for how many seconds
+start.py OPTIONS SUPERVISOR SECONDS USER: the file with the options, the Supervisor's address, for how many seconds
 broker and evcc are looked for, and the number of the user to become.
 """
 
@@ -94,12 +94,12 @@ class Supervisor:
 
 def main(arguments: list[str]) -> int:
     """Start the bridge in the place of this process; the exit code is 1 where that cannot be."""
-    options, supervisor, patience, user = arguments
+    options, supervisor, seconds, user = arguments
     try:
         given = variables(read(Path(options)))
         become(int(user))
         inherited = {name: value for name, value in os.environ.items() if name not in TOKENS}
-        found = completed(given, Supervisor(supervisor, token()), inherited, float(patience))
+        found = completed(given, Supervisor(supervisor, token()), inherited, float(seconds))
         os.execvpe("evcc-bridge", ["evcc-bridge", "run"], inherited | DEFAULTS | found)
     except Failure as failure:
         say(str(failure))
@@ -168,10 +168,10 @@ def token() -> str:
 
 
 def completed(
-    given: Mapping[str, str], supervisor: Supervisor, environment: Mapping[str, str], patience: float
+    given: Mapping[str, str], supervisor: Supervisor, environment: Mapping[str, str], seconds: float
 ) -> dict[str, str]:
     """What was given, with broker and evcc where they are not in it; they may start later than this add-on."""
-    found, shown, until = dict(given), "", time.monotonic() + patience
+    found, shown, until = dict(given), "", time.monotonic() + seconds
     while True:
         try:
             if "MQTT_URL" not in found:
